@@ -1,0 +1,139 @@
+// `bun run test [tier...]`: every tier of tests, one after the other, ending
+// with the line `N passed, N failed`. It installs and builds what the tiers
+// need, so it runs in a fresh clone; nothing is skipped: what cannot run fails.
+//
+// Imports nothing from outside Bun, because it runs before npm packages exist.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** What one tier, or one check of it, came to. */
+interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+interface Tier {
+  readonly name: string;
+  /** What the tier shows, printed before it starts. */
+  readonly about: string;
+  run(): Promise<Tally>;
+}
+
+const top = fileURLToPath(new URL("..", import.meta.url));
+const bun = process.execPath;
+
+/** VM tests boot machines under emulation: minutes, not seconds. */
+const VM_TIMEOUT_MS = 20 * 60_000;
+const UNIT_TIMEOUT_MS = 60_000;
+
+/** Runs a command with its output shown, and gives its exit code and stderr. */
+async function show(argv: readonly string[]): Promise<{ code: number; text: string }> {
+  const child = Bun.spawn([...argv], { cwd: top, stdin: "ignore", stdout: "inherit", stderr: "pipe" });
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of child.stderr) {
+    process.stderr.write(chunk);
+    text = (text + decoder.decode(chunk, { stream: true })).slice(-65_536);
+  }
+  return { code: await child.exited, text };
+}
+
+/** A command that passes or fails as a whole. */
+async function check(argv: readonly string[]): Promise<Tally> {
+  const { code } = await show(argv);
+  if (code !== 0) console.error(`FAILED: ${argv.slice(1).join(" ")}: exit code ${code}`);
+  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+/** Bun's own tests, counted by its summary; a run without one is a failure. */
+async function tests(paths: readonly string[], timeoutMs: number): Promise<Tally> {
+  const { code, text } = await show([bun, "test", `--timeout=${timeoutMs}`, ...paths]);
+  const count = (word: string) => Number(new RegExp(`^ *(\\d+) ${word}`, "m").exec(text)?.[1] ?? 0);
+  const passed = count("pass");
+  const failed = count("fail") + count("error");
+  // A crash of the runner itself leaves no failing test behind.
+  return { passed, failed: failed === 0 && (code !== 0 || passed === 0) ? 1 : failed };
+}
+
+async function inTurn(steps: readonly (() => Promise<Tally>)[]): Promise<Tally> {
+  let sum: Tally = { passed: 0, failed: 0 };
+  for (const step of steps) sum = add(sum, await step());
+  return sum;
+}
+
+function add(a: Tally, b: Tally): Tally {
+  return { passed: a.passed + b.passed, failed: a.failed + b.failed };
+}
+
+const tiers: readonly Tier[] = [
+  {
+    name: "check",
+    about: "types, format, lint, layout rules, generated code is fresh",
+    run: () =>
+      inTurn([
+        () => check([bun, "node_modules/typescript/bin/tsc", "--noEmit"]),
+        () => check([bun, "x", "biome", "check", "--error-on-warnings", "."]),
+        () => tests(["./test/layout.test.ts", "./test/gen.test.ts"], UNIT_TIMEOUT_MS),
+      ]),
+  },
+  {
+    name: "build",
+    about: "the executable, the kernel, the images and the bundle",
+    run: () => check([bun, "build.ts"]),
+  },
+  {
+    name: "unit",
+    about: "every file of src, beside its source, with real programs",
+    run: () => tests(["./src"], UNIT_TIMEOUT_MS),
+  },
+  {
+    name: "image",
+    about: "the same inputs give the same bytes; the launcher's machines and network",
+    run: () => tests(["./test/image"], VM_TIMEOUT_MS),
+  },
+  {
+    name: "vm",
+    about: "the real image on real firmware and a real TPM, in QEMU",
+    run: () => tests(["./test/vm"], VM_TIMEOUT_MS),
+  },
+];
+
+/** npm packages, when this is a fresh clone. */
+async function install(): Promise<void> {
+  if (existsSync(join(top, "node_modules"))) return;
+  const { code } = await show([bun, "install", "--frozen-lockfile"]);
+  if (code !== 0) finish({ passed: 0, failed: 1 });
+}
+
+/** Prints the line that CI reads, and ends. */
+function finish({ passed, failed }: Tally): never {
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exit(failed === 0 ? 0 : 1);
+}
+
+function chosen(names: readonly string[]): readonly Tier[] {
+  const unknown = names.find((name) => !tiers.some((tier) => tier.name === name));
+  if (unknown !== undefined) {
+    console.error(`no tier ${unknown}; there are: ${tiers.map(({ name }) => name).join(", ")}`);
+    process.exit(2);
+  }
+  return names.length === 0 ? tiers : tiers.filter(({ name }) => names.includes(name));
+}
+
+async function main(): Promise<never> {
+  const wanted = chosen(process.argv.slice(2));
+  await install();
+  let sum: Tally = { passed: 0, failed: 0 };
+  for (const { name, about, run } of wanted) {
+    console.log(`\n=== ${name}: ${about}`);
+    const start = performance.now();
+    const tally = await run();
+    const seconds = ((performance.now() - start) / 1000).toFixed(0);
+    console.log(`=== ${name}: ${tally.passed} passed, ${tally.failed} failed in ${seconds} s`);
+    sum = add(sum, tally);
+  }
+  finish(sum);
+}
+
+await main();
