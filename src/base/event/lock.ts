@@ -1,0 +1,27 @@
+// A mutex for read-change-write on shared state. Name it for what it guards.
+import { within } from "./within.ts";
+
+/** A fair lock: those who wait get their turn in the order in which they came. */
+export class Lock {
+  /** Resolves when everyone who came so far is through. */
+  #queue: Promise<void> = Promise.resolve();
+
+  /**
+   * Runs `work` while nobody else holds the lock, and gives its result.
+   *
+   * With a `signal`, the wait for the turn (not the work itself) ends when it
+   * aborts. Not reentrant: holding a lock inside its own `work` waits for ever.
+   */
+  async hold<R>(work: () => Promise<R>, signal?: AbortSignal): Promise<R> {
+    const before = this.#queue;
+    const { promise: through, resolve: leave } = Promise.withResolvers<void>();
+    // Whoever gives up waiting must not let the next one in before its turn.
+    this.#queue = before.then(() => through);
+    try {
+      await within(before, signal);
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+}
