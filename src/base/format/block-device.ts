@@ -1,0 +1,158 @@
+// Reading and writing at offsets: a disk, a file that stands for one, or plain memory.
+import { constants } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { type ByteSource, CHUNK_BYTES, exactly } from "./byte-source.ts";
+import { FormatError } from "./format.ts";
+
+/** Bytes that can be read at any offset. */
+export interface BlockReader {
+  /** In bytes. */
+  readonly size: number;
+  /** Exactly `length` bytes; throws a FormatError where they would pass the end. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** Bytes that can be written too. */
+export interface BlockDevice extends BlockReader {
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Returns when everything written before is on the medium. */
+  sync(): Promise<void>;
+}
+
+/** A block device that holds something open. */
+export interface OpenDevice extends BlockDevice, AsyncDisposable {}
+
+/** How to open a {@link fileDevice}. */
+export interface OpenOptions {
+  /** `create` makes a new file and refuses an old one. Default: `read`. */
+  readonly mode?: "read" | "write" | "create";
+  /**
+   * In bytes; default is the file's own length.
+   *
+   * Needed for nodes in /dev, whose length as files is zero. A new file gets this length,
+   * without using space until it is written.
+   */
+  readonly size?: number;
+}
+
+const FLAGS = {
+  read: constants.O_RDONLY,
+  write: constants.O_RDWR,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+} as const;
+
+/** Opens a file or a block device node. */
+export async function fileDevice(path: string, options: OpenOptions = {}): Promise<OpenDevice> {
+  const { mode = "read" } = options;
+  const file = await open(path, FLAGS[mode], 0o644);
+  try {
+    if (mode === "create" && options.size !== undefined) await file.truncate(options.size);
+    const size = options.size ?? (await stat(path)).size;
+    return openDevice(file, path, size);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function openDevice(file: FileHandle, path: string, size: number): OpenDevice {
+  return {
+    size,
+    async read(offset, length) {
+      checkRange(path, size, offset, length);
+      return readFully(file, path, offset, length);
+    },
+    async write(offset, bytes) {
+      checkRange(path, size, offset, bytes.length);
+      await writeFully(file, offset, bytes);
+    },
+    sync: () => file.sync(),
+    [Symbol.asyncDispose]: () => file.close(),
+  };
+}
+
+/** A device in memory, for tests and for tables that are small. */
+export function memoryDevice(size: number, content = new Uint8Array(size)): BlockDevice {
+  return {
+    size,
+    async read(offset, length) {
+      checkRange("memory", size, offset, length);
+      return content.slice(offset, offset + length);
+    },
+    async write(offset, bytes) {
+      checkRange("memory", size, offset, bytes.length);
+      content.set(bytes, offset);
+    },
+    async sync() {},
+  };
+}
+
+/** Writes all of a source from `offset` on; `onChunk` sees each piece once it is written. */
+export async function writeSource(
+  device: BlockDevice,
+  offset: number,
+  source: ByteSource,
+  what: string,
+  onChunk: (chunk: Uint8Array) => void = () => {},
+): Promise<void> {
+  let at = offset;
+  for await (const chunk of exactly(source, what)) {
+    await device.write(at, chunk);
+    at += chunk.length;
+    onChunk(chunk);
+  }
+}
+
+/** Writes zeros. */
+export async function writeZeros(
+  device: BlockDevice,
+  offset: number,
+  length: number,
+): Promise<void> {
+  const zeros = new Uint8Array(Math.min(length, CHUNK_BYTES));
+  for (let done = 0; done < length; done += zeros.length) {
+    await device.write(offset + done, zeros.subarray(0, Math.min(zeros.length, length - done)));
+  }
+}
+
+/** A part of a device as a source of its own. */
+export function deviceSource(device: BlockReader, offset: number, size: number): ByteSource {
+  return {
+    size,
+    async *stream() {
+      for (let done = 0; done < size; done += CHUNK_BYTES) {
+        yield await device.read(offset + done, Math.min(CHUNK_BYTES, size - done));
+      }
+    },
+  };
+}
+
+function checkRange(what: string, size: number, offset: number, length: number): void {
+  const isSound = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
+  if (isSound && offset >= 0 && length >= 0 && offset + length <= size) return;
+  throw new FormatError(`${what}: ${length} bytes at ${offset} are outside its ${size} bytes`);
+}
+
+async function readFully(
+  file: FileHandle,
+  path: string,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+    if (bytesRead === 0) throw new FormatError(`${path}: ends before byte ${offset + length}`);
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+async function writeFully(file: FileHandle, offset: number, bytes: Uint8Array): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, offset + done);
+    done += bytesWritten;
+  }
+}
