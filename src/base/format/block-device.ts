@@ -72,7 +72,10 @@ function openDevice(file: FileHandle, path: string, size: number): OpenDevice {
 }
 
 /** A device in memory, for tests and for tables that are small. */
-export function memoryDevice(size: number, content = new Uint8Array(size)): BlockDevice {
+export function memoryDevice(
+  size: number,
+  content: Uint8Array = new Uint8Array(size),
+): BlockDevice {
   return {
     size,
     async read(offset, length) {
