@@ -1,0 +1,29 @@
+// gRPC as the rest of the house sees it: typed services and clients made from
+// protobuf descriptors, over grpc-js.
+//
+//   connect() ── Channel ── client(Service) ── ClientCall ─┐
+//                                                          │ HTTP/2, TLS 1.3
+//   serve() ── Gate ── authorize ── ServerCall ── handler ─┘
+//
+// TLS libraries judge nobody here: the server is handed every certificate
+// that a caller proved, and the client has one function that says yes or no.
+export { type Channel, type ConnectOptions, connect } from "./channel.ts";
+export { type ClientTls, TlsError } from "./credentials.ts";
+export type { Listen, ServerTls } from "./gate.ts";
+export {
+  type AnyService,
+  type Call,
+  type CallOptions,
+  type Client,
+  type Handler,
+  type Implementation,
+  type Request,
+  type RequestInit,
+  type Response,
+  type ResponseInit,
+  type Service,
+  service,
+} from "./method.ts";
+export { Code, codeName, RpcError } from "./rpc-error.ts";
+export { type ServeLimits, type ServeOptions, type Server, serve } from "./server.ts";
+export { testCall } from "./test-call.ts";

@@ -1,0 +1,295 @@
+// A gRPC server: services with their handlers behind one gate, each call
+// authorized before anything of it is read.
+import type { DescMethod } from "@bufbuild/protobuf";
+import * as grpc from "@grpc/grpc-js";
+import { Gate, type GateLimits, type Listen, type ServerTls } from "./gate.ts";
+import { type Call, decode, encode, methodPath, type Service } from "./method.ts";
+import { Code, RpcError } from "./rpc-error.ts";
+import { ServerCall } from "./server-call.ts";
+
+/** What a server serves, to whom, where. */
+export interface ServeOptions {
+  readonly services: readonly Service[];
+  /** Admits a call, or throws an RpcError; sets `call.peer`. */
+  readonly authorize: (call: Call) => Promise<void> | void;
+  readonly listen: Listen;
+  /** Absent: plain, for unix sockets and tests. */
+  readonly tls?: ServerTls | undefined;
+  /** Hears of failures that callers are not told about. */
+  readonly onError?: ((method: DescMethod, error: unknown) => void) | undefined;
+  readonly limits?: Partial<ServeLimits> | undefined;
+}
+
+/** Bounds that keep a hostile caller from hurting others. */
+export interface ServeLimits extends GateLimits {
+  /** Longest request. */
+  readonly requestBytes: number;
+  /** Calls at the same time on one connection. */
+  readonly callsPerConnection: number;
+  /** A connection without calls is closed after this. */
+  readonly idleMs: number;
+}
+
+const defaultLimits: ServeLimits = {
+  connections: 20_000,
+  strangers: 256,
+  handshakeMs: 10_000,
+  requestBytes: 4 << 20,
+  callsPerConnection: 256,
+  idleMs: 120_000,
+};
+
+/** A running server. */
+export interface Server extends AsyncDisposable {
+  /** Where it listens; 0 for unix sockets. */
+  readonly port: number;
+  /** Uses another key and certificate for new connections. */
+  reload(security: ServerTls): void;
+  /** Refuses new calls, gives the others `graceMs` (default 1 s), then ends them. */
+  close(graceMs?: number): Promise<void>;
+}
+
+interface Route {
+  readonly method: DescMethod;
+  readonly handler: unknown;
+  readonly isPublic: boolean;
+}
+
+/** Starts a server. */
+export async function serve(options: ServeOptions): Promise<Server> {
+  const running = new RunningServer(options);
+  await running.listen();
+  return running;
+}
+
+class RunningServer implements Server {
+  port = 0;
+  readonly #options: ServeOptions;
+  readonly #routes = new Map<string, Route>();
+  readonly #calls = new Set<ServerCall>();
+  readonly #grpc: grpc.Server;
+  readonly #gate: Gate;
+
+  constructor(options: ServeOptions) {
+    const limits = { ...defaultLimits, ...options.limits };
+    this.#options = options;
+    this.#grpc = new grpc.Server({
+      ...serverOptions(limits),
+      interceptors: [(definition, wire) => this.#intercept(definition.path, wire)],
+    });
+    for (const service of options.services) this.#register(service);
+    const injector = this.#grpc.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+    this.#gate = new Gate(options.tls, limits, (socket) => injector.injectConnection(socket));
+  }
+
+  #register({ desc, handlers, isPublic = false }: Service): void {
+    for (const method of desc.methods) {
+      const handler = handlers[method.localName];
+      if (handler === undefined) continue;
+      const path = methodPath(method);
+      this.#routes.set(path, { method, handler, isPublic });
+      // All methods look bidirectional to grpc-js: how many messages there are is for us.
+      this.#grpc.register(
+        path,
+        () => {},
+        (response: Init) => encode(method.output, response),
+        (request) => decode(method.input, request),
+        "bidi",
+      );
+    }
+  }
+
+  async listen(): Promise<void> {
+    this.port = await this.#gate.listen(this.#options.listen);
+  }
+
+  /** Takes a call away from grpc-js, which gets one that never starts. */
+  #intercept(
+    path: string,
+    wire: grpc.ServerInterceptingCallInterface,
+  ): grpc.ServerInterceptingCall {
+    const route = this.#routes.get(path);
+    if (route !== undefined) void this.#run(route, wire);
+    return new grpc.ServerInterceptingCall(wire, { start: () => {} });
+  }
+
+  async #run(route: Route, wire: grpc.ServerInterceptingCallInterface): Promise<void> {
+    const endpoints = wire.getConnectionInfo();
+    const call = new ServerCall(wire, route.method, this.#gate.connection(endpoints));
+    this.#calls.add(call);
+    call.start();
+    try {
+      if (!route.isPublic) await this.#options.authorize(call);
+      this.#gate.befriend(endpoints);
+      await dispatch(route, call);
+      call.end(Code.ok, "");
+    } catch (error) {
+      this.#fail(call, error);
+    } finally {
+      this.#calls.delete(call);
+      call.abort();
+    }
+  }
+
+  #fail(call: ServerCall, error: unknown): void {
+    if (error instanceof RpcError) {
+      call.end(error.code, error.message);
+    } else if (call.signal.aborted) {
+      // Whatever a handler threw after its caller left is only an echo of that.
+      call.end(Code.cancelled, "the call is over");
+    } else {
+      // Only the name of the trouble goes out: the text may hold secrets.
+      call.end(Code.internal, "internal error");
+      this.#options.onError?.(call.method, error);
+    }
+  }
+
+  reload(security: ServerTls): void;
+  /** Refuses new calls, gives the others `graceMs` (default 1 s), then ends them. */
+  close(graceMs?: number): Promise<void>;
+}
+
+interface Route {
+  readonly method: DescMethod;
+  readonly handler: unknown;
+  readonly isPublic: boolean;
+}
+
+/** Starts a server. */
+export async function serve(options: ServeOptions): Promise<Server> {
+  const running = new RunningServer(options);
+  await running.listen();
+  return running;
+}
+
+class RunningServer implements Server {
+  port = 0;
+  readonly #options: ServeOptions;
+  readonly #routes = new Map<string, Route>();
+  readonly #calls = new Set<ServerCall>();
+  readonly #grpc: grpc.Server;
+  readonly #gate: Gate;
+
+  constructor(options: ServeOptions) {
+    const limits = { ...defaultLimits, ...options.limits };
+    this.#options = options;
+    this.#grpc = new grpc.Server({
+      ...serverOptions(limits),
+      interceptors: [(definition, wire) => this.#intercept(definition.path, wire)],
+    });
+    for (const service of options.services) this.#register(service);
+    const injector = this.#grpc.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+    this.#gate = new Gate(options.tls, limits, (socket) => injector.injectConnection(socket));
+  }
+
+  #register({ desc, handlers, isPublic = false }: Service): void {
+    for (const method of desc.methods) {
+      const handler = handlers[method.localName];
+      if (handler === undefined) continue;
+      const path = methodPath(method);
+      this.#routes.set(path, { method, handler, isPublic });
+      // All methods look bidirectional to grpc-js: how many messages there are is for us.
+      this.#grpc.register(
+        path,
+        () => {},
+        (response: Init) => encode(method.output, response),
+        (request) => decode(method.input, request),
+        "bidi",
+      );
+    }
+  }
+
+  async listen(): Promise<void> {
+    this.port = await this.#gate.listen(this.#options.listen);
+  }
+
+  /** Takes a call away from grpc-js, which gets one that never starts. */
+  #intercept(
+    path: string,
+    wire: grpc.ServerInterceptingCallInterface,
+  ): grpc.ServerInterceptingCall {
+    const route = this.#routes.get(path);
+    if (route !== undefined) void this.#run(route, wire);
+    return new grpc.ServerInterceptingCall(wire, { start: () => {} });
+  }
+
+  async #run(route: Route, wire: grpc.ServerInterceptingCallInterface): Promise<void> {
+    const endpoints = wire.getConnectionInfo();
+    const call = new ServerCall(wire, route.method, this.#gate.connection(endpoints));
+    this.#calls.add(call);
+    call.start();
+    try {
+      if (!route.isPublic) await this.#options.authorize(call);
+      this.#gate.befriend(endpoints);
+      await dispatch(route, call);
+      call.end(Code.ok, "");
+    } catch (error) {
+      this.#fail(call, error);
+    } finally {
+      this.#calls.delete(call);
+      call.abort();
+    }
+  }
+
+  #fail(call: ServerCall, error: unknown): void {
+    if (error instanceof RpcError) return call.end(error.code, error.message);
+    // Whatever a handler threw after its caller left is only an echo of that.
+    if (call.signal.aborted) return call.end(Code.cancelled, "the call is over");
+    call.end(Code.internal, "internal error");
+    this.#options.onError?.(call.method, error);
+  }
+
+  reload(security: ServerTls): void {
+    this.#gate.reload(security);
+  }
+
+  async close(graceMs = 1_000): Promise<void> {
+    this.#gate.shut();
+    const { promise: drained, resolve } = Promise.withResolvers<void>();
+    this.#grpc.tryShutdown(() => resolve());
+    const timer = setTimeout(resolve, graceMs);
+    await drained;
+    clearTimeout(timer);
+    for (const call of this.#calls) call.end(Code.unavailable, "the server is closing");
+    // One turn of the loop, for the statuses to leave.
+    await new Promise((next) => setTimeout(next, 5));
+    this.#grpc.forceShutdown();
+    this.#gate.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close(0);
+  }
+}
+
+function serverOptions(limits: ServeLimits): grpc.ServerOptions {
+  return {
+    "grpc.max_receive_message_length": limits.requestBytes,
+    "grpc.max_concurrent_streams": limits.callsPerConnection,
+    "grpc.max_connection_idle_ms": limits.idleMs,
+    // Finds callers that vanished without a word.
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.enable_channelz": 0,
+  };
+}
+
+type Init = Parameters<typeof encode>[1];
+type Unary = (request: unknown, call: Call) => Promise<Init>;
+type Stream = (request: unknown, call: Call) => AsyncIterable<Init>;
+
+/** Runs the handler in the way of its kind; `service()` has checked the types. */
+async function dispatch({ method, handler }: Route, call: ServerCall): Promise<void> {
+  switch (method.methodKind) {
+    case "unary":
+      return call.send(await (handler as Unary)(await call.single(), call));
+    case "client_streaming":
+      return call.send(await (handler as Unary)(call.requests(), call));
+    case "server_streaming":
+      return call.sendAll((handler as Stream)(await call.single(), call));
+    case "bidi_streaming":
+      return call.sendAll((handler as Stream)(call.requests(), call));
+    default:
+      throw new RpcError(Code.unimplemented, `unknown kind of method ${method.name}`);
+  }
+}
