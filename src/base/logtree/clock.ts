@@ -1,0 +1,28 @@
+// The time of log entries: microseconds that follow the system clock.
+import type { Moment } from "./entry.ts";
+
+/** Beyond this the system clock was set, and the high-resolution clock has to follow. */
+const DRIFT_MS = 2;
+
+let origin = performance.timeOrigin;
+
+/**
+ * The time of now.
+ *
+ * Date.now() has milliseconds only; performance.now() is finer but counts from
+ * the start of the process and does not notice when NTP sets the clock, which
+ * happens on every boot. So the fine clock runs, and the system clock corrects it.
+ */
+export function now(): Moment {
+  const wall = Date.now();
+  const elapsed = performance.now();
+  if (Math.abs(origin + elapsed - wall) > DRIFT_MS) origin = wall - elapsed;
+  return moment((origin + elapsed) * 1_000);
+}
+
+/** The moment that is `microseconds` after the epoch. */
+export function moment(microseconds: number): Moment {
+  const whole = Math.floor(microseconds);
+  const milliseconds = Math.floor(whole / 1_000);
+  return { time: new Date(milliseconds), micros: whole - milliseconds * 1_000 };
+}
