@@ -1,3 +1,4 @@
+// Tests of choosing the role.
 import { expect, test } from "bun:test";
 import { roleOf } from "./main.ts";
 

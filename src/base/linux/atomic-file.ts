@@ -1,0 +1,45 @@
+// Changing a file so that a power cut leaves either the old or the new one, whole.
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/**
+ * Ends the name of a file being written. One may be left behind by a power cut, and the next
+ * write takes its place.
+ */
+export const TEMPORARY_SUFFIX = ".new";
+
+/** Makes a folder's entries (creations, renames, deletions) last through a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Writes a file by way of a neighbour: write, fsync, rename, fsync of the folder. */
+export async function writeFileAtomic(
+  path: string,
+  bytes: Uint8Array | string,
+  mode = 0o600,
+): Promise<void> {
+  const temporary = path + TEMPORARY_SUFFIX;
+  // A leftover would keep its own mode; the new file must be born with the right one.
+  await rm(temporary, { force: true });
+  const file = await open(temporary, "wx", mode);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+/** Deletes a file, if it is there, for good. */
+export async function removeFileAtomic(path: string): Promise<void> {
+  await rm(path, { force: true });
+  await syncDirectory(dirname(path));
+}

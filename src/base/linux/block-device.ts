@@ -1,0 +1,114 @@
+// Disks and partitions: what the kernel knows of them, and what one can ask of them.
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { ioctl } from "./syscall.ts";
+
+const BLKRRPART = 0x125f;
+const BLKFLSBUF = 0x1261;
+const BLKDISCARD = 0x1277;
+const BLKGETSIZE64 = 0x80081272;
+
+/** sysfs counts in these, whatever the disk's own sector size. */
+const SECTOR_BYTES = 512n;
+/** The SCSI device type of optical drives. */
+const SCSI_OPTICAL = "5";
+
+/** A block device as sysfs describes it. */
+export interface BlockDevice {
+  /** The kernel's name, such as `vda` or `nvme0n1p2`. */
+  readonly name: string;
+  /** The device node. */
+  readonly path: string;
+  /** In bytes. */
+  readonly size: bigint;
+  readonly isReadOnly: boolean;
+  readonly isRemovable: boolean;
+  readonly isOptical: boolean;
+  /** True for loop, ram, zram, dm and md devices: they have no hardware of their own. */
+  readonly isVirtual: boolean;
+  /** Empty where the hardware does not say. */
+  readonly vendor: string;
+  readonly model: string;
+  /** Number in the partition table; absent for whole disks. */
+  readonly partition?: number;
+  /** The whole disk's name; for a whole disk its own. */
+  readonly disk: string;
+}
+
+const SYSFS = "/sys/class/block";
+
+function describe(name: string, root: string): BlockDevice {
+  const home = realpathSync(join(root, name));
+  const field = (file: string) =>
+    existsSync(join(home, file)) ? readFileSync(join(home, file), "utf8").trim() : "";
+  const partition = field("partition");
+  return {
+    name,
+    // sysfs writes ! for a slash in a device's name (cciss!c0d0).
+    path: `/dev/${name.replaceAll("!", "/")}`,
+    size: BigInt(field("size") || 0) * SECTOR_BYTES,
+    isReadOnly: field("ro") === "1",
+    isRemovable: field("removable") === "1",
+    isOptical: /^sr\d/.test(name) || field("device/type") === SCSI_OPTICAL,
+    isVirtual: home.includes("/devices/virtual/"),
+    vendor: field("device/vendor"),
+    model: field("device/model"),
+    ...(partition !== "" && { partition: Number(partition) }),
+    disk: partition === "" ? name : basename(dirname(home)),
+  };
+}
+
+/** All block devices, partitions included, `vda` before `vdb` and `vda2` before `vda10`. */
+export function blockDevices(root = SYSFS): readonly BlockDevice[] {
+  const order = new Intl.Collator("en", { numeric: true });
+  return readdirSync(root)
+    .sort(order.compare)
+    .map((name) => describe(name, root));
+}
+
+/** One block device by the kernel's name; throws ENOENT if there is none. */
+export function blockDevice(name: string, root = SYSFS): BlockDevice {
+  return describe(name, root);
+}
+
+/** The devices that a device-mapper device lies on. */
+export function slavesOf(name: string, root = SYSFS): readonly string[] {
+  const path = join(root, name, "slaves");
+  return existsSync(path) ? readdirSync(path).sort() : [];
+}
+
+function withDevice<R>(path: string, flags: "r" | "r+", work: (fd: number) => R): R {
+  const fd = openSync(path, flags);
+  try {
+    return work(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Size in bytes of the block device at a path. */
+export function deviceSize(path: string): bigint {
+  const size = new BigUint64Array(1);
+  withDevice(path, "r", (fd) =>
+    ioctl(fd, BLKGETSIZE64, new Uint8Array(size.buffer), `size of ${path}`),
+  );
+  return size[0] ?? 0n;
+}
+
+/** Makes the kernel read the partition table anew; EBUSY while a partition is in use. */
+export function rereadPartitions(path: string): void {
+  withDevice(path, "r", (fd) => ioctl(fd, BLKRRPART, null, `reread partitions of ${path}`));
+}
+
+/** Writes out and forgets what the kernel has cached of a device. */
+export function flushDevice(path: string): void {
+  withDevice(path, "r", (fd) => ioctl(fd, BLKFLSBUF, null, `flush ${path}`));
+}
+
+/** Tells a disk that a range is no longer needed; EOPNOTSUPP where it does not care. */
+export function discardRange(path: string, offset: bigint, length: bigint): void {
+  const range = new BigUint64Array([offset, length]);
+  withDevice(path, "r+", (fd) =>
+    ioctl(fd, BLKDISCARD, new Uint8Array(range.buffer), `discard on ${path}`),
+  );
+}

@@ -1,0 +1,46 @@
+// What the kernel says about the machine and this boot of it.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** A random id that changes with every boot. */
+export function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}
+
+/** Seconds since the kernel started. */
+export function uptimeSeconds(): number {
+  return Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
+}
+
+/** What the firmware calls the machine. Absent fields are empty. */
+export interface Dmi {
+  readonly vendor: string;
+  readonly product: string;
+  readonly serial: string;
+  readonly firmwareVersion: string;
+}
+
+/** Reads the firmware's description of the machine. */
+export function dmi(root = "/sys/class/dmi/id"): Dmi {
+  const field = (name: string) => {
+    const path = join(root, name);
+    return existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+  };
+  return {
+    vendor: field("sys_vendor"),
+    product: field("product_name"),
+    serial: field("product_serial"),
+    firmwareVersion: field("bios_version"),
+  };
+}
+
+/** Splits a kernel command line; quotes keep spaces together and stay out of the words. */
+export function parseCommandLine(text: string): readonly string[] {
+  const words = text.trim().match(/(?:[^\s"]+|"[^"]*")+/g) ?? [];
+  return words.map((word) => word.replaceAll('"', ""));
+}
+
+/** The kernel command line's words. */
+export function commandLine(): readonly string[] {
+  return parseCommandLine(readFileSync("/proc/cmdline", "utf8"));
+}

@@ -1,0 +1,45 @@
+// Tests of the small calls about this process and machine: names, limits, power.
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { setHostname } from "./hostname.ts";
+import { setProcessName } from "./prctl.ts";
+import { syncDisks, takeCtrlAltDel } from "./reboot.ts";
+import { getLimit, setLimit, UNLIMITED } from "./rlimit.ts";
+
+const isRoot = process.getuid?.() === 0;
+
+test("setProcessName changes the name that listings show, cut to 15 bytes", () => {
+  const before = readFileSync("/proc/thread-self/comm", "utf8").trim();
+  setProcessName("metropolis-curator");
+  expect(readFileSync("/proc/thread-self/comm", "utf8")).toBe("metropolis-cura\n");
+  setProcessName(before);
+});
+
+test("setLimit changes the limit that getLimit gives", () => {
+  const before = getLimit("core");
+  setLimit("core", { soft: 0n, hard: before.hard });
+  expect(getLimit("core")).toEqual({ soft: 0n, hard: before.hard });
+  setLimit("core", before);
+});
+
+test("setLimit refuses a soft limit above the hard one", () => {
+  expect(() => setLimit("openFiles", { soft: UNLIMITED, hard: 1n })).toThrow(
+    "setrlimit openFiles: EINVAL",
+  );
+});
+
+test("setHostname keeps the name it is given, or is refused to ordinary users", () => {
+  // Its own name, so that the machine under test stays what it is.
+  const work = () => setHostname(hostname());
+  if (isRoot) expect(work).not.toThrow();
+  else expect(work).toThrow(`sethostname ${hostname()}: EPERM`);
+});
+
+test("takeCtrlAltDel is refused to ordinary users", () => {
+  if (!isRoot) expect(takeCtrlAltDel).toThrow("reboot take ctrl-alt-del: EPERM");
+});
+
+test("syncDisks returns", () => {
+  expect(syncDisks()).toBeUndefined();
+});
