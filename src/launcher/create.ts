@@ -1,0 +1,144 @@
+// Making a cluster: its folder, firmware variables, TPMs and blank disks (or
+// copies of a prepared machine's), then its keeper.
+import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { chooseAccelerator } from "./accelerator.ts";
+import { type Cluster, makeClusterDirectory, startCluster } from "./cluster.ts";
+import { copySparse, createDisk, parseSize } from "./disk.ts";
+import { LauncherError } from "./launcher-error.ts";
+import { installLine, missingPackages } from "./packages.ts";
+import { clusterPaths, type MachinePaths, machinePaths } from "./paths.ts";
+import {
+  type Accelerator,
+  type ClusterSettings,
+  MAX_MACHINES,
+  type MachineSettings,
+  writeSettings,
+} from "./settings.ts";
+import { manufactureTpm } from "./tpm.ts";
+
+/** One machine to be made. */
+export interface MachineOptions {
+  /** The size of its blank disk, such as "4G". */
+  readonly disk?: string;
+  /** Instead: a folder with another machine's disk.img, vars.fd and tpm/, to be copied. */
+  readonly copyOf?: string;
+  /** Memory such as "2G". */
+  readonly memory?: string;
+  readonly cpus?: number;
+  /** False leaves our keys out of the firmware, which switches Secure Boot off. */
+  readonly secureBoot?: boolean;
+  readonly tpm?: boolean;
+  readonly fwCfg?: Readonly<Record<string, string>>;
+  readonly kernel?: { readonly file: string; readonly commandLine: string };
+}
+
+/** A cluster to be made. */
+export interface ClusterOptions {
+  readonly name: string;
+  readonly machines: readonly MachineOptions[];
+  /** Where the build put firmware and kernel; by default its cache's `out`. */
+  readonly out?: string;
+  /** By default what works here. */
+  readonly accelerator?: Accelerator;
+  /** The cluster stops when this process ends, however it ends. */
+  readonly isBound?: boolean;
+}
+
+/** What is going on, for a person who waits. */
+export type Progress = (text: string) => void;
+
+const DEFAULT_DISK = "4G";
+/** Firmware variables without any keys, as Debian ships them. */
+const UNENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+/** Where the build's latest outputs lie. */
+export function buildOutputs(): string {
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+  return join(process.env.METROPOLIS_CACHE || join(cache, "metropolis"), "out");
+}
+
+/**
+ * Makes a cluster and its network; all machines are off. Throws LauncherError when
+ * programs or firmware are missing, naming what gets them. Leaves nothing behind
+ * when it fails.
+ */
+export async function createCluster(
+  options: ClusterOptions,
+  progress: Progress = () => undefined,
+): Promise<Cluster> {
+  const paths = clusterPaths(options.name);
+  const out = options.out ?? buildOutputs();
+  checkHost(options);
+  makeClusterDirectory(paths);
+  try {
+    progress("Looking for the fastest way to run a machine");
+    const settings = await settle(options, out);
+    for (const [index, machine] of options.machines.entries()) {
+      progress(`Making machine ${index + 1}`);
+      await makeMachine(machine, machinePaths(paths, index + 1), out);
+    }
+    writeSettings(paths.settings, settings);
+    progress("Making its network");
+    return await startCluster(options.name, options.isBound);
+  } catch (error) {
+    rmSync(paths.directory, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function checkHost({ machines }: ClusterOptions): void {
+  const missing = missingPackages();
+  if (missing.length > 0) {
+    throw new LauncherError(
+      `run virtual machines: Debian packages are missing; install them with: ${installLine(missing)}`,
+    );
+  }
+  if (machines.length === 0 || machines.length > MAX_MACHINES) {
+    throw new LauncherError(`make ${machines.length} machines: want 1 to ${MAX_MACHINES}`);
+  }
+}
+
+async function settle(options: ClusterOptions, out: string): Promise<ClusterSettings> {
+  const firmware = join(out, "OVMF_CODE.fd");
+  if (!existsSync(firmware)) {
+    throw new LauncherError(`use firmware ${firmware}: it does not exist; run the build first`);
+  }
+  return {
+    format: 1,
+    name: options.name,
+    created: new Date().toISOString(),
+    accelerator: options.accelerator ?? (await chooseAccelerator(join(out, "bzImage"))),
+    firmware,
+    machines: options.machines.map(machineSettings),
+  };
+}
+
+function machineSettings(options: MachineOptions, index: number): MachineSettings {
+  return {
+    number: index + 1,
+    memoryMiB: parseSize(options.memory ?? "2G") / 2 ** 20,
+    cpus: options.cpus ?? 2,
+    hasTpm: options.tpm ?? true,
+    fwCfg: options.fwCfg ?? {},
+    ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+  };
+}
+
+async function makeMachine(options: MachineOptions, paths: MachinePaths, out: string) {
+  mkdirSync(paths.directory, { recursive: true, mode: 0o700 });
+  if (options.copyOf !== undefined) return copyMachine(options.copyOf, paths);
+  const isSecure = options.secureBoot ?? true;
+  copyFileSync(isSecure ? join(out, "OVMF_VARS.fd") : UNENROLLED, paths.variables);
+  createDisk(paths.disk, parseSize(options.disk ?? DEFAULT_DISK));
+  if (options.tpm ?? true) await manufactureTpm(paths);
+}
+
+/** Copies what makes up a machine, and none of its logs. */
+async function copyMachine(from: string, { directory }: MachinePaths): Promise<void> {
+  for (const part of ["disk.img", "vars.fd", "tpm"]) {
+    const source = join(from, part);
+    if (existsSync(source)) await copySparse(source, join(directory, part));
+  }
+}

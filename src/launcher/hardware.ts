@@ -1,0 +1,187 @@
+// One machine as the keeper holds it: the programs that are its hardware while it
+// is on, in the order in which they need each other.
+//
+//   powerOn:  swtpm (listens) → QEMU (connects, listens) → socat (connects)
+//   off:      QEMU ends → swtpm and socat have nobody left and end too
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { Lock, sleep } from "../base/event/event.ts";
+import { type Child, startChild } from "../base/process/process.ts";
+import { LauncherError } from "./launcher-error.ts";
+import { cableProgram } from "./network.ts";
+import { programPath } from "./packages.ts";
+import type { MachinePaths } from "./paths.ts";
+import { device, type PowerOnOptions, qemuCommand } from "./qemu.ts";
+import { Qmp, type QmpEvent } from "./qmp.ts";
+import type { ClusterSettings, MachineSettings } from "./settings.ts";
+import { tpmProgram } from "./tpm.ts";
+
+const POLL_MS = 20;
+/** How long a program may take until it listens; generous for a busy host. */
+const START_TIMEOUT_MS = 20_000;
+/** How long swtpm may take to write its state after QEMU has gone. */
+const TPM_GRACE_MS = 3_000;
+
+/** What can be said of a machine from outside. */
+export interface MachineStatus {
+  readonly number: number;
+  readonly isOn: boolean;
+  /** The medium in its USB port, while it is on. */
+  readonly medium?: string;
+  /** How often it restarted itself since it was powered on. */
+  readonly resets: number;
+}
+
+interface Running {
+  readonly qemu: Child;
+  readonly qmp: Qmp;
+  readonly others: readonly Child[];
+}
+
+/** One machine of the cluster; its lifetime is the keeper's. */
+export class Hardware {
+  readonly #machine: MachineSettings;
+  readonly #paths: MachinePaths;
+  readonly #cluster: ClusterSettings;
+  /** Held while the power changes, so that two commands cannot start it twice. */
+  readonly #power = new Lock();
+  #running: Running | undefined;
+  #medium: string | undefined;
+  #detachOnReset = false;
+  #resets = 0;
+
+  constructor(machine: MachineSettings, paths: MachinePaths, cluster: ClusterSettings) {
+    this.#machine = machine;
+    this.#paths = paths;
+    this.#cluster = cluster;
+  }
+
+  /** The state at this moment. */
+  status(): MachineStatus {
+    const isOn = this.#running?.qemu.isAlive() ?? false;
+    const medium = isOn ? this.#medium : undefined;
+    return {
+      number: this.#machine.number,
+      isOn,
+      resets: this.#resets,
+      ...(medium === undefined ? {} : { medium }),
+    };
+  }
+
+  /** Switches it on. Throws LauncherError when it already is, or does not start. */
+  powerOn(options: PowerOnOptions): Promise<void> {
+    return this.#power.hold(async () => {
+      if (this.status().isOn) throw new LauncherError(`${this.#name} is already on`);
+      mkdirSync(this.#paths.directory, { recursive: true });
+      this.#medium = options.medium;
+      this.#detachOnReset = options.detachOnReset ?? false;
+      this.#resets = 0;
+      this.#running = await this.#start(options);
+    });
+  }
+
+  /** Pulls the plug: SIGKILL, nothing is written that was not yet. */
+  kill(): Promise<void> {
+    return this.#power.hold(async () => {
+      this.#running?.qemu.kill("SIGKILL");
+      await this.#clearUp();
+    });
+  }
+
+  /** Presses the power button; what follows is up to the machine. */
+  async powerOff(): Promise<void> {
+    await this.#qmp().execute("system_powerdown");
+  }
+
+  /** Presses the reset button. */
+  async reset(): Promise<void> {
+    await this.#qmp().execute("system_reset");
+  }
+
+  /** Pulls the medium out of the running machine. */
+  async detachMedium(): Promise<void> {
+    if (this.#medium === undefined) return;
+    this.#medium = undefined;
+    await this.#qmp().execute("device_del", { id: device.medium });
+  }
+
+  /** Pulls the medium out as soon as the machine restarts itself. */
+  detachMediumOnReset(): void {
+    this.#detachOnReset = true;
+  }
+
+  get #name(): string {
+    return `machine ${this.#machine.number}`;
+  }
+
+  #qmp(): Qmp {
+    if (!this.status().isOn || this.#running === undefined) {
+      throw new LauncherError(`${this.#name} is off`);
+    }
+    return this.#running.qmp;
+  }
+
+  async #start(options: PowerOnOptions): Promise<Running> {
+    const { tpmSocket, qmpSocket, serialSocket, networkSocket, cableSocket } = this.#paths;
+    for (const socket of [tpmSocket, qmpSocket, serialSocket, networkSocket, cableSocket]) {
+      rmSync(socket, { force: true });
+    }
+    const started: Child[] = [];
+    try {
+      if (this.#machine.hasTpm) {
+        started.push(this.#launch(tpmProgram(this.#paths)));
+        await this.#appears(tpmSocket, started);
+      }
+      const command = qemuCommand(this.#machine, this.#paths, this.#cluster, options);
+      const qemu = this.#launch(command);
+      started.push(qemu);
+      await this.#appears(qmpSocket, started);
+      const qmp = await Qmp.connect(qmpSocket, (event) => this.#notice(event));
+      const cable = this.#launch(cableProgram(this.#machine.number, this.#paths));
+      return { qemu, qmp, others: [...started.filter((child) => child !== qemu), cable] };
+    } catch (error) {
+      for (const child of started) child.kill("SIGKILL");
+      throw error;
+    }
+  }
+
+  #launch(command: readonly string[]): Child {
+    return startChild(command, { env: { PATH: programPath }, log: this.#paths.qemuLog });
+  }
+
+  /** Waits until a program listens, or gives its last words when it ends instead. */
+  async #appears(socket: string, children: readonly Child[]): Promise<void> {
+    const limit = performance.now() + START_TIMEOUT_MS;
+    while (!existsSync(socket)) {
+      const isOver = performance.now() > limit || children.some((child) => !child.isAlive());
+      if (isOver) throw new LauncherError(`switch on ${this.#name}: ${this.#lastWords()}`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  #lastWords(): string {
+    const lines = readFileSync(this.#paths.qemuLog, "utf8").trimEnd().split("\n");
+    return lines.slice(-3).join("; ") || "a program of it ended or did not listen in time";
+  }
+
+  #notice({ name, data }: QmpEvent): void {
+    if (name !== "RESET" || data.guest !== true) return;
+    this.#resets += 1;
+    if (!this.#detachOnReset) return;
+    // The machine may have gone meanwhile, and the medium with it.
+    this.detachMedium().catch(() => undefined);
+  }
+
+  /** After QEMU has gone: lets swtpm finish writing its state, ends the cable. */
+  async #clearUp(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    await running.qemu.exited;
+    running.qmp.close();
+    await Promise.race([Promise.all(running.others.map(({ exited }) => exited)), sleep(300)]);
+    for (const child of running.others) child.kill("SIGTERM");
+    const ended = Promise.all(running.others.map(({ exited }) => exited));
+    await Promise.race([ended, sleep(TPM_GRACE_MS)]);
+    for (const child of running.others) child.kill("SIGKILL");
+    this.#running = undefined;
+  }
+}

@@ -1,0 +1,191 @@
+// The process that owns a cluster, in two halves that cannot outlive each other:
+//
+//   outside   on the host: relays a loopback TCP port to the SOCKS5 server, and
+//      │      holds a pipe to, and the death signal of, the other half
+//   unshare   the first process of new PID, network and mount namespaces (and a
+//      │      user namespace where we are not root), killed with its parent
+//   inside    process 1 in there: makes the network, runs machines, takes
+//             commands. When it ends, the kernel ends all it ever started.
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Child, run, startChild } from "../base/process/process.ts";
+import { type Request, serveControl } from "./control.ts";
+import { Hardware, type MachineStatus } from "./hardware.ts";
+import { LauncherError } from "./launcher-error.ts";
+import {
+  bridgeCommands,
+  cableCommands,
+  dnsmasqProgram,
+  SOCKS_PORT,
+  socksProgram,
+} from "./network.ts";
+import { programPath } from "./packages.ts";
+import { type ClusterPaths, machinePaths, makePrivateDirectory, pathsOf } from "./paths.ts";
+import { startRelay } from "./relay.ts";
+import { network, readSettings } from "./settings.ts";
+import { serveTime } from "./time-server.ts";
+
+/** What keeper.json says while the keeper runs. */
+export interface KeeperState {
+  readonly pid: number;
+  /** The SOCKS5 proxy's port on the host's loopback. */
+  readonly socksPort: number;
+}
+
+/** How a keeper is told to end with the process that started it. */
+export const BOUND = "bound";
+
+/**
+ * The program of `metroctl cluster keeper`. Arguments: which half, the cluster's
+ * folder, and `bound` when it shall end with its standard input.
+ */
+export async function keeper(args: readonly string[]): Promise<void> {
+  const [half, directory, life] = args;
+  if (directory === undefined) throw new LauncherError("keeper: want a half and a folder");
+  const paths = pathsOf(directory);
+  await (half === "inside" ? keepInside(paths) : keepOutside(paths, life === BOUND));
+}
+
+/** The command line that starts one half of this very program again. */
+export function keeperCommand(args: readonly string[]): readonly string[] {
+  const isCompiled = import.meta.path.startsWith("/$bunfs/");
+  if (isCompiled) return [process.execPath, "cluster", "keeper", ...args];
+  const script = `(await import(${JSON.stringify(import.meta.path)})).keeper(${JSON.stringify(args)})`;
+  return [process.execPath, "-e", `await ${script}`];
+}
+
+/** The environment of both halves: what decides paths, and nothing else. */
+export function keeperEnvironment(): Record<string, string> {
+  const kept = ["HOME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"];
+  const values = kept.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return { ...Object.fromEntries(values), PATH: programPath, METROPOLIS_ROLE: "metroctl" };
+}
+
+/** What the running keeper, if any, wrote about itself. */
+export function readKeeperState(paths: ClusterPaths): KeeperState | undefined {
+  if (!existsSync(paths.keeper)) return undefined;
+  const value: unknown = JSON.parse(readFileSync(paths.keeper, "utf8"));
+  const isState =
+    typeof value === "object" &&
+    value !== null &&
+    "pid" in value &&
+    typeof value.pid === "number" &&
+    "socksPort" in value &&
+    typeof value.socksPort === "number";
+  return isState ? { pid: Number(value.pid), socksPort: Number(value.socksPort) } : undefined;
+}
+
+async function keepOutside(paths: ClusterPaths, isBound: boolean): Promise<void> {
+  makePrivateDirectory(paths.runtime);
+  // The port of last time, if still free: contexts of metroctl name it.
+  const last = readKeeperState(paths)?.socksPort ?? 0;
+  const to = { path: paths.socks };
+  const relay = await startRelay({ host: "127.0.0.1", port: last }, to).catch(() =>
+    startRelay({ host: "127.0.0.1", port: 0 }, to),
+  );
+  const inside = startInside(paths);
+  const end = () => inside.kill("SIGKILL");
+  process.on("SIGTERM", end);
+  process.on("SIGINT", end);
+  process.on("SIGHUP", end);
+  if (isBound) whenInputEnds(end);
+  const state: KeeperState = { pid: process.pid, socksPort: relay.port };
+  writeFileSync(paths.keeper, `${JSON.stringify(state)}\n`, { mode: 0o600 });
+  await inside.exited;
+  relay.close();
+  rmSync(paths.runtime, { recursive: true, force: true });
+  process.exit(0);
+}
+
+function startInside(paths: ClusterPaths): Child {
+  const user = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
+  const namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child"];
+  return startChild(
+    // Both ways of dying are covered: unshare gets SIGKILL when we end, its child when it ends.
+    [
+      ...["setpriv", "--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--"],
+      ...keeperCommand(["inside", paths.directory]),
+    ],
+    { env: keeperEnvironment(), log: paths.log, lifeline: true },
+  );
+}
+
+function whenInputEnds(end: () => void): void {
+  process.stdin.on("end", end);
+  process.stdin.on("error", end);
+  process.stdin.resume();
+}
+
+async function keepInside(paths: ClusterPaths): Promise<void> {
+  whenInputEnds(() => process.exit(0));
+  const { machines } = readSettings(paths.settings);
+  const env = { PATH: programPath };
+  for (const command of bridgeCommands()) await run(command, { env });
+  for (const { number } of machines) {
+    for (const command of cableCommands(number)) await run(command, { env });
+  }
+  await nameServer(paths);
+  for (const program of [dnsmasqProgram(paths, machines), socksProgram()]) {
+    const name = String(program[0]);
+    const child = startChild(program, { env, log: join(paths.directory, `${name}.log`) });
+    // The network without one of its servers would be a riddle: better none at all.
+    void child.exited.then(() => giveUp(`error: ${name} has ended; see ${name}.log`));
+  }
+  await serveTime();
+  await startRelay({ path: paths.socks }, { host: "127.0.0.1", port: SOCKS_PORT });
+  await takeCommands(paths);
+}
+
+/** Ends everything, with a reason in the keeper's log. */
+function giveUp(reason: string): void {
+  process.stderr.write(`${reason}\n`);
+  process.exit(1);
+}
+
+/** Names of the private network for everything inside, and no other names. */
+async function nameServer(paths: ClusterPaths): Promise<void> {
+  const file = join(paths.runtime, "resolv.conf");
+  writeFileSync(file, `nameserver ${network.gateway}\nsearch ${network.domain}\n`);
+  await run(["mount", "--bind", file, "/etc/resolv.conf"], { env: { PATH: programPath } });
+}
+
+async function takeCommands(paths: ClusterPaths): Promise<void> {
+  const settings = readSettings(paths.settings);
+  const machines = new Map(
+    settings.machines.map((machine) => [
+      machine.number,
+      new Hardware(machine, machinePaths(paths, machine.number), settings),
+    ]),
+  );
+  await serveControl(paths.control, async (request) => {
+    await perform(request, machines);
+    return statusOf(machines);
+  });
+}
+
+function statusOf(machines: ReadonlyMap<number, Hardware>): readonly MachineStatus[] {
+  return [...machines.values()].map((machine) => machine.status());
+}
+
+async function perform(request: Request, machines: ReadonlyMap<number, Hardware>): Promise<void> {
+  if (request.operation === "status") return;
+  if (request.operation === "stop") {
+    // As one power cut for all; the reply leaves before the process does.
+    await Promise.all([...machines.values()].map((machine) => machine.kill()));
+    setTimeout(() => process.exit(0), 20);
+    return;
+  }
+  const machine = machines.get(request.machine);
+  if (machine === undefined) throw new LauncherError(`there is no machine ${request.machine}`);
+  switch (request.operation) {
+    case "powerOn":
+      return machine.powerOn(request);
+    case "detachMediumOnReset":
+      return machine.detachMediumOnReset();
+    default:
+      return machine[request.operation]();
+  }
+}

@@ -1,0 +1,41 @@
+// Whole clusters on one machine: virtual machines with Secure Boot, TPM, disk and
+// console, on a private network of their own that nothing leaves.
+//
+//   whoever: metroctl cluster, tests        127.0.0.1:<proxy port>  SOCKS5
+//       │ control socket                             │
+//   ┌ keeper, outside ───────────────────────────────┴──────────────┐ host
+//   │   └ keeper, inside ─ namespaces: PID, network, mounts (, user)│
+//   │       ├ bridge 10.1.0.1, DHCP, DNS, time, SOCKS5 server       │
+//   │       └ per machine: swtpm, QEMU, cable                       │
+//   └───────────────────────────────────────────────────────────────┘
+//
+// A cluster lives in a folder: settings, disks, firmware variables, TPM states and
+// console logs. Its processes all hang off one keeper and die with it, so that
+// nothing is left behind by `destroy`, by Ctrl-C or by a crash.
+export { bootsOnKvm, chooseAccelerator, slowness } from "./accelerator.ts";
+export {
+  attachConsole,
+  Cluster,
+  type ClusterSummary,
+  destroyCluster,
+  listClusters,
+  openCluster,
+  startCluster,
+} from "./cluster.ts";
+export { ConsoleLog, plainText, type Terminal } from "./console-log.ts";
+export {
+  buildOutputs,
+  type ClusterOptions,
+  createCluster,
+  type MachineOptions,
+  type Progress,
+} from "./create.ts";
+export { copySparse, parseSize } from "./disk.ts";
+export type { MachineStatus } from "./hardware.ts";
+export { keeper } from "./keeper.ts";
+export { LauncherError } from "./launcher-error.ts";
+export type { Machine } from "./machine.ts";
+export { installLine, missingPackages, needs } from "./packages.ts";
+export { clusterPaths, clustersDirectory } from "./paths.ts";
+export type { PowerOnOptions } from "./qemu.ts";
+export { type Accelerator, ipAddress, network } from "./settings.ts";

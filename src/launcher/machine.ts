@@ -1,0 +1,86 @@
+// One machine of a running cluster, as whoever uses the launcher holds it: its
+// buttons, its console and its files.
+import { sleep } from "../base/event/event.ts";
+import { ConsoleLog } from "./console-log.ts";
+import { type Request, sendControl } from "./control.ts";
+import type { MachineStatus } from "./hardware.ts";
+import { LauncherError } from "./launcher-error.ts";
+import { type ClusterPaths, type MachinePaths, machinePaths } from "./paths.ts";
+import type { PowerOnOptions } from "./qemu.ts";
+import { ipAddress, type MachineSettings } from "./settings.ts";
+
+const POLL_MS = 50;
+
+/** A machine by its number; its state is the keeper's, asked at every call. */
+export class Machine {
+  readonly number: number;
+  /** The IPv4 address that DHCP gives it. */
+  readonly address: string;
+  readonly console: ConsoleLog;
+  /** Disk, firmware variables and TPM: to be touched only while it is off. */
+  readonly files: MachinePaths;
+  readonly #control: string;
+
+  constructor(cluster: ClusterPaths, { number }: MachineSettings) {
+    this.number = number;
+    this.address = ipAddress(number);
+    this.files = machinePaths(cluster, number);
+    this.console = new ConsoleLog(this.files.console);
+    this.#control = cluster.control;
+  }
+
+  /** Switches it on; its console is read from here on. */
+  async powerOn(options: PowerOnOptions = {}): Promise<void> {
+    this.console.skip();
+    await this.#ask({ operation: "powerOn", machine: this.number, ...options });
+  }
+
+  /** Pulls the plug. */
+  async kill(): Promise<void> {
+    await this.#ask({ operation: "kill", machine: this.number });
+  }
+
+  /** Presses the power button and waits until it is off. */
+  async powerOff(timeoutMs: number): Promise<void> {
+    await this.#ask({ operation: "powerOff", machine: this.number });
+    await this.waitOff(timeoutMs);
+  }
+
+  /** Presses the reset button. */
+  async reset(): Promise<void> {
+    await this.#ask({ operation: "reset", machine: this.number });
+  }
+
+  /** Pulls the USB medium out. */
+  async detachMedium(): Promise<void> {
+    await this.#ask({ operation: "detachMedium", machine: this.number });
+  }
+
+  /** Pulls it out as soon as the machine restarts itself. */
+  async detachMediumOnReset(): Promise<void> {
+    await this.#ask({ operation: "detachMediumOnReset", machine: this.number });
+  }
+
+  /** Its state at this moment. */
+  async status(): Promise<MachineStatus> {
+    const all = await sendControl(this.#control, { operation: "status" });
+    const own = all.find(({ number }) => number === this.number);
+    if (own === undefined) throw new LauncherError(`there is no machine ${this.number}`);
+    return own;
+  }
+
+  /** Waits until it has switched itself off. */
+  async waitOff(timeoutMs: number): Promise<void> {
+    const limit = performance.now() + timeoutMs;
+    while ((await this.status()).isOn) {
+      if (performance.now() > limit) {
+        throw new LauncherError(`machine ${this.number} is still on after ${timeoutMs / 1000} s`);
+      }
+      await sleep(POLL_MS);
+    }
+  }
+
+  async #ask(request: Request): Promise<void> {
+    await sendControl(this.#control, request);
+  }
+}

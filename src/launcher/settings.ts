@@ -1,0 +1,89 @@
+// What a cluster consists of: the content of cluster.json, written once at its
+// creation, read by the keeper and by every command. Also where the addresses of
+// the private network are decided: by a machine's number alone, so that a copied
+// machine finds its old address again in another cluster.
+import { readFileSync, writeFileSync } from "node:fs";
+import { LauncherError } from "./launcher-error.ts";
+
+/** Addresses of the private network, the same in every cluster. */
+export const network = {
+  gateway: "10.1.0.1",
+  prefix: "10.1.0",
+  /** A unique local prefix; "4d:6574:726f" spells "Metro". */
+  gateway6: "fd4d:6574:726f::1",
+  prefix6: "fd4d:6574:726f:",
+  domain: "metropolis.internal",
+} as const;
+
+/** The most machines of one cluster: addresses end before the gateway's reserve. */
+export const MAX_MACHINES = 99;
+
+/** One machine, as decided at the creation of its cluster. */
+export interface MachineSettings {
+  /** From 1. */
+  readonly number: number;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly hasTpm: boolean;
+  /** QEMU's name for a file in fw_cfg, to the file on the host. */
+  readonly fwCfg: Readonly<Record<string, string>>;
+  /** Boots this kernel directly instead of the firmware's choice: for tests. */
+  readonly kernel?: { readonly file: string; readonly commandLine: string };
+}
+
+/** How machine code runs: natively, or translated by QEMU. */
+export type Accelerator = "kvm" | "tcg";
+
+/** A cluster, as in cluster.json. */
+export interface ClusterSettings {
+  readonly format: 1;
+  readonly name: string;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly accelerator: Accelerator;
+  /** The firmware's code, shared by all machines; variables are each machine's own. */
+  readonly firmware: string;
+  readonly machines: readonly MachineSettings[];
+}
+
+/** The hardware address of a machine; 52:54:00 is QEMU's. */
+export function macAddress(machine: number): string {
+  return `52:54:00:4d:00:${machine.toString(16).padStart(2, "0")}`;
+}
+
+/** The IPv4 address that DHCP gives a machine. */
+export function ipAddress(machine: number): string {
+  return `${network.prefix}.${machine + 1}`;
+}
+
+/** The IPv6 address that DHCPv6 gives a machine. */
+export function ip6Address(machine: number): string {
+  return `${network.prefix6}:${(machine + 1).toString(16)}`;
+}
+
+/** Writes the settings; `wx` so that two creations of one name cannot both win. */
+export function writeSettings(file: string, settings: ClusterSettings): void {
+  writeFileSync(file, `${JSON.stringify(settings, null, 2)}\n`, { flag: "wx", mode: 0o600 });
+}
+
+/** Reads the settings back. Throws LauncherError when they are none of ours. */
+export function readSettings(file: string): ClusterSettings {
+  const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+  if (!isSettings(value)) {
+    throw new LauncherError(`read ${file}: not the settings of a cluster of this version`);
+  }
+  return value;
+}
+
+function isSettings(value: unknown): value is ClusterSettings {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "format" in value &&
+    value.format === 1 &&
+    "name" in value &&
+    typeof value.name === "string" &&
+    "machines" in value &&
+    Array.isArray(value.machines)
+  );
+}
