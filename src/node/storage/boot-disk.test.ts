@@ -1,0 +1,119 @@
+// Tests of finding the node's disk, on files that stand for disks.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileDevice } from "../../base/format/block-device.ts";
+import { writeGpt } from "../../base/format/gpt-writer.ts";
+import { parseCommandLine } from "../../base/linux/machine.ts";
+import {
+  DiskError,
+  type DiskSource,
+  findBootDisk,
+  partitionName,
+  systemPartitionId,
+} from "./boot-disk.ts";
+
+const MIB = 1 << 20;
+const types = {
+  esp: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
+  systemA: "ee96054b-f6d0-4267-aaaa-724b2afea74c",
+  systemB: "ee96054b-f6d0-4267-bbbb-724b2afea74c",
+  data: "9eeec464-6885-414a-b278-4305c51f7966",
+};
+const systemId = "01234567-89ab-cdef-0123-456789abcdef";
+
+let root: string;
+let source: DiskSource;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "node-disk-"));
+  source = { sysfs: join(root, "sys"), devices: join(root, "dev") };
+  mkdirSync(source.sysfs);
+  mkdirSync(source.devices);
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+function file(path: string, text: string): void {
+  mkdirSync(join(path, ".."), { recursive: true });
+  writeFileSync(path, text);
+}
+
+/** A disk as the kernel shows it, with a table when there are partitions. */
+async function disk(name: string, partitions: readonly (readonly [string, string])[]) {
+  const size = 16 * MIB;
+  file(join(source.sysfs, name, "size"), `${size / 512}\n`);
+  file(join(source.sysfs, name, "queue/logical_block_size"), "512\n");
+  await using device = await fileDevice(join(source.devices, name), { mode: "create", size });
+  const table = partitions.map(([type, id], index) => ({
+    type,
+    id,
+    name: `P${index}`,
+    offset: (index + 1) * MIB,
+    size: MIB,
+  }));
+  if (table.length === 0) return;
+  await writeGpt(device, {
+    diskId: "99999999-89ab-cdef-0123-456789abcdef",
+    sectorSize: 512,
+    partitions: table,
+  });
+  for (const [index, { offset }] of table.entries()) {
+    const entry = partitionName(name, index + 1);
+    file(join(source.sysfs, name, entry, "start"), `${offset / 512}\n`);
+  }
+}
+
+const guid = (digit: string) => systemId.replaceAll(/[0-9a-f]/g, digit);
+const whole = [
+  [types.esp, guid("1")],
+  [types.systemA, guid("2")],
+  [types.systemB, systemId],
+  [types.data, guid("4")],
+] as const;
+
+test("systemPartitionId reads the verity table of the command line", () => {
+  const text = `quiet dm-mod.create="system,,,ro,0 8 verity 1 PARTUUID=${systemId} PARTUUID=x" ro`;
+  expect(systemPartitionId(parseCommandLine(text))).toBe(systemId);
+  expect(() => systemPartitionId(["quiet"])).toThrow(DiskError);
+});
+
+test("partitionName sets numbers apart with a p", () => {
+  expect(partitionName("vda", 4)).toBe("vda4");
+  expect(partitionName("nvme0n1", 4)).toBe("nvme0n1p4");
+});
+
+test("findBootDisk finds the partitions beside the system", async () => {
+  await disk("sda", [[types.data, guid("7")]]);
+  await disk("nvme0n1", whole);
+  await disk("sdb", []);
+  expect(await findBootDisk(systemId, types, source)).toEqual({
+    disk: join(source.devices, "nvme0n1"),
+    esp: join(source.devices, "nvme0n1p1"),
+    data: join(source.devices, "nvme0n1p4"),
+    slot: "b",
+  });
+});
+
+test("findBootDisk knows slot A by its type", async () => {
+  const swapped = whole.map(([type, id], index): [string, string] => {
+    if (index === 1) return [type, systemId];
+    return [type, index === 2 ? guid("3") : id];
+  });
+  await disk("vda", swapped);
+  expect((await findBootDisk(systemId, types, source)).slot).toBe("a");
+});
+
+test("findBootDisk wants the system on exactly one disk", async () => {
+  await expect(findBootDisk(systemId, types, source)).rejects.toThrow("0 disks have it");
+  await disk("vda", whole);
+  await disk("vdb", whole);
+  await expect(findBootDisk(systemId, types, source)).rejects.toThrow("2 disks have it");
+});
+
+test("findBootDisk wants exactly one partition of each kind", async () => {
+  await disk("vda", [...whole, [types.data, guid("5")]]);
+  await expect(findBootDisk(systemId, types, source)).rejects.toThrow(
+    "find data partition: 2 of them on the disk",
+  );
+});

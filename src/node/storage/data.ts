@@ -1,0 +1,132 @@
+// The data partition: LUKS2 under XFS with project quotas, mounted at /data.
+import { statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { isMountPoint, mount, unmount } from "../../base/linux/mount.ts";
+import { growXfs, xfsGeometry } from "../../base/linux/xfs.ts";
+import type { Logger } from "../../base/logtree/logtree.ts";
+import { run } from "../../base/process/process.ts";
+import { BLOCK_BYTES, type DataLayout, dataLayout } from "./data-layout.ts";
+import { type Growing, size } from "./growth.ts";
+import { closeLuks, formatLuks, MAPPED_DEVICE, openLuks, type Protection } from "./luks.ts";
+
+/** Which partition, where to, and how it is protected. */
+export interface DataSpec {
+  /** The partition itself. */
+  readonly partition: string;
+  readonly target: string;
+  readonly protection: Protection;
+  /** Unused where the partition is insecure. */
+  readonly passphrase: Uint8Array;
+}
+
+/** A mounted data partition. */
+export interface DataVolume {
+  /** Set where the file system may not cover its device yet. */
+  readonly growing?: Growing;
+}
+
+/** Arguments of mkfs.xfs; with a layout, for the beginning of the device only. */
+export function mkfsArguments(device: string, layout: DataLayout | undefined): readonly string[] {
+  // No discard: it would undo the writing under authenticated encryption.
+  const common = ["mkfs.xfs", "-q", "-f", "-K", "-b", `size=${BLOCK_BYTES}`];
+  if (layout === undefined) return [...common, device];
+  const { initialBytes, groupBytes, logBytes } = layout;
+  const groups = initialBytes > groupBytes ? [`agsize=${groupBytes}`] : [];
+  return [
+    ...common,
+    ...["-d", [`size=${initialBytes}`, ...groups].join(",")],
+    // In the first group: the second is only begun, and too small for it.
+    ...["-l", `internal=1,agnum=0,size=${logBytes}`],
+    device,
+  ];
+}
+
+/** The size of a block device, in bytes. */
+export async function deviceBytes(path: string): Promise<bigint> {
+  const { rdev } = statSync(path);
+  const major = (rdev >> 8) & 0xfff;
+  const minor = (rdev & 0xff) | ((rdev >> 12) & 0xfff00);
+  const sectors = await readFile(`/sys/dev/block/${major}:${minor}/size`, "utf8");
+  return BigInt(sectors.trim()) * 512n;
+}
+
+/** Writes zeros, past the page cache and in the kernel. */
+export async function zeroDevice(
+  device: string,
+  start: bigint,
+  length: bigint,
+  signal?: AbortSignal,
+): Promise<void> {
+  // Forced, because the beginning of the device may be mounted.
+  const place = [`--offset=${start}`, `--length=${length}`];
+  await run(["blkdiscard", "--force", "--zeroout", ...place, device], {
+    ...(signal && { signal }),
+  });
+}
+
+function growing(device: string, target: string, layout: DataLayout): Growing {
+  return {
+    layout,
+    covered: () => xfsGeometry(target).blocks * BLOCK_BYTES,
+    zero: (start, length, signal) => zeroDevice(device, start, length, signal),
+    grow: (end) => growXfs(target, end / BLOCK_BYTES),
+  };
+}
+
+async function mountXfs(device: string, spec: DataSpec): Promise<DataVolume> {
+  mount({
+    source: device,
+    target: spec.target,
+    type: "xfs",
+    flags: ["noExec", "noSuid", "noAtime"],
+    data: "prjquota",
+  });
+  if (spec.protection !== "authenticated") return {};
+  const layout = dataLayout(await deviceBytes(device));
+  return { growing: growing(device, spec.target, layout) };
+}
+
+/** How much is written between two notes of progress, while the operator waits. */
+const NOTE_BYTES = 512n << 20n;
+
+async function writeInitial(device: string, layout: DataLayout, log: Logger): Promise<void> {
+  const { initialBytes, finalBytes } = layout;
+  log.info(`Writing the first ${size(initialBytes)} of ${size(finalBytes)}`);
+  for (let start = 0n; start < initialBytes; start += NOTE_BYTES) {
+    const left = initialBytes - start;
+    await zeroDevice(device, start, left < NOTE_BYTES ? left : NOTE_BYTES);
+    log.info(`Written ${((initialBytes - left + NOTE_BYTES) * 100n) / initialBytes}%`);
+  }
+}
+
+/** Makes the data partition anew and mounts it. All that was on it is lost. */
+export async function createData(spec: DataSpec, log: Logger): Promise<DataVolume> {
+  const { partition, protection, passphrase } = spec;
+  if (protection === "insecure") {
+    log.warning("The data partition is not encrypted, as the cluster's configuration wants it");
+    await run(mkfsArguments(partition, undefined));
+    return mountXfs(partition, spec);
+  }
+  await formatLuks(partition, protection, passphrase);
+  await openLuks(partition, passphrase);
+  const layout =
+    protection === "authenticated" ? dataLayout(await deviceBytes(MAPPED_DEVICE)) : undefined;
+  if (layout !== undefined) await writeInitial(MAPPED_DEVICE, layout, log);
+  await run(mkfsArguments(MAPPED_DEVICE, layout));
+  return mountXfs(MAPPED_DEVICE, spec);
+}
+
+/** Opens and mounts a data partition that was made before. */
+export async function openData(spec: DataSpec): Promise<DataVolume> {
+  const { partition, protection, passphrase } = spec;
+  if (protection === "insecure") return mountXfs(partition, spec);
+  await openLuks(partition, passphrase);
+  return mountXfs(MAPPED_DEVICE, spec);
+}
+
+/** Unmounts and closes what an earlier attempt may have left. */
+export async function releaseData(target: string): Promise<void> {
+  // Not only once: an interrupted attempt may have mounted on top of another.
+  while (isMountPoint(target)) unmount(target);
+  await closeLuks();
+}

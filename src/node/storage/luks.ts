@@ -1,0 +1,72 @@
+// The encrypted device under the data partition: LUKS2, by cryptsetup.
+//
+// Passphrases go in by standard input, never by an argument that /proc would show.
+import { existsSync } from "node:fs";
+import { run } from "../../base/process/process.ts";
+import { UNLOCK_KEY_BYTES } from "./keys.ts";
+
+/** How the data partition is protected. */
+export type Protection = "insecure" | "encrypted" | "authenticated";
+
+/** Nobody else maps devices on a node. */
+const NAME = "data";
+
+/** The device that an opened data partition appears as. */
+export const MAPPED_DEVICE = `/dev/mapper/${NAME}`;
+
+// The passphrase is 32 random bytes, so there is nothing for a slow derivation to
+// defend, and each boot would pay for it. These are the fewest iterations allowed.
+const PBKDF = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"];
+
+/** There is no udev on a node that would make the device nodes. */
+const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", DM_DISABLE_UDEV: "1" };
+
+const cipherArguments = {
+  // No wipe: the file system grows over what was written (data-layout.ts).
+  authenticated: [
+    ["--cipher", "aes-gcm-random", "--key-size", "256"],
+    ["--integrity", "aead", "--integrity-no-wipe"],
+  ].flat(),
+  encrypted: ["--cipher", "aes-xts-plain64", "--key-size", "512"],
+} as const;
+
+/** Arguments that make a LUKS2 device out of a partition. */
+export function formatArguments(
+  device: string,
+  protection: Exclude<Protection, "insecure">,
+): readonly string[] {
+  return [
+    ...["cryptsetup", "luksFormat", "--batch-mode", "--type", "luks2", "--sector-size", "4096"],
+    ...cipherArguments[protection],
+    ...PBKDF,
+    ...["--key-file=-", `--keyfile-size=${UNLOCK_KEY_BYTES}`, device],
+  ];
+}
+
+/** Arguments that open it. */
+export function openArguments(device: string): readonly string[] {
+  return [
+    ...["cryptsetup", "open", "--type", "luks2"],
+    ...["--key-file=-", `--keyfile-size=${UNLOCK_KEY_BYTES}`, device, NAME],
+  ];
+}
+
+/** Makes the partition a LUKS2 device. All that was on it is lost. */
+export async function formatLuks(
+  device: string,
+  protection: Exclude<Protection, "insecure">,
+  passphrase: Uint8Array,
+): Promise<void> {
+  await run(formatArguments(device, protection), { input: passphrase, env: ENVIRONMENT });
+}
+
+/** Opens a LUKS2 device, which then appears as {@link MAPPED_DEVICE}. */
+export async function openLuks(device: string, passphrase: Uint8Array): Promise<void> {
+  await run(openArguments(device), { input: passphrase, env: ENVIRONMENT });
+}
+
+/** Closes the device, if it is open. */
+export async function closeLuks(): Promise<void> {
+  if (!existsSync(MAPPED_DEVICE)) return;
+  await run(["cryptsetup", "close", NAME], { env: ENVIRONMENT });
+}

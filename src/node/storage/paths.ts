@@ -1,0 +1,134 @@
+// Every path of the node's three file systems, by name: the ESP, the data
+// partition, and what lives in memory only. Whoever writes a file finds it here,
+// so each has one owner and no path is spelled twice. The root is an argument,
+// so that tests and nodes that are plain processes have a tree of their own.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+/** The ESP: readable to anyone who has the disk. Nothing on it is secret without the TPM. */
+export interface EspPaths {
+  readonly root: string;
+  /** The images that systemd-boot chooses from. */
+  readonly images: string;
+  /** Our own files. */
+  readonly metropolis: string;
+  /** NodeParameters, until enrolment is through. */
+  readonly parameters: string;
+  /** ExtendedSealedBytes of SealedConfiguration: its presence is the commit point of enrolment. */
+  readonly sealedConfiguration: string;
+  /** Recovery. */
+  readonly recovery: string;
+  /** ClusterDirectory. */
+  readonly clusterDirectory: string;
+  /** osbase.net.proto.Net, when the network was configured by hand. */
+  readonly networkConfiguration: string;
+}
+
+/** A folder with a key and its certificates. */
+export interface CredentialPaths {
+  readonly root: string;
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** The data partition. */
+export interface DataPaths {
+  readonly root: string;
+  readonly etcd: string;
+  /** What etcd itself writes. */
+  readonly etcdData: string;
+  /** With which members of etcd know each other. */
+  readonly etcdPeer: CredentialPaths;
+  /** With which the curator is known to etcd; certificates of the same CA. */
+  readonly etcdClient: CredentialPaths;
+  readonly node: string;
+  /** The node's identity in its cluster. */
+  readonly credentials: CredentialPaths;
+  /** NodeRoles as last heard, so that a cold cluster can start without asking. */
+  readonly roles: string;
+}
+
+/** What is gone when the machine is off. */
+export interface EphemeralPaths {
+  readonly root: string;
+  readonly curatorSocket: string;
+  readonly machineId: string;
+}
+
+/** All of them. */
+export interface Paths {
+  readonly esp: EspPaths;
+  readonly data: DataPaths;
+  readonly ephemeral: EphemeralPaths;
+}
+
+function credentials(root: string): CredentialPaths {
+  return {
+    root,
+    ca: join(root, "ca.pem"),
+    certificate: join(root, "cert.pem"),
+    key: join(root, "cert-key.pem"),
+  };
+}
+
+function espPaths(root: string): EspPaths {
+  const metropolis = join(root, "metropolis");
+  return {
+    root,
+    images: join(root, "EFI/Linux"),
+    metropolis,
+    parameters: join(metropolis, "parameters.pb"),
+    sealedConfiguration: join(metropolis, "sealed_configuration.pb"),
+    recovery: join(metropolis, "recovery.pb"),
+    clusterDirectory: join(metropolis, "cluster_directory.pb"),
+    networkConfiguration: join(metropolis, "network_configuration.pb"),
+  };
+}
+
+function dataPaths(root: string): DataPaths {
+  const etcd = join(root, "etcd");
+  const node = join(root, "node");
+  return {
+    root,
+    etcd,
+    etcdData: join(etcd, "data"),
+    etcdPeer: credentials(join(etcd, "peer_pki")),
+    etcdClient: credentials(join(node, "etcd_client")),
+    node,
+    credentials: credentials(join(node, "credentials")),
+    roles: join(node, "roles.pb"),
+  };
+}
+
+/** The paths below `root`, which is `/` on a machine. */
+export function paths(root = "/"): Paths {
+  const ephemeral = join(root, "ephemeral");
+  return {
+    esp: espPaths(join(root, "esp")),
+    data: dataPaths(join(root, "data")),
+    ephemeral: {
+      root: ephemeral,
+      curatorSocket: join(root, "run/metropolis/curator.sock"),
+      machineId: join(ephemeral, "machine-id"),
+    },
+  };
+}
+
+/** Folders that only root may look into; etcd's own are made where etcd is started. */
+const PRIVATE = 0o700;
+
+/** Makes the folders of a mounted data partition; does nothing where they are. */
+export function makeDataTree({ data }: Paths): void {
+  const { etcd, etcdPeer, node, etcdClient, credentials } = data;
+  for (const path of [
+    etcd,
+    data.etcdData,
+    etcdPeer.root,
+    node,
+    etcdClient.root,
+    credentials.root,
+  ]) {
+    mkdirSync(path, { recursive: true, mode: PRIVATE });
+  }
+}
