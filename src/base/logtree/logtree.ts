@@ -26,6 +26,7 @@ export {
   type Severity,
   severities,
 } from "./entry.ts";
+export { causes, errorText } from "./error-text.ts";
 export { parseKlog } from "./klog.ts";
 export { bootTime, parseKmsg } from "./kmsg.ts";
 export { LineBuffer } from "./line-buffer.ts";
