@@ -1,0 +1,63 @@
+// The store as a leader uses it: every write is guarded by the leadership that
+// it was decided under, so that a leader who was replaced without noticing
+// changes nothing.
+import type { Compare, KeyValue, Listing, Store, Write } from "../../base/etcd/etcd.ts";
+import { Code, RpcError } from "../../base/rpc/rpc.ts";
+
+/** The key that makes its holder the leader, while it exists. */
+export interface LeaderKey {
+  readonly key: string;
+  /** Tells this leadership from others under the same key. */
+  readonly createRevision: bigint;
+}
+
+/** Reads and guarded writes. All failures are RpcErrors for the caller to see. */
+export class LeaderStore {
+  readonly #store: Store;
+  readonly #leader: LeaderKey;
+
+  constructor(store: Store, leader: LeaderKey) {
+    this.#store = store;
+    this.#leader = leader;
+  }
+
+  /** One key, as of now. */
+  get(key: string): Promise<KeyValue | undefined> {
+    return reached(this.#store.get(key));
+  }
+
+  /** All keys below a prefix, as of now. */
+  range(prefix: string): Promise<Listing> {
+    return reached(this.#store.range(prefix));
+  }
+
+  /**
+   * Does all writes, if this is still the leader and `compares` hold. Gives the
+   * revision. Throws unavailable otherwise: the caller may try again.
+   */
+  async commit(writes: readonly Write[], compares: readonly Compare[] = []): Promise<bigint> {
+    const { key, createRevision } = this.#leader;
+    const guard = { key, createRevision };
+    const outcome = await reached(this.#store.transact([guard, ...compares], writes));
+    if (outcome.succeeded) return outcome.revision;
+    await this.confirm();
+    throw new RpcError(Code.unavailable, "the state was changed meanwhile");
+  }
+
+  /** Returns if this was the leader after the call began; throws unavailable otherwise. */
+  async confirm(): Promise<void> {
+    const held = await this.get(this.#leader.key);
+    if (held?.createRevision === this.#leader.createRevision) return;
+    throw new RpcError(Code.unavailable, "leadership lost");
+  }
+}
+
+/** What etcd says of itself is not what our caller did wrong. */
+async function reached<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (cause) {
+    if (!(cause instanceof RpcError)) throw cause;
+    throw new RpcError(Code.unavailable, `consensus: ${cause.message}`, { cause });
+  }
+}
