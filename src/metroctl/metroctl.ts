@@ -1,6 +1,74 @@
-// Stands in for the operator's command until its room is built, so that the executable links.
+// The operator's command line. Thin on purpose: everything it does is a call of
+// the Cluster API, which scripts should use directly.
+//
+//   words ──► arguments.ts ──► one of commands/ ──► session/: context, keys,
+//                 │                                  connection to the leader
+//                 └► usage, exit code 2                 │
+//                                                       ▼
+//   output/: answers on stdout (table, JSON, YAML), messages and progress on stderr
+//
+// Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted.
+import { type CommandDef, renderUsage, runCommand } from "citty";
+import { find, load, subCommands } from "./arguments.ts";
+import { errorLine } from "./output/error-line.ts";
+import { answer } from "./output/message.ts";
+import { outputArgs } from "./output/print.ts";
+import { root } from "./root.ts";
+import { clusterArgs } from "./session/cluster-args.ts";
+import { UsageError } from "./session/user-error.ts";
 
-/** Ends at once. */
-export function main(): number {
-  return 1;
+const INTERRUPTED = 130;
+
+/** Runs one command line and gives the exit code. */
+export async function main(words: readonly string[]): Promise<number> {
+  try {
+    // The launcher's keeper is this executable again; its arguments are its own business.
+    if (words[0] === "cluster" && words[1] === "keeper") return await keep(words.slice(2));
+    process.once("SIGINT", interrupted);
+    return await run(words);
+  } catch (error) {
+    process.stderr.write(`Error: ${errorLine(error)}\n`);
+    return error instanceof UsageError || isCittyError(error) ? 2 : 1;
+  } finally {
+    process.off("SIGINT", interrupted);
+  }
+}
+
+/** Commands with something to undo hold it in `using` or listen for the signal themselves. */
+function interrupted(): never {
+  process.stderr.write("\nInterrupted. What was acknowledged stays done; run the command again to finish.\n");
+  process.exit(INTERRUPTED);
+}
+
+async function keep(words: readonly string[]): Promise<number> {
+  const { keeper } = await import("../launcher/launcher.ts");
+  await keeper(words);
+  return 0;
+}
+
+async function run(words: readonly string[]): Promise<number> {
+  const found = await find(words, root, { ...clusterArgs, ...outputArgs });
+  const below = await subCommands(found.command);
+  if (found.wantsHelp || words.length === 0) {
+    answer(await usage(found.command, found.path));
+    return 0;
+  }
+  if (Object.keys(below).length > 0) {
+    const names = Object.keys(below).join(", ");
+    throw new UsageError(`metroctl ${found.path.join(" ")}: name a command: ${names}`);
+  }
+  await runCommand(found.command, { rawArgs: [...found.rawArgs] });
+  return typeof process.exitCode === "number" ? process.exitCode : 0;
+}
+
+/** citty's own complaints: a missing argument, a value that is not among the options. */
+function isCittyError(error: unknown): boolean {
+  return error instanceof Error && error.name === "CLIError";
+}
+
+async function usage(command: CommandDef, path: readonly string[]): Promise<string> {
+  const meta = await load(command.meta ?? {});
+  const name = ["metroctl", ...path].join(" ");
+  const text = await renderUsage({ ...command, meta: { ...meta, name } });
+  return process.stdout.isTTY === true ? text : Bun.stripANSI(text);
 }

@@ -1,0 +1,24 @@
+// `metroctl cluster console <name>`: the serial console of a local machine,
+// from its first line on; Ctrl-C leaves it.
+import { defineCommand } from "citty";
+import { attachConsole } from "../../../launcher/launcher.ts";
+import { UsageError } from "../../session/user-error.ts";
+
+export default defineCommand({
+  meta: { name: "console", description: "Show the console of a local machine" },
+  args: {
+    machine: { type: "string", alias: "m", default: "1", description: "Number of the machine" },
+    name: { type: "positional", required: false, default: "local", description: "Name of the cluster" },
+  },
+  async run({ args }) {
+    if (!/^[1-9]\d?$/.test(args.machine))
+      throw new UsageError(`--machine=${args.machine}: give the machine's number, from 1`);
+    const done = new AbortController();
+    process.removeAllListeners("SIGINT").once("SIGINT", () => done.abort());
+    const terminal = {
+      input: process.stdin,
+      write: (bytes: Uint8Array) => void process.stdout.write(bytes),
+    };
+    await attachConsole(args.name, Number(args.machine), terminal, done.signal);
+  },
+});

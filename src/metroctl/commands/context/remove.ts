@@ -1,0 +1,23 @@
+// `metroctl context remove <name>`: forgets a cluster and the keys for it.
+import { defineCommand } from "citty";
+import { answer } from "../../output/message.ts";
+import { configFolder, contextNames, forgetContext } from "../../session/context.ts";
+import { confirm } from "../../session/prompt.ts";
+import { UserError } from "../../session/user-error.ts";
+
+export default defineCommand({
+  meta: { name: "remove", description: "Forget a context and its keys" },
+  args: {
+    config: { type: "string", description: "Configuration folder" },
+    yes: { type: "boolean", alias: "y", description: "Do not ask" },
+    name: { type: "positional", required: true, description: "Name of the context" },
+  },
+  async run({ args }) {
+    const config = configFolder(args.config);
+    if (!contextNames(config).includes(args.name)) throw new UserError(`no context ${args.name}`);
+    const question = `The owner key of context ${args.name} will be lost. Go on (yes/no)? `;
+    if (args.yes !== true && !(await confirm(question))) throw new UserError("nothing was removed");
+    forgetContext(config, args.name);
+    answer(`Removed context ${args.name}`);
+  },
+});

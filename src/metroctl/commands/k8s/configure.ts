@@ -1,0 +1,29 @@
+// `metroctl k8s configure`: writes the kubeconfig entry again, as takeownership did.
+import { defineCommand } from "citty";
+import { certificatePem } from "../../../base/pki/keys.ts";
+import { say } from "../../output/message.ts";
+import { openCluster } from "../../session/cluster.ts";
+import { clusterArgs } from "../../session/cluster-args.ts";
+import { chosenContext } from "../../session/context.ts";
+import { writeKubeconfig } from "../../session/kubeconfig.ts";
+import { reachOf } from "../../session/reach.ts";
+import { UserError } from "../../session/user-error.ts";
+
+export default defineCommand({
+  meta: { name: "configure", description: "Set up kubeconfig for this cluster" },
+  args: clusterArgs,
+  async run({ args }) {
+    const context = chosenContext(args);
+    const { endpoints, proxy } = reachOf(args, context);
+    using cluster = await openCluster(args);
+    const { clusterDirectory } = await cluster.management.getClusterInfo({});
+    const [endpoint = ""] = endpoints;
+    const nodes = clusterDirectory?.nodes ?? [];
+    const isHere = (host: string) => endpoint === host || endpoint.startsWith(`${host}:`);
+    const node = nodes.find(({ addresses }) => addresses.some(({ host }) => isHere(host)));
+    const nodeId = (node ?? nodes[0])?.id;
+    if (nodeId === undefined) throw new UserError("the cluster's directory names no node");
+    writeKubeconfig({ context, endpoint, proxy, caPem: certificatePem(cluster.ca), nodeId });
+    say("Success! kubeconfig is set up. You can now run kubectl --context=metropolis ... to access the Kubernetes cluster.");
+  },
+});

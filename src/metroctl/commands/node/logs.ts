@@ -1,0 +1,76 @@
+// `metroctl node logs <id>`: the log tree of one node, by DN.
+import { type MessageInitShape, toJson } from "@bufbuild/protobuf";
+import { defineCommand } from "citty";
+import { formatConcise, formatEntry } from "../../../base/logtree/logtree.ts";
+import {
+  LogsRequest_BacklogMode,
+  type LogsRequestSchema,
+  LogsRequest_StreamMode,
+} from "../../../gen/metropolis/proto/api/management_pb.ts";
+import { type LogEntry, LogEntrySchema } from "../../../gen/osbase/logtree/proto/logtree_pb.ts";
+import { fromLogEntry } from "../../output/log-entry.ts";
+import { answer } from "../../output/message.ts";
+import { openCluster } from "../../session/cluster.ts";
+import { clusterArgs } from "../../session/cluster-args.ts";
+import { UsageError } from "../../session/user-error.ts";
+
+export default defineCommand({
+  meta: { name: "logs", description: "Print the logs of a node" },
+  args: {
+    ...clusterArgs,
+    follow: { type: "boolean", alias: "f", description: "Go on with what is logged from now on" },
+    dn: { type: "string", default: "", description: "DN to start at; the whole tree if not given" },
+    exact: { type: "boolean", alias: "e", description: "This DN only, nothing below it" },
+    concise: { type: "boolean", alias: "c", description: "Short lines" },
+    backlog: { type: "string", default: "-1", description: "Past lines: a number, or -1 for all" },
+    output: { type: "enum", alias: "o", options: ["table", "json"] as string[], default: "table", description: "Form" },
+    node: { type: "positional", required: true, description: "ID of the node" },
+  },
+  async run({ args }) {
+    const request = logsRequest(args);
+    const show = args.output === "json" ? asJson : args.concise ? asConcise : asText;
+    using cluster = await openCluster(args);
+    const node = await cluster.node(args.node);
+    const isText = args.output !== "json";
+    if (isText) answer(`=== Logs from ${node.id} (${node.status?.externalAddress}):`);
+    for await (const response of cluster.nodeManagement(node).logs(request)) {
+      for (const entry of [...response.backlogEntries, ...response.streamEntries]) answer(show(entry));
+    }
+    if (isText) answer("=== Done.");
+  },
+});
+
+interface LogsArgs {
+  readonly dn: string;
+  readonly exact?: boolean | undefined;
+  readonly follow?: boolean | undefined;
+  readonly backlog: string;
+}
+
+/** The request that the flags mean. Throws a {@link UsageError} for a backlog that is no number. */
+export function logsRequest(args: LogsArgs): MessageInitShape<typeof LogsRequestSchema> {
+  if (!/^(-1|\d{1,9})$/.test(args.backlog))
+    throw new UsageError(`--backlog=${args.backlog}: give a number of lines, or -1 for all`);
+  const count = BigInt(args.backlog);
+  const { BACKLOG_ALL, BACKLOG_COUNT, BACKLOG_DISABLE } = LogsRequest_BacklogMode;
+  const { STREAM_DISABLE, STREAM_UNBUFFERED } = LogsRequest_StreamMode;
+  return {
+    dn: args.dn,
+    filters: args.exact === true ? [] : [{ filter: { case: "withChildren", value: {} } }],
+    backlogMode: count < 0n ? BACKLOG_ALL : count === 0n ? BACKLOG_DISABLE : BACKLOG_COUNT,
+    backlogCount: count > 0n ? count : 0n,
+    streamMode: args.follow === true ? STREAM_UNBUFFERED : STREAM_DISABLE,
+  };
+}
+
+function asText(entry: LogEntry): string {
+  return formatEntry(fromLogEntry(entry));
+}
+
+function asConcise(entry: LogEntry): string {
+  return formatConcise(fromLogEntry(entry), process.stdout.columns);
+}
+
+function asJson(entry: LogEntry): string {
+  return JSON.stringify(toJson(LogEntrySchema, entry));
+}

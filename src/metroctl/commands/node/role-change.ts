@@ -1,0 +1,52 @@
+// What `node add role` and `node remove role` share: several nodes at once,
+// each on its own; the command fails if one did, after all were tried.
+import { defineCommand } from "citty";
+import { answer } from "../../output/message.ts";
+import { openCluster } from "../../session/cluster.ts";
+import { clusterArgs } from "../../session/cluster-args.ts";
+import { UsageError, UserError } from "../../session/user-error.ts";
+
+const roles = {
+  consensusmember: "consensusMember",
+  cm: "consensusMember",
+  kubernetescontroller: "kubernetesController",
+  kc: "kubernetesController",
+  kubernetesworker: "kubernetesWorker",
+  kw: "kubernetesWorker",
+} as const;
+
+/** The request field of a role's name or short name. Throws a {@link UsageError} for any other. */
+export function roleField(name: string): (typeof roles)[keyof typeof roles] {
+  const found = Object.entries(roles).find(([known]) => known === name.toLowerCase());
+  if (found === undefined)
+    throw new UsageError(
+      `no role ${name}: there are ConsensusMember (cm), KubernetesController (kc), KubernetesWorker (kw)`,
+    );
+  return found[1];
+}
+
+/** The command that gives a role to nodes, or takes it from them. */
+export function roleCommand(verb: "add" | "remove") {
+  const isGiven = verb === "add";
+  return defineCommand({
+    meta: { name: "role", description: isGiven ? "Give a role to nodes" : "Take a role from nodes" },
+    args: {
+      ...clusterArgs,
+      role: { type: "positional", required: true, description: "Role, or its short name" },
+      ids: { type: "positional", required: true, description: "Node IDs" },
+    },
+    async run({ args }) {
+      const field = roleField(args.role);
+      using cluster = await openCluster(args);
+      const failures: string[] = [];
+      for (const id of args._.slice(1)) {
+        const request = { node: { case: "id" as const, value: id }, [field]: isGiven };
+        await cluster.management.updateNodeRoles(request).then(
+          () => answer(`Updated node ${id}`),
+          (error: Error) => failures.push(`${id}: ${error.message}`),
+        );
+      }
+      if (failures.length > 0) throw new UserError(`update roles: ${failures.join("; ")}`);
+    },
+  });
+}

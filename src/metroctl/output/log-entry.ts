@@ -1,0 +1,33 @@
+// Log entries as the Cluster API sends them, turned into those of the log tree.
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Entry, leveledEntry, rawEntry, type Severity } from "../../base/logtree/logtree.ts";
+import { LeveledLogSeverity, type LogEntry } from "../../gen/osbase/logtree/proto/logtree_pb.ts";
+
+const severities: Readonly<Record<LeveledLogSeverity, Severity>> = {
+  [LeveledLogSeverity.INVALID]: "info",
+  [LeveledLogSeverity.INFO]: "info",
+  [LeveledLogSeverity.WARNING]: "warning",
+  [LeveledLogSeverity.ERROR]: "error",
+  [LeveledLogSeverity.FATAL]: "fatal",
+};
+
+/** An entry for the formatter; control characters of a lying node do not reach the terminal. */
+export function fromLogEntry({ dn, kind }: LogEntry): Entry {
+  if (kind.case !== "leveled") {
+    return rawEntry(clean(dn), clean(kind.value?.data ?? ""));
+  }
+  const { lines, timestamp, severity, location } = kind.value;
+  const [file = "unknown", line = "0"] = clean(location).split(":");
+  return leveledEntry(clean(dn), lines.map(clean).join("\n"), {
+    severity: severities[severity] ?? "info",
+    file,
+    line: Number(line) || 0,
+    ...(timestamp === undefined
+      ? {}
+      : { time: timestampDate(timestamp), micros: Math.floor(timestamp.nanos / 1000) % 1000 }),
+  });
+}
+
+function clean(text: string): string {
+  return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, "�");
+}

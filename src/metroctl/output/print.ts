@@ -1,0 +1,56 @@
+// One answer, three forms: a table for people, JSON and YAML for programs. The
+// flags that choose are the same for every command that answers with rows.
+import { answer } from "./message.ts";
+import { columnsOf, type Row, renderTable } from "./table.ts";
+import { UsageError } from "../session/user-error.ts";
+
+/** Flags of commands that answer with rows. */
+export const outputArgs = {
+  output: {
+    type: "enum",
+    alias: "o",
+    options: ["table", "json", "yaml"] as string[],
+    default: "table",
+    description: "How to print the answer",
+  },
+  columns: { type: "string", description: "Columns of the table to print, separated by commas" },
+} as const;
+
+/** What {@link outputArgs} parse to. */
+export interface OutputArgs {
+  readonly output: string;
+  readonly columns?: string | undefined;
+}
+
+/**
+ * Prints rows as a table, or `records` (the whole truth) as JSON or YAML.
+ *
+ * Throws a {@link UsageError} for a column that does not exist.
+ */
+export async function print(
+  args: OutputArgs,
+  rows: readonly Row[],
+  records: readonly unknown[],
+  defaults?: readonly string[],
+): Promise<void> {
+  switch (args.output) {
+    case "json":
+      return answer(JSON.stringify(records, null, 2));
+    case "yaml": {
+      const { stringify } = await import("yaml");
+      return answer(stringify(records));
+    }
+    default:
+      return answer(renderTable(rows, chosen(args.columns, defaults ?? columnsOf(rows), rows)));
+  }
+}
+
+function chosen(wanted: string | undefined, defaults: readonly string[], rows: readonly Row[]) {
+  if (wanted === undefined || wanted === "") return defaults;
+  const names = wanted.split(",").map((name) => name.trim().toLowerCase());
+  const known = new Set([...defaults, ...columnsOf(rows)]);
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown !== undefined)
+    throw new UsageError(`no column ${unknown}: there are ${[...known].join(", ")}`);
+  return names;
+}

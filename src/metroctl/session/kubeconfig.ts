@@ -1,0 +1,87 @@
+// The operator's kubeconfig: one cluster, user and context are put in, all the
+// rest of the file is kept as it was, comments included.
+import { mkdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { type Document, isSeq, parseDocument, type YAMLSeq } from "yaml";
+import type { ContextFolder } from "./context.ts";
+import { replaceFile } from "./replace-file.ts";
+import { UserError } from "./user-error.ts";
+
+/** What the entries are made of. */
+export interface KubeconfigEntry {
+  readonly context: ContextFolder;
+  readonly endpoint: string;
+  readonly proxy?: string | undefined;
+  readonly caPem: string;
+  /** Name that the server's certificate carries. */
+  readonly nodeId: string;
+  /** Name of cluster, user and context. */
+  readonly name?: string;
+}
+
+/** The port of the Kubernetes API for users, with their cluster certificates. */
+const KUBERNETES_PORT = 6444;
+
+/** The file that kubectl would read first: `$KUBECONFIG`, or the one at home. */
+export function kubeconfigPath(env = process.env): string {
+  const first = env.KUBECONFIG?.split(delimiter).find((path) => path !== "");
+  return first ?? join(homedir(), ".kube", "config");
+}
+
+/** Puts the cluster into the kubeconfig, atomically. Throws a {@link UserError} for a damaged one. */
+export function writeKubeconfig(entry: KubeconfigEntry, path = kubeconfigPath()): void {
+  const document = parseDocument(readIfExists(path) ?? "apiVersion: v1\nkind: Config\n");
+  if (document.errors.length > 0)
+    throw new UserError(`${path} is not YAML: mend or remove it, then run metroctl k8s configure`, {
+      cause: document.errors[0],
+    });
+  const { name = "metropolis" } = entry;
+  put(document, "clusters", { name, cluster: cluster(entry) });
+  put(document, "users", { name, user: { exec: plugin(entry.context) } });
+  put(document, "contexts", { name, context: { cluster: name, user: name, namespace: "default" } });
+  if (!document.get("current-context")) document.set("current-context", name);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  replaceFile(path, document.toString(), 0o600);
+}
+
+function cluster({ endpoint, proxy, caPem, nodeId }: KubeconfigEntry) {
+  const host = endpoint.replace(/:\d+$/, "");
+  return {
+    server: `https://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${KUBERNETES_PORT}`,
+    "certificate-authority-data": Buffer.from(caPem).toString("base64"),
+    "tls-server-name": nodeId,
+    ...(proxy === undefined ? {} : { "proxy-url": `socks5://${proxy}` }),
+  };
+}
+
+/** kubectl asks us for the owner's credentials, so they stay in one place. */
+function plugin({ name, path }: ContextFolder) {
+  const folder = name === "default" ? path : dirname(dirname(path));
+  return {
+    apiVersion: "client.authentication.k8s.io/v1",
+    command: Bun.which("metroctl") === process.execPath ? "metroctl" : process.execPath,
+    args: ["k8scredplugin", "--config", folder, "--context", name],
+    interactiveMode: "Never",
+    installHint: "metroctl is the command line tool of Metropolis",
+  };
+}
+
+/** Replaces the entry of that name in one of the file's lists, or adds it. */
+function put(document: Document, list: string, value: { readonly name: string; readonly [part: string]: unknown }): void {
+  if (!isSeq(document.get(list))) document.set(list, document.createNode([]));
+  const entries = document.get(list) as YAMLSeq<{ get(key: string): unknown }>;
+  const at = entries.items.findIndex((item) => item.get("name") === value.name);
+  const node = document.createNode(value);
+  if (at === -1) entries.add(node as never);
+  else entries.set(at, node as never);
+}
+
+function readIfExists(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,77 @@
+// Where genusb writes to: a new image file, or a device whose content is lost.
+// A device is destroyed only after its owner said so, and never while mounted.
+import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync, statSync } from "node:fs";
+import { writeInstallerMedium } from "../../image/image.ts";
+import { formatSize } from "../../base/format/size.ts";
+import { confirm } from "./prompt.ts";
+import { UserError } from "./user-error.ts";
+
+/** A medium to be written. */
+export interface Medium {
+  /** A file, made or replaced, or a block device. */
+  readonly target: string;
+  /** Path of the bundle. */
+  readonly bundle: string;
+  /** Serialized NodeParameters. */
+  readonly parameters: Uint8Array;
+  /** Whether the question before overwriting a device was answered by `--yes`. */
+  readonly isConfirmed: boolean;
+  readonly progress: (done: number, total: number) => void;
+}
+
+/**
+ * Writes the medium and reads it back to compare.
+ *
+ * Throws a {@link UserError} for a mounted device, a missing bundle, a bundle
+ * that does not match its manifest, and a target that is too small.
+ */
+export async function writeMedium(medium: Medium): Promise<void> {
+  const { target, bundle, parameters, isConfirmed, progress } = medium;
+  if (!existsSync(bundle)) throw new UserError(`there is no bundle ${bundle}: give --bundle=<path>`);
+  const isDevice = existsSync(target) && statSync(target).isBlockDevice();
+  if (isDevice) await checkDevice(target, isConfirmed);
+  const deviceBytes = isDevice ? sizeOf(target) : undefined;
+  await writeInstallerMedium(target, { bundlePath: bundle, nodeParameters: parameters, deviceBytes, progress });
+}
+
+async function checkDevice(target: string, isConfirmed: boolean): Promise<void> {
+  const mount = mountOf(realpathSync(target), readFileSync("/proc/self/mounts", "utf8"));
+  if (mount !== undefined)
+    throw new UserError(`${target} is in use: ${mount.device} is mounted on ${mount.folder}; unmount it first`);
+  if (isConfirmed) return;
+  const size = formatSize(sizeOf(target));
+  const question = `Everything on ${target} (${size}) will be lost. Go on (yes/no)? `;
+  if (!(await confirm(question))) throw new UserError(`nothing was written to ${target}`);
+}
+
+/** A mounted device that is the target or one of its partitions. */
+export function mountOf(target: string, mounts: string) {
+  const isPart = (device: string) =>
+    device === target || (device.startsWith(target) && /^p?\d+$/.test(device.slice(target.length)));
+  const [line] = mounts.split("\n").filter((text) => isPart(text.split(" ")[0] ?? ""));
+  const [device = "", folder = ""] = line?.split(" ") ?? [];
+  return line === undefined ? undefined : { device, folder };
+}
+
+/** The size of a device: where its end is. */
+function sizeOf(target: string): number {
+  const file = openSync(target, "r");
+  try {
+    return lastByte(file) + 1;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** By halving: the stat of a device says 0, and an ioctl would need more than metroctl has. */
+function lastByte(file: number): number {
+  const isThere = (at: number) => readSync(file, new Uint8Array(1), 0, 1, at) === 1;
+  let [low, high] = [0, 1];
+  while (isThere(high)) [low, high] = [high, high * 2];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (isThere(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}

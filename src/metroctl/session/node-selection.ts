@@ -1,0 +1,24 @@
+// Which nodes a command is about: IDs as arguments, `all` or none for every
+// node, and a CEL filter on top.
+import type { Cluster } from "./cluster.ts";
+import { UserError } from "./user-error.ts";
+
+/** Flags of commands that select nodes. */
+export const filterArgs = {
+  filter: { type: "string", description: "CEL expression over `node`", valueHint: "expression" },
+  ids: { type: "positional", required: false, description: "Node IDs; none or `all` for every node" },
+} as const;
+
+/**
+ * The selected nodes in the cluster's order.
+ *
+ * Throws a {@link UserError} for an ID that no node (left by the filter) has.
+ */
+export async function selectNodes(cluster: Cluster, ids: readonly string[], filter = "") {
+  const nodes = await Array.fromAsync(cluster.management.getNodes({ filter }));
+  if (ids.length === 0 || ids.includes("all")) return nodes;
+  const missing = ids.find((id) => !nodes.some((node) => node.id === id));
+  if (missing !== undefined)
+    throw new UserError(`no node ${missing}: metroctl node list prints those there are`);
+  return nodes.filter(({ id }) => ids.includes(id));
+}

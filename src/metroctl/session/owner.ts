@@ -1,0 +1,64 @@
+// The owner of a cluster on the operator's side: a key made before the first
+// node is installed, and the certificate the cluster later gives for it.
+import {
+  certificateDer,
+  certificatePem,
+  generateKeyPair,
+  type KeyPair,
+  ownerKeyFile,
+  privateKeyPem,
+  readOwnerKeyFile,
+} from "../../base/pki/keys.ts";
+import { type ContextFolder, contextFiles } from "./context.ts";
+import { UserError } from "./user-error.ts";
+
+/** A key and the certificate to show with it, as TLS wants them. */
+export interface Credentials {
+  readonly keyPem: string;
+  readonly certificatePem: string;
+}
+
+/** The owner key of a context; made on first use. */
+export function ensureOwnerKey(context: ContextFolder): KeyPair {
+  const existing = loadOwnerKey(context);
+  if (existing !== undefined) return existing;
+  const made = generateKeyPair();
+  context.write(contextFiles.ownerKey, ownerKeyFile(made), 0o600);
+  return made;
+}
+
+/** The owner key of a context, if it has one. Throws a {@link UserError} for a damaged file. */
+export function loadOwnerKey(context: ContextFolder): KeyPair | undefined {
+  const text = context.read(contextFiles.ownerKey);
+  if (text === undefined) return undefined;
+  try {
+    return readOwnerKeyFile(text);
+  } catch (error) {
+    const path = `${context.path}/${contextFiles.ownerKey}`;
+    throw new UserError(`${path} is damaged: restore it from a copy`, { cause: error });
+  }
+}
+
+/** The owner's long-term credentials. Throws a {@link UserError} before takeownership. */
+export function ownerCredentials(context: ContextFolder): Credentials {
+  const key = loadOwnerKey(context);
+  const certificate = context.read(contextFiles.ownerCertificate);
+  if (key === undefined || certificate === undefined)
+    throw new UserError(
+      `context ${context.name} owns no cluster: run metroctl takeownership <address> first`,
+    );
+  return { keyPem: privateKeyPem(key), certificatePem: certificate };
+}
+
+/** Credentials that only prove the owner key, for before there is a certificate. */
+export async function initialCredentials(key: KeyPair): Promise<Credentials> {
+  // Loaded when needed: the x509 library costs every other command its start-up time.
+  const { selfSigned } = await import("../../base/pki/certificate.ts");
+  return { keyPem: privateKeyPem(key), certificatePem: certificatePem(await selfSigned(key)) };
+}
+
+/** The cluster's CA that this context trusts, DER, if it knows one yet. */
+export function trustedCa(context: ContextFolder): Uint8Array | undefined {
+  const text = context.read(contextFiles.ca);
+  return text === undefined ? undefined : certificateDer(text);
+}

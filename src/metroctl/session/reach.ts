@@ -1,0 +1,42 @@
+// Where the cluster is: from the flags, else from what the context remembers.
+import type { ClusterArgs } from "./cluster-args.ts";
+import type { ContextFolder, Reach } from "./context.ts";
+import { UsageError, UserError } from "./user-error.ts";
+
+/** The port of the Cluster API, for endpoints that name none. */
+export const CURATOR_PORT = 7835;
+
+/**
+ * The endpoints and proxy to use.
+ *
+ * Throws a {@link UserError} when neither flags nor context name an endpoint.
+ */
+export function reachOf(args: ClusterArgs, context: ContextFolder): Reach {
+  const saved = context.reach();
+  const endpoints = args.endpoints === undefined ? saved.endpoints : splitList(args.endpoints);
+  if (endpoints.length === 0)
+    throw new UserError(
+      `context ${context.name} knows no endpoints: give --endpoints <address of a node>`,
+    );
+  // Endpoints from a flag are reached as the flags say, not through the saved proxy of others,
+  // unless they are among those saved with it.
+  const isSaved = endpoints.every((host) => saved.endpoints.includes(host));
+  const proxy = args.proxy ?? (isSaved || args.endpoints === undefined ? saved.proxy : undefined);
+  return proxy === undefined || proxy === "" ? { endpoints } : { endpoints, proxy };
+}
+
+function splitList(text: string): readonly string[] {
+  const names = text.split(",").map((name) => name.trim());
+  const wrong = names.find((name) => name === "" || /[\s/]/.test(name));
+  if (wrong !== undefined) throw new UsageError(`--endpoints: "${wrong}" is no host name or address`);
+  return names;
+}
+
+/** `host:port` for a host name, an address, or either with a port. */
+export function target(endpoint: string, port = CURATOR_PORT): string {
+  if (/^\[.+\]:\d+$/.test(endpoint)) return endpoint;
+  if (endpoint.startsWith("[") || /^[^:]*:\d+$/.test(endpoint)) {
+    return endpoint.startsWith("[") ? `${endpoint}:${port}` : endpoint;
+  }
+  return endpoint.includes(":") ? `[${endpoint}]:${port}` : `${endpoint}:${port}`;
+}

@@ -1,0 +1,30 @@
+// Files of the operator's own: replaced whole or not at all, also when the
+// machine loses power. metroctl also runs where base/linux does not.
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Writes beside the file, syncs, renames over it, and syncs the folder. */
+export function replaceFile(path: string, content: string | Uint8Array, mode: number): void {
+  const beside = `${path}.${process.pid}.tmp`;
+  // Exclusive, so that a link planted under this name is not followed.
+  rmSync(beside, { force: true });
+  const file = openSync(beside, "wx", mode);
+  try {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(beside, path);
+  syncFolder(dirname(path));
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

@@ -1,0 +1,127 @@
+// How a cluster becomes somebody's: its CA is learned and proven first, then
+// the owner key is exchanged for a certificate (AAA.Escrow).
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { certificatePem } from "../../base/pki/keys.ts";
+import { fingerprint, verifyNode } from "../../base/pki/verify.ts";
+import { type Channel, Code, connect, RpcError } from "../../base/rpc/rpc.ts";
+import { AAA } from "../../gen/metropolis/proto/api/aaa_pb.ts";
+import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { type ContextFolder, contextFiles } from "./context.ts";
+import { type Credentials, initialCredentials, loadOwnerKey, trustedCa } from "./owner.ts";
+import { confirm } from "./prompt.ts";
+import { target } from "./reach.ts";
+import { UserError } from "./user-error.ts";
+
+/** What to take, and how to get there. */
+export interface Taking {
+  /** Host name or address of a node, with or without a port. */
+  readonly endpoint: string;
+  readonly proxy?: string | undefined;
+  /** Answers the question about an unproven CA with yes; for tests. */
+  readonly acceptAnyCa: boolean;
+}
+
+/** What is known of the cluster afterwards. */
+export interface Taken {
+  /** PEM. */
+  readonly caPem: string;
+  /** ID of the node that answered. */
+  readonly nodeId: string;
+}
+
+const PROOF_LABEL = "metropolis ownership v1";
+const NONCE_BYTES = 32;
+
+/**
+ * Takes ownership and saves everything in the context.
+ *
+ * Throws a {@link UserError} without an owner key, when the CA is not proven
+ * and not accepted, and when the cluster has another owner.
+ */
+export async function takeOwnership(context: ContextFolder, taking: Taking): Promise<Taken> {
+  const key = loadOwnerKey(context);
+  if (key === undefined)
+    throw new UserError(
+      `context ${context.name} has no owner key: use the machine and context that ran install genusb --bootstrap`,
+    );
+  const credentials = await initialCredentials(key);
+  const ca = trustedCa(context) ?? (await learnCa(context, taking, credentials));
+
+  let nodeId = "";
+  const verify = (certificate: Uint8Array) => {
+    nodeId = verifyNode(certificate, ca).id;
+  };
+  using channel = dial(taking, credentials, verify);
+  const certificate = await escrow(channel, key.publicKey);
+
+  const caPem = certificatePem(ca);
+  context.write(contextFiles.ca, caPem, 0o600);
+  context.write(contextFiles.ownerCertificate, certificatePem(certificate), 0o644);
+  context.saveReach(reach(taking));
+  context.remove(contextFiles.secret);
+  return { caPem, nodeId };
+}
+
+function reach({ endpoint, proxy }: Taking) {
+  return proxy === undefined ? { endpoints: [endpoint] } : { endpoints: [endpoint], proxy };
+}
+
+function dial(
+  { endpoint, proxy }: Taking,
+  credentials: Credentials,
+  verify: (certificate: Uint8Array) => void,
+): Channel {
+  return connect({ target: target(endpoint), credentials: { ...credentials, verify }, proxy });
+}
+
+/** Asks for the CA over a connection that proves nothing yet, and judges the answer. */
+async function learnCa(context: ContextFolder, taking: Taking, credentials: Credentials) {
+  using channel = dial(taking, credentials, () => {});
+  const nonce = randomBytes(NONCE_BYTES);
+  const { identityCaCertificate: ca, proof } = await channel
+    .client(CuratorLocal)
+    .getCACertificate({ nonce }, { timeoutMs: 15_000 });
+  const secret = context.read(contextFiles.secret)?.trim();
+  if (secret !== undefined && proof.length > 0) {
+    if (!isProof(proof, secret, nonce, ca)) throw new UserError(wrongProof(taking.endpoint));
+    return ca;
+  }
+  if (!taking.acceptAnyCa) await askAbout(taking.endpoint, ca);
+  return ca;
+}
+
+function wrongProof(endpoint: string): string {
+  return `${endpoint} is not the cluster made from your medium, or somebody stands between: its CA fails the proof. Check the address`;
+}
+
+function isProof(proof: Uint8Array, secretHex: string, nonce: Uint8Array, ca: Uint8Array) {
+  const wanted = createHmac("sha256", Buffer.from(secretHex, "hex"))
+    .update(PROOF_LABEL)
+    .update(nonce)
+    .update(ca)
+    .digest();
+  return proof.length === wanted.length && timingSafeEqual(proof, wanted);
+}
+
+async function askAbout(endpoint: string, ca: Uint8Array): Promise<void> {
+  const question =
+    `The authenticity of the cluster at ${endpoint} cannot be established: it proved no ownership secret.\n` +
+    `Its CA certificate has the fingerprint ${fingerprint(ca)}.\n` +
+    "Do you want to trust this cluster (yes/no)? ";
+  if (!(await confirm(question)))
+    throw new UserError(`the CA of ${endpoint} was not accepted: nothing was changed`);
+}
+
+async function escrow(channel: Channel, publicKey: Uint8Array): Promise<Uint8Array> {
+  const request = { parameters: { requestedIdentityName: "owner", publicKey } };
+  try {
+    for await (const response of channel.client(AAA).escrow([request], { timeoutMs: 30_000 })) {
+      if (response.emittedCertificate.length > 0) return response.emittedCertificate;
+    }
+  } catch (error) {
+    if (error instanceof RpcError && error.code === Code.permissionDenied)
+      throw new UserError("this cluster was made for another owner key", { cause: error });
+    throw error;
+  }
+  throw new UserError("the cluster gave no certificate: try again, or look at its console");
+}
