@@ -146,7 +146,9 @@ test("only base/process starts programs", () => {
 });
 
 test("every room of src has a front door", () => {
-  const rooms = new Set(written.filter(({ path }) => path.includes("/")).map(({ path }) => room(path)));
+  const rooms = new Set(
+    written.filter(({ path }) => path.includes("/")).map(({ path }) => room(path)),
+  );
   const paths = new Set(written.map(({ path }) => path));
   const missing = [...rooms].filter(
     (name) => !collections.includes(name) && !paths.has(`${name}/${basename(name)}.ts`),
@@ -171,7 +173,8 @@ test("no file is longer than 400 lines", () => {
 
 /** Functions by their opening line and the closing brace at the same indentation. */
 function functions({ path, lines }: Source): readonly { name: string; length: number }[] {
-  const opening = /^(\s*)(?:export )?(?:async )?function\*? ?(\w+)|^(\s*)(?:export )?const (\w+) = (?:async )?\(.*=> \{$/;
+  const opening =
+    /^(\s*)(?:export )?(?:async )?function\*? ?(\w+)|^(\s*)(?:export )?const (\w+) = (?:async )?\(.*=> \{$/;
   return lines.flatMap((text, start) => {
     const match = opening.exec(text);
     if (match === null) return [];

@@ -29,7 +29,12 @@ const UNIT_TIMEOUT_MS = 60_000;
 
 /** Runs a command with its output shown, and gives its exit code and stderr. */
 async function show(argv: readonly string[]): Promise<{ code: number; text: string }> {
-  const child = Bun.spawn([...argv], { cwd: top, stdin: "ignore", stdout: "inherit", stderr: "pipe" });
+  const child = Bun.spawn([...argv], {
+    cwd: top,
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "pipe",
+  });
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of child.stderr) {

@@ -36,7 +36,9 @@ export async function main(words: readonly string[]): Promise<number> {
 
 /** Commands with something to undo hold it in `using` or listen for the signal themselves. */
 function interrupted(): never {
-  process.stderr.write("\nInterrupted. What was acknowledged stays done; run the command again to finish.\n");
+  process.stderr.write(
+    "\nInterrupted. What was acknowledged stays done; run the command again to finish.\n",
+  );
   process.exit(INTERRUPTED);
 }
 

@@ -4,7 +4,11 @@ import { type CommandDef, defineCommand } from "citty";
 import { roleCommand } from "./commands/node/role-change.ts";
 
 /** A command with nothing of its own but those below it. */
-function group(name: string, description: string, below: Record<string, () => Promise<CommandDef>>) {
+function group(
+  name: string,
+  description: string,
+  below: Record<string, () => Promise<CommandDef>>,
+) {
   return defineCommand({ meta: { name, description }, subCommands: below });
 }
 

@@ -29,7 +29,9 @@ export default defineCommand({
       proxy: args.proxy ?? context.reach().proxy,
       acceptAnyCa: args["insecure-accept-and-persist-first-encountered-ca"] === true,
     });
-    say("Successfully retrieved owner credentials! You now own this cluster. Setting up kubeconfig now...");
+    say(
+      "Successfully retrieved owner credentials! You now own this cluster. Setting up kubeconfig now...",
+    );
     writeKubeconfig({ context, endpoint, ...taken });
     say(
       "Success! kubeconfig is set up. You can now run kubectl --context=metropolis ... to access the Kubernetes cluster.",

@@ -24,7 +24,9 @@ export function completionScript(shell: string, table: readonly Words[]): string
 }
 
 function bash(table: readonly Words[]): string {
-  const cases = table.map(({ path, words }) => `    "${path.join(" ")}") words="${words.join(" ")}";;`);
+  const cases = table.map(
+    ({ path, words }) => `    "${path.join(" ")}") words="${words.join(" ")}";;`,
+  );
   return `_metroctl() {
   local path="" word words="" at
   local current="\${COMP_WORDS[COMP_CWORD]}"
@@ -50,5 +52,5 @@ function fish(table: readonly Words[]): string {
   set -l words (commandline -opc)
   string join " " (string match -v -- "-*" $words[2..-1])
 end
-${lines.map((line) => line.replace('"(__metroctl_path)"', '(__metroctl_path | string collect)')).join("\n")}`;
+${lines.map((line) => line.replace('"(__metroctl_path)"', "(__metroctl_path | string collect)")).join("\n")}`;
 }

@@ -12,7 +12,9 @@ const hints: Readonly<Partial<Record<Code, string>>> = {
 export function errorLine(error: unknown): string {
   const parts = [...causes(error)].map(describe);
   // A cause is often quoted by the error above it already.
-  const told = parts.filter((part, at) => !parts.slice(0, at).some((above) => above.includes(part)));
+  const told = parts.filter(
+    (part, at) => !parts.slice(0, at).some((above) => above.includes(part)),
+  );
   return told.join(": ");
 }
 

@@ -1,6 +1,10 @@
 // A node as a row of `metroctl node describe`, and as a record for programs.
 import { toJson } from "@bufbuild/protobuf";
-import { Node_Health, type Node, NodeSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
+import {
+  type Node,
+  Node_Health,
+  NodeSchema,
+} from "../../gen/metropolis/proto/api/management_pb.ts";
 import { NodeState, NodeTPMUsage } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
 import type { Row } from "./table.ts";

@@ -19,6 +19,11 @@ export function renderTable(rows: readonly Row[], columns: readonly string[]): s
   ];
   const widths = columns.map((_, at) => Math.max(...lines.map((cells) => cells[at]?.length ?? 0)));
   return lines
-    .map((cells) => cells.map((cell, at) => cell.padEnd((widths[at] ?? 0) + GAP)).join("").trimEnd())
+    .map((cells) =>
+      cells
+        .map((cell, at) => cell.padEnd((widths[at] ?? 0) + GAP))
+        .join("")
+        .trimEnd(),
+    )
     .join("\n");
 }

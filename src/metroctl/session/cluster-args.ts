@@ -8,7 +8,11 @@ export const clusterArgs = {
     description: "Nodes to connect to, separated by commas; repeatable",
     valueHint: "host,…",
   },
-  proxy: { type: "string", description: "SOCKS5 proxy for every connection", valueHint: "host:port" },
+  proxy: {
+    type: "string",
+    description: "SOCKS5 proxy for every connection",
+    valueHint: "host:port",
+  },
   config: { type: "string", description: "Configuration folder", valueHint: "folder" },
   context: { type: "string", description: "Context to use, one per cluster", valueHint: "name" },
 } as const;

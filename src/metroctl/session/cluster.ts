@@ -3,7 +3,11 @@
 import { verifyNode } from "../../base/pki/verify.ts";
 import { type Channel, type Client, connect, RpcError } from "../../base/rpc/rpc.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
-import { Management, type Node, NodeManagement } from "../../gen/metropolis/proto/api/management_pb.ts";
+import {
+  Management,
+  type Node,
+  NodeManagement,
+} from "../../gen/metropolis/proto/api/management_pb.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import { chosenContext, type Reach } from "./context.ts";
 import { type Credentials, ownerCredentials, trustedCa } from "./owner.ts";
@@ -55,7 +59,9 @@ export async function openCluster(args: ClusterArgs): Promise<Cluster> {
       channels.push(channel);
       return channel.client(NodeManagement);
     },
-    [Symbol.dispose]: () => channels.forEach((channel) => channel.close()),
+    [Symbol.dispose]: () => {
+      for (const channel of channels) channel.close();
+    },
   };
 }
 

@@ -71,7 +71,9 @@ export class ContextFolder {
   /** How to reach the cluster; no endpoints when nothing was saved. */
   reach(): Reach {
     const text = this.read(contextFiles.reach);
-    return text === undefined ? { endpoints: [] } : parseReach(text, join(this.path, "context.json"));
+    return text === undefined
+      ? { endpoints: [] }
+      : parseReach(text, join(this.path, "context.json"));
   }
 
   /** Remembers how to reach the cluster. */

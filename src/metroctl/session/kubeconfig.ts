@@ -68,7 +68,11 @@ function plugin({ name, path }: ContextFolder) {
 }
 
 /** Replaces the entry of that name in one of the file's lists, or adds it. */
-function put(document: Document, list: string, value: { readonly name: string; readonly [part: string]: unknown }): void {
+function put(
+  document: Document,
+  list: string,
+  value: { readonly name: string; readonly [part: string]: unknown },
+): void {
   if (!isSeq(document.get(list))) document.set(list, document.createNode([]));
   const entries = document.get(list) as YAMLSeq<{ get(key: string): unknown }>;
   const at = entries.items.findIndex((item) => item.get("name") === value.name);

@@ -87,7 +87,9 @@ async function own(cluster: Cluster, { context, step }: LocalCluster): Promise<v
     } catch (error) {
       if (error instanceof UserError) throw error;
       if (performance.now() > limit)
-        throw new UserError(`node 1 does not answer: ${errorLine(error)}; see metroctl cluster console`);
+        throw new UserError(
+          `node 1 does not answer: ${errorLine(error)}; see metroctl cluster console`,
+        );
       await Bun.sleep(RETRY_MS);
     }
   }

@@ -1,8 +1,16 @@
 // Where genusb writes to: a new image file, or a device whose content is lost.
 // A device is destroyed only after its owner said so, and never while mounted.
-import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync, statSync } from "node:fs";
-import { writeInstallerMedium } from "../../image/image.ts";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
 import { formatSize } from "../../base/format/size.ts";
+import { writeInstallerMedium } from "../../image/image.ts";
 import { confirm } from "./prompt.ts";
 import { UserError } from "./user-error.ts";
 
@@ -27,17 +35,25 @@ export interface Medium {
  */
 export async function writeMedium(medium: Medium): Promise<void> {
   const { target, bundle, parameters, isConfirmed, progress } = medium;
-  if (!existsSync(bundle)) throw new UserError(`there is no bundle ${bundle}: give --bundle=<path>`);
+  if (!existsSync(bundle))
+    throw new UserError(`there is no bundle ${bundle}: give --bundle=<path>`);
   const isDevice = existsSync(target) && statSync(target).isBlockDevice();
   if (isDevice) await checkDevice(target, isConfirmed);
   const deviceBytes = isDevice ? sizeOf(target) : undefined;
-  await writeInstallerMedium(target, { bundlePath: bundle, nodeParameters: parameters, deviceBytes, progress });
+  await writeInstallerMedium(target, {
+    bundlePath: bundle,
+    nodeParameters: parameters,
+    deviceBytes,
+    progress,
+  });
 }
 
 async function checkDevice(target: string, isConfirmed: boolean): Promise<void> {
   const mount = mountOf(realpathSync(target), readFileSync("/proc/self/mounts", "utf8"));
   if (mount !== undefined)
-    throw new UserError(`${target} is in use: ${mount.device} is mounted on ${mount.folder}; unmount it first`);
+    throw new UserError(
+      `${target} is in use: ${mount.device} is mounted on ${mount.folder}; unmount it first`,
+    );
   if (isConfirmed) return;
   const size = formatSize(sizeOf(target));
   const question = `Everything on ${target} (${size}) will be lost. Go on (yes/no)? `;

@@ -6,7 +6,11 @@ import { UserError } from "./user-error.ts";
 /** Flags of commands that select nodes. */
 export const filterArgs = {
   filter: { type: "string", description: "CEL expression over `node`", valueHint: "expression" },
-  ids: { type: "positional", required: false, description: "Node IDs; none or `all` for every node" },
+  ids: {
+    type: "positional",
+    required: false,
+    description: "Node IDs; none or `all` for every node",
+  },
 } as const;
 
 /**

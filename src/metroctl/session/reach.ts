@@ -28,7 +28,8 @@ export function reachOf(args: ClusterArgs, context: ContextFolder): Reach {
 function splitList(text: string): readonly string[] {
   const names = text.split(",").map((name) => name.trim());
   const wrong = names.find((name) => name === "" || /[\s/]/.test(name));
-  if (wrong !== undefined) throw new UsageError(`--endpoints: "${wrong}" is no host name or address`);
+  if (wrong !== undefined)
+    throw new UsageError(`--endpoints: "${wrong}" is no host name or address`);
   return names;
 }
 

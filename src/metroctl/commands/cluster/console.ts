@@ -8,7 +8,12 @@ export default defineCommand({
   meta: { name: "console", description: "Show the console of a local machine" },
   args: {
     machine: { type: "string", alias: "m", default: "1", description: "Number of the machine" },
-    name: { type: "positional", required: false, default: "local", description: "Name of the cluster" },
+    name: {
+      type: "positional",
+      required: false,
+      default: "local",
+      description: "Name of the cluster",
+    },
   },
   async run({ args }) {
     if (!/^[1-9]\d?$/.test(args.machine))

@@ -9,7 +9,12 @@ export default defineCommand({
   meta: { name: "destroy", description: "End a local cluster and remove its files" },
   args: {
     config: { type: "string", description: "Configuration folder" },
-    name: { type: "positional", required: false, default: "local", description: "Name of the cluster" },
+    name: {
+      type: "positional",
+      required: false,
+      default: "local",
+      description: "Name of the cluster",
+    },
   },
   async run({ args }) {
     await destroyLocalCluster(configFolder(args.config), args.name);

@@ -8,7 +8,12 @@ export default defineCommand({
   meta: { name: "start", description: "Power a stopped local cluster on again" },
   args: {
     config: { type: "string", description: "Configuration folder" },
-    name: { type: "positional", required: false, default: "local", description: "Name of the cluster" },
+    name: {
+      type: "positional",
+      required: false,
+      default: "local",
+      description: "Name of the cluster",
+    },
   },
   async run({ args }) {
     const cluster = await startCluster(args.name);

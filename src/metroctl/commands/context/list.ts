@@ -1,7 +1,13 @@
 // `metroctl context list`: the clusters this workstation knows.
 import { defineCommand } from "citty";
 import { outputArgs, print } from "../../output/print.ts";
-import { chosenContext, ContextFolder, configFolder, contextFiles, contextNames } from "../../session/context.ts";
+import {
+  ContextFolder,
+  chosenContext,
+  configFolder,
+  contextFiles,
+  contextNames,
+} from "../../session/context.ts";
 
 export default defineCommand({
   meta: { name: "list", description: "List contexts, one per cluster" },

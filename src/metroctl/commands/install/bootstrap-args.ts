@@ -18,8 +18,7 @@ const tpmModes: Readonly<Record<string, TpmMode>> = {
 const policies: Readonly<Record<string, Policy>> = {
   permissive: Policy.PERMISSIVE,
   "needs-encryption": Policy.NEEDS_ENCRYPTION,
-  "needs-encryption-and-authentication":
-    Policy.NEEDS_ENCRYPTION_AND_AUTHENTICATION,
+  "needs-encryption-and-authentication": Policy.NEEDS_ENCRYPTION_AND_AUTHENTICATION,
   "needs-insecure": Policy.NEEDS_INSECURE,
 };
 
@@ -36,7 +35,11 @@ export const bootstrapArgs = {
     default: "needs-encryption-and-authentication",
     description: Object.keys(policies).join(", "),
   },
-  cluster: { type: "string", default: "cluster.internal", description: "Domain of the new cluster" },
+  cluster: {
+    type: "string",
+    default: "cluster.internal",
+    description: "Domain of the new cluster",
+  },
 } as const;
 
 interface Chosen {

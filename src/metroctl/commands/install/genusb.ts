@@ -3,8 +3,8 @@
 import { defineCommand } from "citty";
 import { say } from "../../output/message.ts";
 import { progressBar } from "../../output/progress.ts";
-import { writeMedium } from "../../session/medium.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
+import { writeMedium } from "../../session/medium.ts";
 import { bootstrapParameters, registerParameters } from "../../session/node-parameters.ts";
 import { UsageError } from "../../session/user-error.ts";
 import { bootstrapArgs, clusterConfiguration } from "./bootstrap-args.ts";
@@ -14,7 +14,12 @@ export default defineCommand({
   args: {
     ...clusterArgs,
     ...bootstrapArgs,
-    bundle: { type: "string", alias: "b", description: "Installation bundle", valueHint: "bundle.zip" },
+    bundle: {
+      type: "string",
+      alias: "b",
+      description: "Installation bundle",
+      valueHint: "bundle.zip",
+    },
     yes: { type: "boolean", alias: "y", description: "Overwrite a device without asking" },
     target: { type: "positional", required: true, description: "New image file, or device" },
   },

@@ -24,6 +24,8 @@ export default defineCommand({
     const nodeId = (node ?? nodes[0])?.id;
     if (nodeId === undefined) throw new UserError("the cluster's directory names no node");
     writeKubeconfig({ context, endpoint, proxy, caPem: certificatePem(cluster.ca), nodeId });
-    say("Success! kubeconfig is set up. You can now run kubectl --context=metropolis ... to access the Kubernetes cluster.");
+    say(
+      "Success! kubeconfig is set up. You can now run kubectl --context=metropolis ... to access the Kubernetes cluster.",
+    );
   },
 });

@@ -9,7 +9,10 @@ export default defineCommand({
   args: {
     ...clusterArgs,
     "bypass-has-roles": { type: "boolean", description: "Even if it still has roles" },
-    "bypass-not-decommissioned": { type: "boolean", description: "Even if it was not decommissioned" },
+    "bypass-not-decommissioned": {
+      type: "boolean",
+      description: "Even if it was not decommissioned",
+    },
     node: { type: "positional", required: true, description: "ID of the node" },
   },
   async run({ args }) {

@@ -1,7 +1,7 @@
 // `metroctl node list [ids…]`: the IDs of nodes.
 import { defineCommand } from "citty";
-import { nodeRecord } from "../../output/node-row.ts";
 import { answer } from "../../output/message.ts";
+import { nodeRecord } from "../../output/node-row.ts";
 import { outputArgs, print } from "../../output/print.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";

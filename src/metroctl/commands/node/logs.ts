@@ -4,8 +4,8 @@ import { defineCommand } from "citty";
 import { formatConcise, formatEntry } from "../../../base/logtree/logtree.ts";
 import {
   LogsRequest_BacklogMode,
-  type LogsRequestSchema,
   LogsRequest_StreamMode,
+  type LogsRequestSchema,
 } from "../../../gen/metropolis/proto/api/management_pb.ts";
 import { type LogEntry, LogEntrySchema } from "../../../gen/osbase/logtree/proto/logtree_pb.ts";
 import { fromLogEntry } from "../../output/log-entry.ts";
@@ -23,7 +23,13 @@ export default defineCommand({
     exact: { type: "boolean", alias: "e", description: "This DN only, nothing below it" },
     concise: { type: "boolean", alias: "c", description: "Short lines" },
     backlog: { type: "string", default: "-1", description: "Past lines: a number, or -1 for all" },
-    output: { type: "enum", alias: "o", options: ["table", "json"] as string[], default: "table", description: "Form" },
+    output: {
+      type: "enum",
+      alias: "o",
+      options: ["table", "json"] as string[],
+      default: "table",
+      description: "Form",
+    },
     node: { type: "positional", required: true, description: "ID of the node" },
   },
   async run({ args }) {
@@ -34,7 +40,8 @@ export default defineCommand({
     const isText = args.output !== "json";
     if (isText) answer(`=== Logs from ${node.id} (${node.status?.externalAddress}):`);
     for await (const response of cluster.nodeManagement(node).logs(request)) {
-      for (const entry of [...response.backlogEntries, ...response.streamEntries]) answer(show(entry));
+      for (const entry of [...response.backlogEntries, ...response.streamEntries])
+        answer(show(entry));
     }
     if (isText) answer("=== Done.");
   },

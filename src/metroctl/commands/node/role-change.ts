@@ -29,7 +29,10 @@ export function roleField(name: string): (typeof roles)[keyof typeof roles] {
 export function roleCommand(verb: "add" | "remove") {
   const isGiven = verb === "add";
   return defineCommand({
-    meta: { name: "role", description: isGiven ? "Give a role to nodes" : "Take a role from nodes" },
+    meta: {
+      name: "role",
+      description: isGiven ? "Give a role to nodes" : "Take a role from nodes",
+    },
     args: {
       ...clusterArgs,
       role: { type: "positional", required: true, description: "Role, or its short name" },

@@ -1,0 +1,56 @@
+// Who may call what, on every server of the Cluster API: the method says in its
+// option what it needs, the caller's certificate says who calls. A method that
+// says nothing is refused, so that forgetting it never opens a door.
+import { getOption, hasOption } from "@bufbuild/protobuf";
+import { authorization, Permission } from "../../gen/metropolis/proto/ext/authorization_pb.ts";
+import type { Peer } from "../pki/peer.ts";
+import { CertificateError, selfSignedKey, verifyPeer } from "../pki/verify.ts";
+import type { Call } from "./method.ts";
+import { Code, RpcError } from "./rpc-error.ts";
+
+/** What the certificate of a node entitles to; users hold every permission. */
+const nodePermissions: ReadonlySet<Permission> = new Set([
+  Permission.READ_CLUSTER_STATUS,
+  Permission.UPDATE_NODE_SELF,
+]);
+
+/**
+ * The `authorize` of a server whose cluster has the CA that `caDer` gives.
+ *
+ * Sets `call.peer`. Throws unauthenticated for callers without a certificate of
+ * the cluster, permissionDenied for those who lack a permission, and internal
+ * for methods that declare nothing.
+ */
+export function authorizeByOption(caDer: () => Uint8Array): (call: Call) => void {
+  return (call) => {
+    if (!hasOption(call.method, authorization)) {
+      throw new RpcError(Code.internal, `method ${call.method.name} declares no authorization`);
+    }
+    const { need, allowUnauthenticated } = getOption(call.method, authorization);
+    if (allowUnauthenticated && need.length === 0) {
+      // A certificate of the cluster counts for nothing here: only a key of one's own does.
+      call.peer = { kind: "anonymous", publicKey: selfSignedKey(call.peerCertificates) };
+      return;
+    }
+    call.peer = authenticate(call, caDer());
+    refuseMissing(call.peer, need);
+  };
+}
+
+function authenticate(call: Call, caDer: Uint8Array): Peer {
+  try {
+    const peer = verifyPeer(call.peerCertificates, caDer);
+    if (peer.kind !== "anonymous") return peer;
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    throw new RpcError(Code.unauthenticated, error.message, { cause: error });
+  }
+  throw new RpcError(Code.unauthenticated, "a certificate of this cluster is needed");
+}
+
+function refuseMissing(peer: Peer, need: readonly Permission[]): void {
+  if (peer.kind === "user") return;
+  const missing = need.find((permission) => !nodePermissions.has(permission));
+  if (missing === undefined) return;
+  throw new RpcError(Code.permissionDenied, `permission ${Permission[missing]} is needed`);
+}
