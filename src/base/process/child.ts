@@ -2,6 +2,7 @@
 // choice and wait themselves, such as the launcher, which pulls the plug of a
 // virtual machine. Everything that fits a supervision tree uses `program`.
 import { closeSync, openSync } from "node:fs";
+import { own } from "./own-pids.ts";
 
 /** How a child ended: by itself with a code, or by a signal. */
 export interface ExitStatus {
@@ -60,6 +61,7 @@ const living = new Set<Bun.Subprocess>();
 
 function handle(child: Bun.Subprocess): Child {
   living.add(child);
+  own(child.pid, child.exited);
   void child.exited.then(() => living.delete(child));
   const exited = child.exited.then(() => ({
     exitCode: child.exitCode,
