@@ -28,14 +28,17 @@ export class ClientCall {
 
   constructor(channel: grpc.ChannelInterface, method: DescMethod, options: CallOptions) {
     this.#method = method;
-    this.#wire = this.#start(channel, deadlineOf(method, options));
+    this.#wire = this.#start(channel, options);
     this.#unlisten = this.#follow(options.signal);
     if (method.methodKind !== "unary") this.#guardConnection(channel);
   }
 
-  #start(channel: grpc.ChannelInterface, deadline: number): WireCall {
+  #start(channel: grpc.ChannelInterface, options: CallOptions): WireCall {
+    const deadline = deadlineOf(this.#method, options);
     const wire = open(channel, methodPath(this.#method), deadline);
-    wire.start(new grpc.Metadata(), {
+    const metadata = new grpc.Metadata();
+    for (const [key, value] of Object.entries(options.metadata ?? {})) metadata.set(key, value);
+    wire.start(metadata, {
       onReceiveMetadata: () => {},
       onReceiveMessage: (bytes: Buffer | null) => this.#receive(bytes),
       onReceiveStatus: (status) => this.#end(status),

@@ -23,6 +23,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Ends the call with deadlineExceeded; unary calls have a default, streams none. */
   readonly timeoutMs?: number | undefined;
+  /** Headers to send along. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The request of a method as its handler receives it. */

@@ -1,0 +1,96 @@
+// The members of an etcd cluster, and the care of one of them.
+import { Cluster, Maintenance, type Member as WireMember } from "../../gen/etcd/rpc_pb.ts";
+import type { CallOptions, Channel } from "../rpc/rpc.ts";
+
+/** One member. */
+export interface Member {
+  readonly id: bigint;
+  /** Empty until it started for the first time. */
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  /** Has no vote yet. */
+  readonly isLearner: boolean;
+}
+
+/** How the member we are connected to is. */
+export interface MemberStatus {
+  readonly memberId: bigint;
+  readonly version: string;
+  /** Member ID of the raft leader; 0: none. */
+  readonly leader: bigint;
+  /** Bytes of the database file, and of them in use. */
+  readonly databaseBytes: bigint;
+  readonly databaseBytesInUse: bigint;
+  readonly raftTerm: bigint;
+  readonly raftAppliedIndex: bigint;
+  readonly isLearner: boolean;
+  readonly errors: readonly string[];
+}
+
+/** What can be done with members. */
+export interface Members {
+  list(): Promise<readonly Member[]>;
+  /** Adds a member that has yet to start, without a vote. */
+  addLearner(peerUrls: readonly string[]): Promise<Member>;
+  /** Gives a learner its vote; failedPrecondition until it has caught up. */
+  promote(id: bigint): Promise<void>;
+  remove(id: bigint): Promise<void>;
+  updatePeerUrls(id: bigint, peerUrls: readonly string[]): Promise<void>;
+  status(): Promise<MemberStatus>;
+  /** The whole database, as a file that etcdutl reads. */
+  snapshot(signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Gives freed space back; the member stands still meanwhile. */
+  defragment(): Promise<void>;
+  /** Hands raft leadership over; only its holder can. */
+  moveLeader(to: bigint): Promise<void>;
+}
+
+/** Changes of membership wait for a quorum to agree. */
+const options: CallOptions = { timeoutMs: 10_000 };
+
+/** The whole file is rewritten. */
+const DEFRAGMENT_TIMEOUT_MS = 120_000;
+
+/** The members that a connection leads to. */
+export function etcdMembers(channel: Channel): Members {
+  const cluster = channel.client(Cluster);
+  const maintenance = channel.client(Maintenance);
+  return {
+    list: async () => {
+      const { members } = await cluster.memberList({ linearizable: true }, options);
+      return members.map(member);
+    },
+    addLearner: async (peerUrls) => {
+      const request = { peerUrls: [...peerUrls], isLearner: true };
+      const added = await cluster.memberAdd(request, options);
+      return member(added.member ?? emptyMember);
+    },
+    promote: async (id) => void (await cluster.memberPromote({ id }, options)),
+    remove: async (id) => void (await cluster.memberRemove({ id }, options)),
+    updatePeerUrls: async (id, peerUrls) =>
+      void (await cluster.memberUpdate({ id, peerUrls: [...peerUrls] }, options)),
+    status: async () => {
+      const { header, dbSize, dbSizeInUse, ...rest } = await maintenance.status({}, options);
+      return {
+        ...rest,
+        memberId: header?.memberId ?? 0n,
+        databaseBytes: dbSize,
+        databaseBytesInUse: dbSizeInUse,
+      };
+    },
+    snapshot: async function* (signal) {
+      for await (const { blob } of maintenance.snapshot({}, { signal })) yield blob;
+    },
+    defragment: async () =>
+      void (await maintenance.defragment({}, { timeoutMs: DEFRAGMENT_TIMEOUT_MS })),
+    moveLeader: async (targetId) => void (await maintenance.moveLeader({ targetId }, options)),
+  };
+}
+
+const emptyMember = { id: 0n, name: "", peerUrls: [], isLearner: true };
+
+type Described = Pick<WireMember, "id" | "name" | "peerUrls" | "isLearner">;
+
+function member({ id, name, peerUrls, isLearner }: Described): Member {
+  return { id, name, peerUrls, isLearner };
+}
