@@ -1,6 +1,5 @@
 // The data partition: LUKS2 under XFS with project quotas, mounted at /data.
-import { statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { deviceSize } from "../../base/linux/block-device.ts";
 import { isMountPoint, mount, unmount } from "../../base/linux/mount.ts";
 import { growXfs, xfsGeometry } from "../../base/linux/xfs.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
@@ -41,15 +40,6 @@ export function mkfsArguments(device: string, layout: DataLayout | undefined): r
   ];
 }
 
-/** The size of a block device, in bytes. */
-export async function deviceBytes(path: string): Promise<bigint> {
-  const { rdev } = statSync(path);
-  const major = (rdev >> 8) & 0xfff;
-  const minor = (rdev & 0xff) | ((rdev >> 12) & 0xfff00);
-  const sectors = await readFile(`/sys/dev/block/${major}:${minor}/size`, "utf8");
-  return BigInt(sectors.trim()) * 512n;
-}
-
 /** Writes zeros, past the page cache and in the kernel. */
 export async function zeroDevice(
   device: string,
@@ -82,7 +72,7 @@ async function mountXfs(device: string, spec: DataSpec): Promise<DataVolume> {
     data: "prjquota",
   });
   if (spec.protection !== "authenticated") return {};
-  const layout = dataLayout(await deviceBytes(device));
+  const layout = dataLayout(deviceSize(device));
   return { growing: growing(device, spec.target, layout) };
 }
 
@@ -109,8 +99,7 @@ export async function createData(spec: DataSpec, log: Logger): Promise<DataVolum
   }
   await formatLuks(partition, protection, passphrase);
   await openLuks(partition, passphrase);
-  const layout =
-    protection === "authenticated" ? dataLayout(await deviceBytes(MAPPED_DEVICE)) : undefined;
+  const layout = protection === "authenticated" ? dataLayout(deviceSize(MAPPED_DEVICE)) : undefined;
   if (layout !== undefined) await writeInitial(MAPPED_DEVICE, layout, log);
   await run(mkfsArguments(MAPPED_DEVICE, layout));
   return mountXfs(MAPPED_DEVICE, spec);

@@ -1,0 +1,27 @@
+// Tests of etcd's arguments.
+import { expect, test } from "bun:test";
+import { paths } from "../storage/paths.ts";
+import { clientEndpoint, ETCD_PORTS, etcdArguments, peerUrl } from "./config.ts";
+
+const member = { nodeId: "metropolis-1", data: paths().data, ports: ETCD_PORTS };
+const words = etcdArguments(member);
+
+test("etcdArguments let clients in from the node itself only, and only with a certificate", () => {
+  expect(words).toContain("--listen-client-urls=https://127.0.0.1:7836");
+  expect(words).toContain("--client-cert-auth");
+  expect(words).toContain("--listen-metrics-urls=http://127.0.0.1:7842");
+  expect(clientEndpoint(member)).toBe("127.0.0.1:7836");
+});
+
+test("etcdArguments name the member by its node ID", () => {
+  expect(peerUrl(member)).toBe("https://metropolis-1:7834");
+  expect(words).toContain("--initial-cluster=metropolis-1=https://metropolis-1:7834");
+  expect(words).toContain("--listen-peer-urls=https://0.0.0.0:7834");
+  expect(words).toContain("--peer-client-cert-auth");
+});
+
+test("etcdArguments keep data and keys on the data partition", () => {
+  const files = words.filter((word) => /-(file|dir)=/.test(word));
+  expect(files.length).toBe(7);
+  expect(files.every((word) => word.includes("=/data/etcd/"))).toBe(true);
+});

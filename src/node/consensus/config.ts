@@ -1,0 +1,74 @@
+// How etcd is started on a node.
+import type { DataPaths } from "../storage/paths.ts";
+
+/** Ports of etcd on a node. Peers come from the network, all others from the node itself. */
+export interface EtcdPorts {
+  readonly peer: number;
+  readonly client: number;
+  readonly metrics: number;
+}
+
+/** The ports on a machine; tests have their own. */
+export const ETCD_PORTS: EtcdPorts = { peer: 7834, client: 7836, metrics: 7842 };
+
+/** A member of etcd. */
+export interface Member {
+  readonly nodeId: string;
+  readonly data: DataPaths;
+  readonly ports: EtcdPorts;
+}
+
+/** All members carry it, so that two clusters never mix. */
+const CLUSTER_TOKEN = "METROPOLIS";
+
+/** How long the history of keys is kept: enough for any watcher that lost its connection. */
+const HISTORY = "1h";
+
+/**
+ * How other members reach this one.
+ *
+ * By name, not by address: the name is in the certificate, and members find its present
+ * address in their hosts file. A new lease of the DHCP server then changes nothing in etcd.
+ */
+export function peerUrl({ nodeId, ports }: Member): string {
+  return `https://${nodeId}:${ports.peer}`;
+}
+
+/** Where clients on this node reach it. */
+export function clientEndpoint({ ports }: Member): string {
+  return `127.0.0.1:${ports.client}`;
+}
+
+/** The arguments of etcd. What is in them for a new cluster is ignored once there is data. */
+export function etcdArguments(member: Member): readonly string[] {
+  const { nodeId, data, ports } = member;
+  const clientUrl = `https://${clientEndpoint(member)}`;
+  const { etcdPeer: peer } = data;
+  return [
+    `--name=${nodeId}`,
+    `--data-dir=${data.etcdData}`,
+    `--initial-cluster-token=${CLUSTER_TOKEN}`,
+    `--initial-cluster=${nodeId}=${peerUrl(member)}`,
+    "--initial-cluster-state=new",
+    `--initial-advertise-peer-urls=${peerUrl(member)}`,
+    `--listen-peer-urls=https://0.0.0.0:${ports.peer}`,
+    "--peer-client-cert-auth",
+    `--peer-trusted-ca-file=${peer.ca}`,
+    `--peer-cert-file=${peer.certificate}`,
+    `--peer-key-file=${peer.key}`,
+    `--listen-client-urls=${clientUrl}`,
+    `--advertise-client-urls=${clientUrl}`,
+    "--client-cert-auth",
+    `--trusted-ca-file=${peer.ca}`,
+    `--cert-file=${peer.certificate}`,
+    `--key-file=${peer.key}`,
+    `--listen-metrics-urls=http://127.0.0.1:${ports.metrics}`,
+    // It would dial etcd itself, without a certificate.
+    "--enable-grpc-gateway=false",
+    "--auto-compaction-mode=periodic",
+    `--auto-compaction-retention=${HISTORY}`,
+    "--logger=zap",
+    "--log-outputs=stderr",
+    "--log-format=json",
+  ];
+}

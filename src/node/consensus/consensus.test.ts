@@ -1,0 +1,103 @@
+// Tests of etcd under supervision, with the real etcd where the build has made one.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { LogTree } from "../../base/logtree/logtree.ts";
+import { Supervisor } from "../../base/supervisor/supervisor.ts";
+import { makeDataTree, paths } from "../storage/paths.ts";
+import type { EtcdPorts, Member } from "./config.ts";
+import { ConsensusControl, consensus } from "./consensus.ts";
+import { createEtcdCa, createMember } from "./pki.ts";
+
+const cache =
+  process.env.METROPOLIS_CACHE ??
+  join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "metropolis");
+const etcd = join(cache, "out/etcd");
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "node-etcd-"));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const { promise, resolve } = Promise.withResolvers<number>();
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address();
+    server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
+  });
+  return promise;
+}
+
+async function freePorts(): Promise<EtcdPorts> {
+  return { peer: await freePort(), client: await freePort(), metrics: await freePort() };
+}
+
+async function newMember(): Promise<Member> {
+  makeDataTree(paths(root));
+  const { data } = paths(root);
+  const nodeId = `metropolis-${"b".repeat(32)}`;
+  await createMember(await createEtcdCa(), nodeId, data);
+  return { nodeId, data, ports: await freePorts() };
+}
+
+/** The whole life of etcd, under a supervisor. */
+async function withConsensus(
+  path: string,
+  work: (control: ConsensusControl, tree: LogTree, signal: AbortSignal) => Promise<void>,
+) {
+  const control = new ConsensusControl();
+  const tree = new LogTree();
+  const supervisor = new Supervisor(
+    async ({ run, healthy, signal }) => {
+      run("consensus", consensus(control, { path }));
+      healthy();
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    },
+    { tree },
+  );
+  supervisor.start();
+  try {
+    await work(control, tree, AbortSignal.timeout(20_000));
+  } finally {
+    await supervisor.stop();
+  }
+}
+
+test.if(existsSync(etcd))(
+  "consensus starts etcd when it is wanted, ends it when not, and keeps its data",
+  async () => {
+    const member = await newMember();
+    await withConsensus(etcd, async (control, tree, signal) => {
+      expect(control.running.current).toBeNull();
+      await control.start(member, signal);
+      await control.stop(signal);
+      await control.start({ ...member }, signal);
+      const { backlog } = tree.read({ dn: "root.consensus", backlog: "all", onlyLeveled: true });
+      const texts = backlog.flatMap((entry) => (entry.kind === "leveled" ? entry.messages : []));
+      expect(texts.filter((text) => text.startsWith("etcd answers at")).length).toBe(2);
+      expect(texts.some((text) => text.includes("restarting local member"))).toBe(true);
+    });
+  },
+  30_000,
+);
+
+test("consensus reports a program that does not start to the supervisor", async () => {
+  const member = await newMember();
+  await withConsensus("/nonexistent/etcd", async (control, tree) => {
+    control.wanted.set(member);
+    const { stream, backlog } = tree.read({
+      dn: "root.consensus",
+      backlog: "all",
+      stream: true,
+      minimumSeverity: "error",
+    });
+    if (backlog.length === 0) for await (const _ of stream) break;
+    stream.close();
+    expect(control.running.current).toBeNull();
+  });
+});

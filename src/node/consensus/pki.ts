@@ -1,0 +1,86 @@
+// The certificates by which members of etcd, and the curator as its client, know
+// each other. A CA of their own, apart from the cluster's: whoever holds one of
+// these may write anything into the cluster's state.
+//
+// On bootstrap the CA is made here, before etcd first starts, so that etcd is never
+// reachable without TLS. Its key then goes into etcd and is nowhere on the disk.
+import { existsSync } from "node:fs";
+import { chown, mkdir } from "node:fs/promises";
+import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
+import {
+  ETCD_CA_NAME,
+  type Issuer,
+  issueCa,
+  issueEtcdMember,
+  validForever,
+} from "../../base/pki/certificate.ts";
+import {
+  certificatePem,
+  generateKeyPair,
+  type KeyPair,
+  privateKeyDer,
+  privateKeyPem,
+} from "../../base/pki/keys.ts";
+import type { CredentialPaths, DataPaths } from "../storage/paths.ts";
+
+/** The name that the curator proves to etcd. */
+const CLIENT_NAME = "curator";
+
+/** Whom files belong to; absent: whoever runs this. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A new CA of etcd. */
+export async function createEtcdCa(): Promise<Issuer> {
+  const keyPair = generateKeyPair();
+  return { keyPair, certificate: await issueCa(keyPair, ETCD_CA_NAME) };
+}
+
+/** Keys below `namespaced:etcd-pki/`, in the original's layout, and their values. */
+export function caRecords({ keyPair, certificate }: Issuer): ReadonlyMap<string, Uint8Array> {
+  return new Map([
+    ["/pki/issued/etcd-ca-cert.der", certificate],
+    ["/pki/keys/etcd-ca-privkey.bin", privateKeyDer(keyPair)],
+  ]);
+}
+
+async function writeCredentials(
+  paths: CredentialPaths,
+  ca: Uint8Array,
+  certificate: Uint8Array,
+  key: KeyPair,
+  owner: Owner | undefined,
+): Promise<void> {
+  await mkdir(paths.root, { recursive: true, mode: 0o700 });
+  await writeFileAtomic(paths.ca, certificatePem(ca));
+  await writeFileAtomic(paths.certificate, certificatePem(certificate));
+  await writeFileAtomic(paths.key, privateKeyPem(key));
+  if (owner === undefined) return;
+  for (const path of [paths.root, paths.ca, paths.certificate, paths.key]) {
+    await chown(path, owner.uid, owner.gid);
+  }
+}
+
+/** Makes the credentials of this member, and of the curator on it, and writes them down. */
+export async function createMember(
+  ca: Issuer,
+  nodeId: string,
+  data: DataPaths,
+  owner?: Owner,
+): Promise<void> {
+  const member = generateKeyPair();
+  const client = generateKeyPair();
+  // The curator dials the loopback address and checks the name, Go's clients check the address.
+  const loopback = ["127.0.0.1"];
+  const memberDer = await issueEtcdMember(ca, member.publicKey, nodeId, loopback, validForever());
+  const clientDer = await issueEtcdMember(ca, client.publicKey, CLIENT_NAME, [], validForever());
+  await writeCredentials(data.etcdPeer, ca.certificate, memberDer, member, owner);
+  await writeCredentials(data.etcdClient, ca.certificate, clientDer, client, undefined);
+}
+
+/** True if this data partition has been a member's. */
+export function hasMember({ etcdPeer, etcdClient }: DataPaths): boolean {
+  return existsSync(etcdPeer.key) && existsSync(etcdClient.key);
+}
