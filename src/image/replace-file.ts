@@ -1,0 +1,49 @@
+// Writing a large file so that its name never stands for half of it.
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type BlockDevice, fileDevice } from "../base/format/block-device.ts";
+
+/**
+ * Gives `write` a new file of `size` bytes and puts it in the place of `path` when it is done.
+ *
+ * `check` sees the finished file by its temporary name. If anything fails, what was at `path`
+ * stays and nothing is left behind.
+ */
+export async function replaceFile(
+  path: string,
+  size: number,
+  write: (device: BlockDevice) => Promise<void>,
+  check: (temporary: string) => Promise<void> = async () => {},
+): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  await rm(temporary, { force: true });
+  try {
+    await writeNew(temporary, size, write);
+    await check(temporary);
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function writeNew(
+  path: string,
+  size: number,
+  write: (device: BlockDevice) => Promise<void>,
+): Promise<void> {
+  await using device = await fileDevice(path, { mode: "create", size });
+  await write(device);
+  await device.sync();
+}
+
+/** Without this the new name itself could be lost in a power cut. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
