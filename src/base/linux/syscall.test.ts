@@ -5,9 +5,8 @@ import { check, cString, libc, SyscallError } from "./syscall.ts";
 test("check throws the kernel's reason with the call and its subject", () => {
   const failing = () => check(libc().umount2(cString("/nowhere"), 0), "umount", "/nowhere");
   expect(failing).toThrow(SyscallError);
-  // An ordinary user is refused before the kernel looks at the path.
-  const reason = process.getuid?.() === 0 ? "ENOENT" : "EPERM";
-  expect(failing).toThrow(`umount /nowhere: ${reason}`);
+  // Kernels differ in whether they look at the path before the right to do this.
+  expect(failing).toThrow(/^umount \/nowhere: (ENOENT|EPERM)$/);
 });
 
 test("check gives back what a successful call returned", () => {
