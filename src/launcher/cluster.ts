@@ -7,10 +7,11 @@ import { type Child, startChild } from "../base/process/process.ts";
 import { attachTo, type ConsoleLog, type Terminal } from "./console-log.ts";
 import { sendControl } from "./control.ts";
 import type { MachineStatus } from "./hardware.ts";
-import { BOUND, keeperCommand, keeperEnvironment, readKeeperState } from "./keeper.ts";
+import { BOUND, keeperCommand, keeperEnvironment, RELEASE, readKeeperState } from "./keeper.ts";
 import { LauncherError } from "./launcher-error.ts";
 import { Machine } from "./machine.ts";
 import { type ClusterPaths, clusterPaths, clustersDirectory, machinePaths } from "./paths.ts";
+import { waitForPort } from "./reach.ts";
 import { type ClusterSettings, readSettings } from "./settings.ts";
 
 /** How long a keeper may take to make its network. */
@@ -54,6 +55,16 @@ export class Cluster {
   /** Which machines are on. */
   status(): Promise<readonly MachineStatus[]> {
     return sendControl(this.#paths.control, { operation: "status" });
+  }
+
+  /** Lets a bound cluster outlive this process. */
+  async release(): Promise<void> {
+    await this.#keeper?.tell(RELEASE);
+  }
+
+  /** Waits until a TCP port of a machine accepts connections. */
+  waitForPort(machine: Machine, port: number, timeoutMs: number): Promise<void> {
+    return waitForPort(this.proxy, { host: machine.address, port }, timeoutMs);
   }
 
   /** Pulls all plugs and ends the network; disks and TPMs stay, `startCluster` goes on. */

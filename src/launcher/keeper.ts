@@ -34,6 +34,8 @@ export interface KeeperState {
 
 /** How a keeper is told to end with the process that started it. */
 export const BOUND = "bound";
+/** What lets a bound keeper go: said on its standard input, the end of that means nothing more. */
+export const RELEASE = "release\n";
 
 /**
  * The program of `metroctl cluster keeper`. Arguments: which half, the cluster's
@@ -114,9 +116,15 @@ function startInside(paths: ClusterPaths): Child {
 }
 
 function whenInputEnds(end: () => void): void {
-  process.stdin.on("end", end);
-  process.stdin.on("error", end);
-  process.stdin.resume();
+  let isReleased = false;
+  const react = () => {
+    if (!isReleased) end();
+  };
+  process.stdin.on("end", react);
+  process.stdin.on("error", react);
+  process.stdin.on("data", (text) => {
+    isReleased ||= String(text) === RELEASE;
+  });
 }
 
 async function keepInside(paths: ClusterPaths): Promise<void> {

@@ -71,10 +71,26 @@ export class Machine {
 
   /** Waits until it has switched itself off. */
   async waitOff(timeoutMs: number): Promise<void> {
+    await this.#until(({ isOn }) => !isOn, "has not switched itself off", timeoutMs);
+  }
+
+  /** Waits until it has restarted itself `count` times since it was powered on. */
+  async waitReset(count: number, timeoutMs: number): Promise<void> {
+    await this.#until(({ resets }) => resets >= count, "has not restarted", timeoutMs);
+  }
+
+  async #until(
+    matches: (status: MachineStatus) => boolean,
+    failure: string,
+    timeoutMs: number,
+  ): Promise<void> {
     const limit = performance.now() + timeoutMs;
-    while ((await this.status()).isOn) {
+    while (!matches(await this.status())) {
       if (performance.now() > limit) {
-        throw new LauncherError(`machine ${this.number} is still on after ${timeoutMs / 1000} s`);
+        const last = this.console.text().trimEnd().split("\n").slice(-8).join("\n  ");
+        throw new LauncherError(
+          `machine ${this.number} ${failure} in ${timeoutMs / 1000} s; its console ends with:\n  ${last}`,
+        );
       }
       await sleep(POLL_MS);
     }

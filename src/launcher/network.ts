@@ -58,7 +58,7 @@ export function cableProgram(machine: number, paths: MachinePaths): Command {
   return [
     "socat",
     "-b65536",
-    `UNIX-DATAGRAM:${paths.networkSocket},bind=${paths.cableSocket}`,
+    `UNIX-SENDTO:${paths.networkSocket},bind=${paths.cableSocket}`,
     `INTERFACE:c${machine}`,
   ];
 }
@@ -71,7 +71,7 @@ export function dnsmasqProgram(paths: ClusterPaths, machines: readonly MachineSe
     // In the foreground and as whoever we are: other users do not exist in here.
     "--no-daemon",
     "--conf-file",
-    ...["--no-resolv", "--no-hosts", "--no-ping", "--log-dhcp", "--dhcp-authoritative"],
+    ...["--no-resolv", "--no-hosts", "--no-ping", "--dhcp-authoritative"],
     ...[`--interface=${BRIDGE}`, "--bind-interfaces"],
     ...[`--domain=${domain}`, `--local=/${domain}/`],
     `--dhcp-range=${prefix}.2,${prefix}.250,255.255.255.0,1h`,

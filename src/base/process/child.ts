@@ -18,6 +18,8 @@ export interface Child {
   isAlive(): boolean;
   /** Sends a signal to the child alone; nothing happens when it has ended. */
   kill(signal: NodeJS.Signals): void;
+  /** Says something down the lifeline. */
+  tell(text: string): Promise<void>;
 }
 
 /** What a child starts with. */
@@ -74,6 +76,12 @@ function handle(child: Bun.Subprocess): Child {
     isAlive,
     kill: (signal) => {
       if (isAlive()) child.kill(signal);
+    },
+    tell: async (text) => {
+      const { stdin } = child;
+      if (typeof stdin !== "object" || stdin === null) return;
+      stdin.write(text);
+      await stdin.flush();
     },
   };
 }
