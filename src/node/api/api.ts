@@ -1,0 +1,56 @@
+// The service that every node offers by itself, whether or not it has a part in
+// the control plane: NodeManagement, on port 7839, for the cluster's owner.
+import type { Value } from "../../base/event/event.ts";
+import type { LogTree } from "../../base/logtree/logtree.ts";
+import { authorizeByOption, type Server, serve, service } from "../../base/rpc/rpc.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import { NodeManagement } from "../../gen/metropolis/proto/api/management_pb.ts";
+import { logs } from "./logs.ts";
+import { type PowerRequest, reboot } from "./reboot.ts";
+
+export type { PowerRequest } from "./reboot.ts";
+
+/** The node's identity in its cluster. */
+export interface NodeCredentials {
+  /** DER. */
+  readonly ca: Uint8Array;
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
+/** What the service works with. */
+export interface ApiOptions {
+  readonly credentials: Value<NodeCredentials>;
+  readonly tree: LogTree;
+  /** Ends the node's work and the machine's with it. */
+  readonly power: (request: PowerRequest) => void;
+  readonly port?: number;
+}
+
+const PORT = 7839;
+
+/** Serves NodeManagement as soon as the node has credentials, and again when they change. */
+export function api({ credentials, tree, power, port = PORT }: ApiOptions): Runnable {
+  return async ({ signal, log, healthy }) => {
+    log.info("Waiting for the node's credentials");
+    const first = await credentials.first(signal);
+    let current = first;
+    await using server: Server = await serve({
+      services: [service(NodeManagement, { logs: logs(tree), reboot: reboot(power) })],
+      authorize: authorizeByOption(() => current.ca),
+      listen: { host: "::", port },
+      tls: security(first),
+      onError: ({ name }, error) => log.error(`${name}: ${String(error)}`),
+    });
+    log.info(`Serving node management on port ${server.port}`);
+    healthy();
+    for await (const next of credentials.watch(signal)) {
+      current = next;
+      server.reload(security(next));
+    }
+  };
+}
+
+function security({ certificatePem, keyPem }: NodeCredentials) {
+  return { certificatePem, keyPem };
+}

@@ -1,0 +1,53 @@
+// The node's consoles, serial and screen: what a person in front of the machine
+// wants to see of the log tree, in the handbook's format.
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { type Entry, formatEntry, type LogTree } from "../../base/logtree/logtree.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import { isForConsole } from "./filter.ts";
+
+/** The kernel's list of consoles, such as `tty0 ttyS0`. */
+const ACTIVE = "/sys/class/tty/console/active";
+
+/** How much of the past a console shows when it starts. */
+const BACKLOG = 200;
+
+/** Writes to every console for as long as the node runs. */
+export function consoles(devices = activeConsoles()): Runnable {
+  return async ({ tree, healthy, done, runGroup }) => {
+    const writers = devices.map((name) => [name.toLowerCase(), oneConsole(name, tree)] as const);
+    runGroup(Object.fromEntries(writers));
+    healthy();
+    done();
+  };
+}
+
+/** The consoles named on the kernel's command line, by their device names. */
+export function activeConsoles(path = ACTIVE): readonly string[] {
+  return readFileSync(path, "utf8").split(/\s+/).filter((name) => name !== "");
+}
+
+function oneConsole(name: string, tree: LogTree): Runnable {
+  return async ({ signal, healthy }) => {
+    const device = openSync(`/dev/${name}`, "w");
+    try {
+      const { backlog, stream } = tree.read({ dn: "", withChildren: true, backlog: BACKLOG, stream: true });
+      signal.addEventListener("abort", () => stream.close(), { once: true });
+      healthy();
+      for (const entry of backlog) show(device, entry);
+      for await (const entry of stream) show(device, entry);
+      signal.throwIfAborted();
+    } finally {
+      closeSync(device);
+    }
+  };
+}
+
+function show(device: number, entry: Entry): void {
+  if (!isForConsole(entry)) return;
+  writeSync(device, `${printable(formatEntry(entry)).replaceAll("\n", "\r\n")}\r\n`);
+}
+
+/** Programs' lines must not move the cursor or change colours. */
+function printable(text: string): string {
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "?");
+}

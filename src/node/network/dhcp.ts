@@ -1,0 +1,131 @@
+// dhcpcd as a runnable: its configuration, its hook's socket, its states.
+import { mkdirSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { Lock, type Value } from "../../base/event/event.ts";
+import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
+import type { Logger } from "../../base/logtree/logtree.ts";
+import { program } from "../../base/process/process.ts";
+import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
+import { HOOK_SOCKET } from "./dhcp-hook.ts";
+import { DhcpStates } from "./dhcp-state.ts";
+import { type HookEvent, type HookVariables, readHook } from "./lease.ts";
+import { Leases, type NetworkStatus, noNetwork, resolvConf } from "./status.ts";
+
+const CONFIGURATION = "/run/metropolis/dhcpcd.conf";
+/** Where /var/lib/dhcpcd leads on our root. */
+const STATE = "/run/lib/dhcpcd";
+const RESOLV_CONF = "/run/resolv.conf";
+/** A message of the hook is some kB; more is not ours. */
+const MAX_MESSAGE = 65_536;
+
+/** dhcpcd.conf(5). Interfaces of pods and tunnels are none of its business. */
+const configuration = `script /usr/lib/metropolis/dhcp-hook
+allowinterfaces en* eth*
+vendorclassid dev.monogon.metropolis.node.v1
+clientid
+option subnet_mask, routers, domain_name_servers, classless_static_routes
+option interface_mtu, ntp_servers, dhcp6_name_servers, dhcp6_sntp_servers
+require dhcp_server_identifier
+noipv4ll
+ipv6rs
+ia_na 1
+slaac hwaddr
+`;
+
+/** Runs dhcpcd and sets `status` to what its leases come to. */
+export function dhcp(status: Value<NetworkStatus>): Runnable {
+  return async (context) => {
+    for (const folder of [dirname(HOOK_SOCKET), STATE]) mkdirSync(folder, { recursive: true });
+    writeFileAtomic(CONFIGURATION, configuration, 0o600);
+    const states = new DhcpStates();
+    const server = await listen(context, (variables) =>
+      take(variables, status, states, context, leases),
+    );
+    const leases = new Leases();
+    try {
+      await program({
+        argv: ["/usr/sbin/dhcpcd", "--nobackground", "--config", CONFIGURATION],
+        env: { PATH: "/usr/sbin:/usr/bin" },
+        onStderr: (line) => tell(line, states, context),
+        onStdout: (line) => tell(line, states, context),
+      })(context);
+    } finally {
+      server.close();
+      status.set(noNetwork);
+    }
+  };
+}
+
+/** Logs what dhcpcd says, and the transition if it speaks of one. */
+function tell(line: string, states: DhcpStates, { raw, log }: Context): void {
+  raw.write(`${line}\n`);
+  const transition = states.read(line);
+  if (transition !== undefined) log.info(transition);
+}
+
+/** What the hook's messages change. */
+interface Client {
+  readonly leases: Leases;
+  readonly states: DhcpStates;
+  readonly status: Value<NetworkStatus>;
+  /** Messages are taken one after the other, in the order in which they came. */
+  readonly order: Lock;
+}
+
+async function take(variables: HookVariables, client: Client, { log }: Context): Promise<void> {
+  await client.order.hold(async () => {
+    for (const event of readHook(variables)) await apply(event, client, log);
+  });
+}
+
+async function apply(event: HookEvent, { leases, states, status }: Client, log: Logger) {
+  const now = leases.apply(event);
+  const { lease } = event;
+  if (lease?.family === "ipv4") {
+    const transition = states.enter(lease.interface, "BOUND");
+    if (transition !== undefined) log.info(transition);
+  }
+  await writeFileAtomic(RESOLV_CONF, resolvConf(now), 0o644);
+  if (now.address !== status.current?.address) log.info(addressLine(now.address, event.key));
+  status.set(now);
+}
+
+function addressLine(address: string, key: string): string {
+  return address === "" ? `No address any more on ${key}` : `Address is ${address}, from ${key}`;
+}
+
+/** The socket that hooks write to, one line each. */
+async function listen(
+  { log }: Context,
+  onMessage: (variables: HookVariables) => Promise<void>,
+): Promise<Server> {
+  rmSync(HOOK_SOCKET, { force: true });
+  const server = createServer((socket) => {
+    void receive(socket)
+      .then(onMessage)
+      .catch((error: Error) => log.warning(`Message of the DHCP hook: ${error.message}`));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(HOOK_SOCKET, resolve);
+  });
+  return server;
+}
+
+/** A message that is not what the hook sends. */
+class HookError extends Error {
+  override readonly name = "HookError";
+}
+
+async function receive(socket: Socket): Promise<HookVariables> {
+  let text = "";
+  for await (const chunk of socket) {
+    text += String(chunk);
+    if (text.length > MAX_MESSAGE) throw new HookError(`longer than ${MAX_MESSAGE} bytes`);
+  }
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== "object" || value === null) throw new HookError("no object");
+  const entries = Object.entries(value).filter(([, entry]) => typeof entry === "string");
+  return Object.fromEntries(entries) as HookVariables;
+}
