@@ -10,7 +10,7 @@ import {
   statSync,
 } from "node:fs";
 import { formatSize } from "../../base/format/size.ts";
-import { writeInstallerMedium } from "../../image/image.ts";
+import { type Progress, writeInstallerMedium } from "../../image/image.ts";
 import { confirm } from "./prompt.ts";
 import { UserError } from "./user-error.ts";
 
@@ -24,7 +24,7 @@ export interface Medium {
   readonly parameters: Uint8Array;
   /** Whether the question before overwriting a device was answered by `--yes`. */
   readonly isConfirmed: boolean;
-  readonly progress: (done: number, total: number) => void;
+  readonly progress: Progress;
 }
 
 /**
@@ -39,11 +39,11 @@ export async function writeMedium(medium: Medium): Promise<void> {
     throw new UserError(`there is no bundle ${bundle}: give --bundle=<path>`);
   const isDevice = existsSync(target) && statSync(target).isBlockDevice();
   if (isDevice) await checkDevice(target, isConfirmed);
-  const deviceBytes = isDevice ? sizeOf(target) : undefined;
-  await writeInstallerMedium(target, {
+  await writeInstallerMedium({
+    target,
     bundlePath: bundle,
     nodeParameters: parameters,
-    deviceBytes,
+    ...(isDevice ? { deviceBytes: sizeOf(target) } : {}),
     progress,
   });
 }

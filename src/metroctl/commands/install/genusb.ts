@@ -30,7 +30,7 @@ export default defineCommand({
       ? await bootstrapParameters(args, clusterConfiguration(args))
       : await registerParameters(args);
     say("Generating installer image (this can take a while, see issues/92).");
-    using progress = progressBar("Writing");
+    using progress = progressBar();
     await writeMedium({
       target: args.target,
       bundle: args.bundle,
