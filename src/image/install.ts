@@ -3,7 +3,6 @@
 // write-image.ts has the order of writes that makes a power cut harmless; this file says what goes
 // where, and that all of it is what the bundle's manifest lists.
 import { randomBytes, randomUUID } from "node:crypto";
-import { fileDevice } from "../base/format/block-device.ts";
 import type { SectorSize } from "../base/format/gpt.ts";
 import { BUNDLE_FILES, type Bundle } from "./bundle.ts";
 import { espFiles } from "./esp.ts";
@@ -18,8 +17,8 @@ import {
 } from "./layout.ts";
 import type { Progress } from "./progress.ts";
 import { type HashedSource, hashed } from "./sha256.ts";
-import { verifyRegions } from "./verify.ts";
-import { type ImagePlan, type Written, writeImage } from "./write-image.ts";
+import { readBack, writeTarget } from "./target.ts";
+import { type ImagePlan, writeImage } from "./write-image.ts";
 
 /** What to install, and on what. */
 export interface InstallOptions {
@@ -69,24 +68,13 @@ const SLOT_CLEAR_BYTES = MIB;
 export async function writeNodeDisk(options: InstallOptions): Promise<InstalledDisk> {
   const { disk, diskBytes, bundle, progress = () => {} } = options;
   const { plan, image, checkContents } = planInstall(options);
-  const written = await writeAll(disk, diskBytes, image, progress, checkContents);
-  // Opened anew, because closing a block device empties its cache: this reads the disk.
-  await using device = await fileDevice(disk, { size: diskBytes });
-  await verifyRegions(device, disk, written.regions, progress);
+  const written = await writeTarget(disk, diskBytes, (device) =>
+    writeImage(device, image, progress, checkContents),
+  );
+  await readBack(disk, diskBytes, written, progress);
   const esp = image.table.partitions[0];
   if (esp === undefined) throw new ImageError(`${bundle.manifest.version}: no ESP planned`);
   return { plan, espId: esp.id, espNumber: 1 };
-}
-
-async function writeAll(
-  disk: string,
-  size: number,
-  image: ImagePlan,
-  progress: Progress,
-  checkContents: () => void,
-): Promise<Written> {
-  await using device = await fileDevice(disk, { mode: "write", size });
-  return await writeImage(device, image, progress, checkContents);
 }
 
 /** The plan, and a check that what was streamed is what the manifest lists. */

@@ -3,7 +3,6 @@
 // It is a disk with one ESP, because that is what any firmware boots from when told to try USB.
 import { randomBytes, randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { fileDevice } from "../base/format/block-device.ts";
 import { type ByteSource, bytesSource, fileSource } from "../base/format/byte-source.ts";
 import { MIN_VOLUME_BYTES } from "../base/format/fat32-geometry.ts";
 import { type SectorSize, usableRange } from "../base/format/gpt.ts";
@@ -14,7 +13,7 @@ import { ALIGNMENT_BYTES, PARTITION_TYPE } from "./layout.ts";
 import { MEDIUM_PATHS } from "./paths.ts";
 import type { Progress } from "./progress.ts";
 import { replaceFile } from "./replace-file.ts";
-import { verifyRegions } from "./verify.ts";
+import { readBack, writeTarget } from "./target.ts";
 import { type ImagePlan, type Written, writeImage } from "./write-image.ts";
 
 /** What to write, and where. */
@@ -56,7 +55,9 @@ export async function writeInstallerMedium(options: MediumOptions): Promise<void
   const files = await mediumFiles(bundle, options);
   if (deviceBytes !== undefined) {
     const plan = planMedium(deviceBytes, files, options);
-    const written = await overwrite(target, deviceBytes, plan, progress);
+    const written = await writeTarget(target, deviceBytes, (device) =>
+      writeImage(device, plan, progress),
+    );
     await readBack(target, deviceBytes, written, progress);
     return;
   }
@@ -116,30 +117,6 @@ function planMedium(diskBytes: number, files: Files, options: MediumOptions): Im
     files,
     step: "Writing installer",
   };
-}
-
-async function overwrite(
-  target: string,
-  size: number,
-  plan: ImagePlan,
-  progress: Progress,
-): Promise<Written> {
-  await using device = await fileDevice(target, {
-    mode: "write",
-    size,
-  });
-  return await writeImage(device, plan, progress);
-}
-
-/** Opened anew, because closing a block device empties its cache: this reads the medium. */
-async function readBack(
-  target: string,
-  size: number,
-  written: Written,
-  progress: Progress,
-): Promise<void> {
-  await using device = await fileDevice(target, { size });
-  await verifyRegions(device, target, written.regions, progress);
 }
 
 async function checkReplaceable(target: string): Promise<void> {

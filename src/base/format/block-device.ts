@@ -37,7 +37,9 @@ export interface OpenOptions {
 
 const FLAGS = {
   read: constants.O_RDONLY,
-  write: constants.O_RDWR,
+  // Without O_CREAT, O_EXCL is about block devices: Linux refuses one that is mounted or part of
+  // something, and files do not mind.
+  write: constants.O_RDWR | constants.O_EXCL,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 } as const;
 

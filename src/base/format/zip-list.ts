@@ -45,8 +45,8 @@ const FLAG_ENCRYPTED = 0x0001 | 0x0040;
 const FILLED_16 = 0xffff;
 const FILLED_32 = 0xffffffff;
 
-/** Our archives list five files; a forged list shall not fill the memory. */
-const MAX_LIST_BYTES = 16 << 20;
+/** Our archives list five files; a forged list shall cost neither memory nor time. */
+const MAX_LIST_BYTES = 1 << 20;
 
 /** Finds and reads the list of an archive. */
 export async function parseList(file: BlockReader): Promise<ZipList> {
