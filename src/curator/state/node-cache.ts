@@ -78,6 +78,8 @@ export class NodeCache {
     const id = idOf(item.key);
     if (this.#nodes.get(id)?.revision === item.modRevision) return;
     const node = fromBinary(NodeSchema, item.value);
+    // Clusters from before nodes had an ID of their own have it only in the key.
+    node.id ||= id;
     this.#nodes.set(id, { id, node, revision: item.modRevision });
     this.#touch(id);
   }

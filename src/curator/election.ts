@@ -1,0 +1,90 @@
+// Standing for election, and being the leader once elected.
+//
+//   candidate ── elected ──► reads all nodes ──► leader ── key gone ──► candidate
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  applyUpdate,
+  campaign,
+  follow,
+  type KeyValue,
+  type Leadership,
+  leaderOf,
+  type Store,
+} from "../base/etcd/etcd.ts";
+import { type Value, within } from "../base/event/event.ts";
+import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
+import { LeaderElectionValueSchema } from "../gen/metropolis/node/core/curator/proto/private/lock_pb.ts";
+import { keys } from "./state/keys.ts";
+import { type Leader, type Member, makeLeader } from "./state/leader.ts";
+import type { NodeCache } from "./state/node-cache.ts";
+
+/** What a candidate brings along. */
+export interface Candidate {
+  readonly self: string;
+  readonly store: Store;
+  readonly nodes: NodeCache;
+  readonly ttlSeconds: number;
+  readonly members: () => Promise<readonly Member[]>;
+}
+
+/** Stands for election again and again; `leading` has the leader while it is this member. */
+export function elect(candidate: Candidate, leading: Value<Leader | undefined>): Runnable {
+  return async ({ signal, log, healthy }: Context) => {
+    leading.set(undefined);
+    healthy();
+    for (;;) {
+      const leadership = await campaign(candidate.store, {
+        prefix: keys.leader,
+        value: ballot(candidate),
+        ttlSeconds: candidate.ttlSeconds,
+        signal,
+        isOwn: (value) => elected(value) === candidate.self,
+      });
+      log.info("CANDIDATE => LEADER");
+      try {
+        leading.set(await lead(candidate, leadership, log));
+        await within(Promise.withResolvers<never>().promise, leadership.lost);
+      } catch (error) {
+        if (!leadership.lost.aborted) throw error;
+        log.warning(`LEADER => CANDIDATE: ${leadership.lost.reason}`);
+      } finally {
+        leading.set(undefined);
+        await leadership.resign();
+      }
+      signal.throwIfAborted();
+    }
+  };
+}
+
+async function lead(
+  { self, store, nodes, members }: Candidate,
+  leadership: Leadership,
+  log: Context["log"],
+): Promise<Leader> {
+  // From here on nobody else writes, so a list read now is all there is.
+  nodes.reset(await store.range(keys.nodes));
+  const key = { key: leadership.key, createRevision: leadership.revision };
+  return makeLeader({ self, store, key, nodes, members, log, clock: () => performance.now() });
+}
+
+function ballot({ self, ttlSeconds }: Candidate): Uint8Array {
+  const value = create(LeaderElectionValueSchema, { nodeId: self, ttl: BigInt(ttlSeconds) });
+  return toBinary(LeaderElectionValueSchema, value);
+}
+
+function elected(value: Uint8Array): string {
+  return fromBinary(LeaderElectionValueSchema, value).nodeId;
+}
+
+/** Tells the ID of each new leader, undefined while there is none. */
+export async function* followLeader(
+  store: Store,
+  signal: AbortSignal,
+): AsyncGenerator<string | undefined> {
+  const candidates = new Map<string, KeyValue>();
+  for await (const update of follow(store, keys.leader, signal)) {
+    applyUpdate(candidates, update);
+    const leader = leaderOf(candidates.values());
+    yield leader === undefined ? undefined : elected(leader.value);
+  }
+}

@@ -1,0 +1,65 @@
+// The port that the network sees. It opens when the node says that all it
+// promises there is on the disk, and opens anew when this member starts or
+// ceases to lead: clients lose their connections and find the new leader.
+import type { Store } from "../base/etcd/etcd.ts";
+import type { Value } from "../base/event/event.ts";
+import { type ServeOptions, type Server, serve } from "../base/rpc/rpc.ts";
+import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
+import { authorizeMember } from "./authorize.ts";
+import { readCredentials } from "./credentials.ts";
+import type { LeaderAddress } from "./local/get-current-leader.ts";
+import { leaderServices, localServices } from "./services.ts";
+import type { CredentialFiles } from "./settings.ts";
+import type { Leader } from "./state/leader.ts";
+import type { NodeCache } from "./state/node-cache.ts";
+
+/** What the port is opened with. */
+export interface ListenerParts {
+  readonly self: string;
+  readonly store: Store;
+  readonly nodes: NodeCache;
+  readonly credentials: CredentialFiles;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly address: Value<LeaderAddress | undefined>;
+  readonly leading: Value<Leader | undefined>;
+}
+
+/** Serves the network once `opened` is true; `port` is where, undefined while closed. */
+export function listener(
+  parts: ListenerParts,
+  opened: Value<boolean>,
+  port: Value<number | undefined>,
+): Runnable {
+  return async (context) => {
+    const { signal, log, healthy } = context;
+    port.set(undefined);
+    await opened.first(signal, (isOpen) => isOpen);
+    const { ca, ...tls } = await readCredentials(parts.credentials);
+    const local = localServices({ ...parts, ca });
+    healthy();
+    let server: Server | undefined;
+    try {
+      for await (const leader of parts.leading.watch(signal)) {
+        port.set(undefined);
+        await server?.close(0);
+        server = await serve({
+          services: leader === undefined ? local : [...local, ...leaderServices(leader)],
+          authorize: authorizeMember(ca, parts.nodes),
+          listen: parts.listen,
+          tls,
+          onError: logFailure(context),
+        });
+        log.info(`Serving as ${leader === undefined ? "follower" : "leader"} at ${server.port}`);
+        port.set(server.port);
+      }
+    } finally {
+      port.set(undefined);
+      await server?.close(0);
+    }
+  };
+}
+
+/** Tells of failures that the caller only sees as an internal error. */
+export function logFailure({ log }: Pick<Context, "log">): NonNullable<ServeOptions["onError"]> {
+  return (method, error) => log.error(`${method.name} failed: ${error}`);
+}

@@ -1,0 +1,117 @@
+// CuratorBootstrap.Bootstrap: makes a cluster, in one transaction, so that a
+// power cut leaves all of it or nothing.
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { Compare, Write } from "../../base/etcd/etcd.ts";
+import { type Issuer, issueCa } from "../../base/pki/certificate.ts";
+import { constantTimeEqual } from "../../base/pki/hkdf.ts";
+import { generateKeyPair } from "../../base/pki/keys.ts";
+import { nodeId } from "../../base/pki/node-id.ts";
+import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
+import type {
+  BootstrapRequest,
+  CuratorBootstrap,
+} from "../../gen/metropolis/node/core/curator/proto/local/bootstrap_pb.ts";
+import {
+  InitialOwnerSchema,
+  NodeSchema,
+  RecoveryKeySchema,
+} from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import {
+  NodeLabelsSchema,
+  NodeRolesSchema,
+  NodeState,
+} from "../../gen/metropolis/proto/common/common_pb.ts";
+import { caWrites, emitNode } from "../state/cluster-pki.ts";
+import { configurationWrite, withDefaults } from "../state/configuration.ts";
+import { keys } from "../state/keys.ts";
+import { admissibleLabels } from "../state/labels.ts";
+import type { Leader } from "../state/leader.ts";
+import { commitNodes, nodeWrite } from "../state/nodes.ts";
+import { checkBootstrap } from "./check-bootstrap.ts";
+
+/** Makes the cluster, or finds that it made it before; `leader` waits for the election. */
+export function bootstrap(
+  leader: (signal: AbortSignal) => Promise<Leader>,
+): Handler<typeof CuratorBootstrap.method.bootstrap> {
+  return async (request, { signal }) => {
+    const leading = await leader(signal);
+    checkBootstrap(request, leading.self);
+    return leading.nodesLock.hold(async () => {
+      const existing = await leading.store.get(keys.initialOwner);
+      if (existing === undefined) return make(leading, request);
+      return repeat(leading, request, fromBinary(InitialOwnerSchema, existing.value).publicKey);
+    });
+  };
+}
+
+async function make(leader: Leader, request: BootstrapRequest) {
+  const keyPair = generateKeyPair();
+  const ca: Issuer = { keyPair, certificate: await issueCa(keyPair) };
+  const node = await emitNode(leader.store, ca, request.nodePublicKey);
+  await commitNodes(
+    leader,
+    [...clusterWrites(request), ...caWrites(ca), ...node.writes],
+    [absent(keys.initialOwner), absent(keys.node(leader.self)), ...node.compares],
+  );
+  leader.log.info(`Created the cluster, with ${leader.self} as its first node`);
+  return { caCertificate: ca.certificate, nodeCertificate: node.certificate };
+}
+
+/** The answer was lost, or power before it was kept: the same keys get it again. */
+async function repeat(leader: Leader, request: BootstrapRequest, owner: Uint8Array) {
+  const node = leader.nodes.get(leader.self)?.node;
+  const isSame =
+    node !== undefined &&
+    constantTimeEqual(owner, request.ownerPublicKey) &&
+    constantTimeEqual(node.publicKey, request.nodePublicKey) &&
+    constantTimeEqual(node.joinKey, request.joinPublicKey) &&
+    constantTimeEqual(node.clusterUnlockKey, request.clusterUnlockKey);
+  if (!isSame) {
+    throw new RpcError(Code.failedPrecondition, "there is a cluster already, of other keys");
+  }
+  const ca = await leader.ca();
+  const { certificate, writes, compares } = await emitNode(leader.store, ca, node.publicKey);
+  if (writes.length > 0) await leader.store.commit(writes, compares);
+  return { caCertificate: ca.certificate, nodeCertificate: certificate };
+}
+
+function clusterWrites(request: BootstrapRequest): Write[] {
+  const id = nodeId(request.nodePublicKey);
+  const owner = create(InitialOwnerSchema, {
+    publicKey: request.ownerPublicKey,
+    ownershipSecret: request.ownershipSecret,
+  });
+  const recovery = create(RecoveryKeySchema, {
+    epoch: 1n,
+    threshold: 1,
+    publicKey: request.recoveryPublicKey,
+  });
+  return [
+    nodeWrite(firstNode(id, request)),
+    { put: keys.joinKey(request.joinPublicKey), value: new TextEncoder().encode(id) },
+    { put: keys.initialOwner, value: toBinary(InitialOwnerSchema, owner) },
+    ...(request.recoveryPublicKey.length > 0
+      ? [{ put: keys.recoveryKey, value: toBinary(RecoveryKeySchema, recovery) }]
+      : []),
+    configurationWrite(withDefaults(request.initialClusterConfiguration)),
+  ];
+}
+
+/** The first node skips the stations of others: it is UP, and carries the cluster. */
+function firstNode(id: string, request: BootstrapRequest) {
+  return create(NodeSchema, {
+    id,
+    publicKey: request.nodePublicKey,
+    joinKey: request.joinPublicKey,
+    clusterUnlockKey: request.clusterUnlockKey,
+    fsmState: NodeState.UP,
+    roles: create(NodeRolesSchema, { consensusMember: {}, kubernetesController: {} }),
+    tpmUsage: request.tpmUsage,
+    storageSecurity: request.storageSecurity,
+    labels: create(NodeLabelsSchema, { pairs: admissibleLabels(request.labels?.pairs ?? []) }),
+  });
+}
+
+function absent(key: string): Compare {
+  return { key, version: 0n };
+}

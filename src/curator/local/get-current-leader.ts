@@ -1,0 +1,29 @@
+// CuratorLocal.GetCurrentLeader: tells clients where the leader is.
+import type { Value } from "../../base/event/event.ts";
+import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
+import type { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+
+/** A leader that can be reached. */
+export interface LeaderAddress {
+  readonly id: string;
+  /** A literal address, never empty. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Tells the leader's address, and each new one. A client that was told an empty
+ * address would dial it for ever, so as long as there is none the call fails.
+ */
+export function getCurrentLeader(
+  self: string,
+  leader: Value<LeaderAddress | undefined>,
+): Handler<typeof CuratorLocal.method.getCurrentLeader> {
+  return async function* (_, { signal }) {
+    for await (const address of leader.watch(signal)) {
+      if (address === undefined) throw new RpcError(Code.unavailable, "the leader is not known");
+      const { id, host, port } = address;
+      yield { leaderNodeId: id, leaderHost: host, leaderPort: port, thisNodeId: self };
+    }
+  };
+}

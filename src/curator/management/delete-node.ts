@@ -1,0 +1,39 @@
+// Management.DeleteNode: makes the cluster forget a node.
+import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
+import type { Node } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import type {
+  DeleteNodeRequest,
+  Management,
+} from "../../gen/metropolis/proto/api/management_pb.ts";
+import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { keys } from "../state/keys.ts";
+import type { Leader } from "../state/leader.ts";
+import { changeNode, namedId } from "../state/nodes.ts";
+
+/** Removes everything that is stored about a node. */
+export function deleteNode(leader: Leader): Handler<typeof Management.method.deleteNode> {
+  return async (request) => {
+    const id = namedId(request.node);
+    await changeNode(leader, id, (node) => {
+      requireDeletable(node, request);
+      const gone = [keys.node(id), keys.joinKey(node.joinKey), keys.certificate(`node-${id}`)];
+      return { writes: gone.map((key) => ({ delete: key })) };
+    });
+    leader.heartbeats.forget(id);
+    return {};
+  };
+}
+
+function requireDeletable(node: Readonly<Node>, request: DeleteNodeRequest): void {
+  const { kubernetesWorker, consensusMember, kubernetesController } = node.roles ?? {};
+  const hasRoles = [kubernetesWorker, consensusMember, kubernetesController].some(
+    (role) => role !== undefined,
+  );
+  if (hasRoles && request.safetyBypassHasRoles === undefined) {
+    throw new RpcError(Code.failedPrecondition, "node still has roles");
+  }
+  const isUp = node.fsmState === NodeState.UP;
+  if (isUp && request.safetyBypassNotDecommissioned === undefined) {
+    throw new RpcError(Code.failedPrecondition, "node is still UP, it was not decommissioned");
+  }
+}

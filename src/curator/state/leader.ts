@@ -1,0 +1,73 @@
+// What the handlers of a leader work with. There is one of these for each
+// leadership; it is thrown away with it.
+import type { Store } from "../../base/etcd/etcd.ts";
+import { Lock } from "../../base/event/event.ts";
+import type { Logger } from "../../base/logtree/logtree.ts";
+import type { Issuer } from "../../base/pki/certificate.ts";
+import { loadCa } from "./cluster-pki.ts";
+import { Heartbeats } from "./heartbeats.ts";
+import { type LeaderKey, LeaderStore } from "./leader-store.ts";
+import type { NodeCache } from "./node-cache.ts";
+
+/** The state of the cluster, as its leader has it. */
+export interface Leader {
+  /** The ID of this node. */
+  readonly self: string;
+  readonly store: LeaderStore;
+  /** All nodes. Whoever changes one holds `nodesLock`. */
+  readonly nodes: NodeCache;
+  readonly heartbeats: Heartbeats;
+  /** Who changes nodes holds it from reading to writing. */
+  readonly nodesLock: Lock;
+  /** Who changes the configuration of the cluster holds it. */
+  readonly configurationLock: Lock;
+  /** Who makes the register ticket holds it. */
+  readonly ticketLock: Lock;
+  /** The members of etcd. */
+  members(): Promise<readonly Member[]>;
+  /** The CA of the cluster. Throws failedPrecondition before there is one. */
+  ca(): Promise<Issuer>;
+  /** For what operators want to know of; never for secrets. */
+  readonly log: Logger;
+}
+
+/** A member of etcd. */
+export interface Member {
+  /** The node ID; empty until the member has started for the first time. */
+  readonly name: string;
+  readonly isLearner: boolean;
+}
+
+/** What a leader is made from. */
+export interface LeaderParts {
+  readonly self: string;
+  readonly store: Store;
+  readonly key: LeaderKey;
+  readonly nodes: NodeCache;
+  readonly members: () => Promise<readonly Member[]>;
+  readonly log: Logger;
+  /** Milliseconds that only grow. */
+  readonly clock: () => number;
+}
+
+/** Makes a leader. */
+export function makeLeader({ self, store, key, nodes, members, log, clock }: LeaderParts): Leader {
+  const guarded = new LeaderStore(store, key);
+  let ca: Issuer | undefined;
+  return {
+    self,
+    store: guarded,
+    nodes,
+    heartbeats: new Heartbeats(clock),
+    nodesLock: new Lock(),
+    configurationLock: new Lock(),
+    ticketLock: new Lock(),
+    members,
+    log,
+    // It never changes; but before the bootstrap there is none to remember.
+    ca: async () => {
+      ca ??= await loadCa(guarded);
+      return ca;
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// Finding and changing nodes, for handlers.
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { Compare, Write } from "../../base/etcd/etcd.ts";
+import { nodeId, PUBLIC_KEY_BYTES } from "../../base/pki/node-id.ts";
+import { Code, RpcError } from "../../base/rpc/rpc.ts";
+import {
+  type Node,
+  NodeSchema,
+} from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import { keys } from "./keys.ts";
+import type { Leader } from "./leader.ts";
+import type { CachedNode } from "./node-cache.ts";
+
+/** How long a change may take from etcd to our own cache. */
+const READABLE_MS = 5_000;
+
+/** How a request names a node. */
+export type NodeName =
+  | { readonly case: "pubkey"; readonly value: Uint8Array }
+  | { readonly case: "id"; readonly value: string }
+  | { readonly case: undefined };
+
+/** The ID of the node that a request names; throws invalidArgument if it names none. */
+export function namedId(name: NodeName): string {
+  switch (name.case) {
+    case "pubkey":
+      return nodeId(requireKey(name.value, "pubkey"));
+    case "id":
+      if (name.value !== "") return name.value;
+      break;
+    default:
+  }
+  throw new RpcError(Code.invalidArgument, "either pubkey or id must be set");
+}
+
+/** Gives back an Ed25519 public key; throws invalidArgument if it is none. */
+export function requireKey(key: Uint8Array, field: string): Uint8Array {
+  if (key.length === PUBLIC_KEY_BYTES) return key;
+  throw new RpcError(Code.invalidArgument, `${field} must be ${PUBLIC_KEY_BYTES} bytes long`);
+}
+
+/** The node with an ID; throws notFound. */
+export function findNode({ nodes }: Leader, id: string): CachedNode {
+  const found = nodes.get(id);
+  if (found === undefined) throw new RpcError(Code.notFound, `no node ${id}`);
+  return found;
+}
+
+/** What a node becomes, and what else has to be written with it. */
+export interface NodeChange {
+  /** Fields that change. None, and no writes: nothing is written. */
+  readonly fields?: Partial<Node>;
+  readonly writes?: readonly Write[];
+  readonly compares?: readonly Compare[];
+}
+
+/**
+ * Changes one node as `decide` wants, and returns when the change can be read.
+ * Nobody else changes a node meanwhile. Throws notFound where there is none.
+ */
+export async function changeNode(
+  leader: Leader,
+  id: string,
+  decide: (node: Readonly<Node>) => Promise<NodeChange> | NodeChange,
+): Promise<void> {
+  await leader.nodesLock.hold(async () => {
+    const { node, revision } = findNode(leader, id);
+    const { fields, writes = [], compares = [] } = await decide(node);
+    if (fields === undefined && writes.length === 0) return;
+    const changed = fields === undefined ? [] : [nodeWrite({ ...node, ...fields })];
+    await commitNodes(
+      leader,
+      [...changed, ...writes],
+      [{ key: keys.node(id), modRevision: revision }, ...compares],
+    );
+  });
+}
+
+/** Writes, and waits until nodes among it can be read. Only under `nodesLock`. */
+export async function commitNodes(
+  { store, nodes }: Leader,
+  writes: readonly Write[],
+  compares: readonly Compare[],
+): Promise<void> {
+  const revision = await store.commit(writes, compares);
+  if (!writes.some((write) => keyOf(write).startsWith(keys.nodes))) return;
+  try {
+    await nodes.reached(revision, AbortSignal.timeout(READABLE_MS));
+  } catch (cause) {
+    throw new RpcError(Code.unavailable, "the change is written, but not yet read", { cause });
+  }
+}
+
+function keyOf(write: Write): string {
+  if ("put" in write) return write.put;
+  return "delete" in write ? write.delete : write.deletePrefix;
+}
+
+/** The write that saves a node. */
+export function nodeWrite(node: Readonly<Node>): Write {
+  return { put: keys.node(node.id), value: toBinary(NodeSchema, create(NodeSchema, node)) };
+}

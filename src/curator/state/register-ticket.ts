@@ -1,0 +1,39 @@
+// The ticket with which machines may register. There is one; it is made when it
+// is first asked for.
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { constantTimeEqual } from "../../base/pki/hkdf.ts";
+import { RegisterTicketSchema } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import { keys } from "./keys.ts";
+import type { LeaderStore } from "./leader-store.ts";
+
+const TICKET_BYTES = 32;
+
+/** The ticket, as machines are given it. Hold the lock of the ticket meanwhile. */
+export async function ensureRegisterTicket(store: LeaderStore): Promise<Uint8Array> {
+  const existing = await store.get(keys.registerTicket);
+  if (existing !== undefined) return existing.value;
+  const opaque = crypto.getRandomValues(new Uint8Array(TICKET_BYTES));
+  const value = toBinary(RegisterTicketSchema, create(RegisterTicketSchema, { opaque }));
+  await store.commit(
+    [{ put: keys.registerTicket, value }],
+    [{ key: keys.registerTicket, version: 0n }],
+  );
+  return value;
+}
+
+/** Whether a machine shows the right ticket. Before there is one, none is right. */
+export async function isRegisterTicket(store: LeaderStore, shown: Uint8Array): Promise<boolean> {
+  const existing = await store.get(keys.registerTicket);
+  if (existing === undefined) return false;
+  return constantTimeEqual(opaque(shown), opaque(existing.value));
+}
+
+/** The secret in a ticket; empty for what is no ticket, which equals no secret. */
+function opaque(ticket: Uint8Array): Uint8Array {
+  try {
+    return fromBinary(RegisterTicketSchema, ticket).opaque;
+  } catch {
+    // Anyone may send anything as a ticket: it is wrong, and that is all.
+    return new Uint8Array();
+  }
+}
