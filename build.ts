@@ -6,16 +6,20 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { bundleStage } from "./src/image/build/bundle.ts";
 import { Apt } from "./src/image/build/debian.ts";
 import { etcdStage } from "./src/image/build/etcd.ts";
 import { executableStages } from "./src/image/build/executable.ts";
 import { runGraph, type StageResult } from "./src/image/build/graph.ts";
 import { ensurePrograms } from "./src/image/build/host.ts";
 import { kernelStage } from "./src/image/build/kernel.ts";
+import { firmwareStage, keysStage } from "./src/image/build/keys.ts";
 import { formatLock, makeLock, readNames } from "./src/image/build/lock.ts";
 import { hostStage, packagesStage } from "./src/image/build/packages.ts";
 import { type BuildSettings, cacheFolder, lockedPackages } from "./src/image/build/settings.ts";
 import { BuildError, type Stage } from "./src/image/build/stage.ts";
+import { systemStage } from "./src/image/build/system.ts";
+import { bootLoaderStage, installerStage, ukiStage } from "./src/image/build/uki.ts";
 
 const usage = `usage: bun build.ts [options] [stage...]
 
@@ -41,6 +45,13 @@ function buildStages(settings: BuildSettings): readonly Stage[] {
     hostStage(settings),
     etcdStage(settings),
     ...executableStages(settings),
+    keysStage(settings),
+    firmwareStage(settings),
+    systemStage(settings),
+    bootLoaderStage(settings),
+    ukiStage(settings),
+    installerStage(settings),
+    bundleStage(settings),
   ];
 }
 

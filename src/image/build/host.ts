@@ -5,7 +5,7 @@ import { run } from "../../base/process/process.ts";
 import { BuildError, type Stage } from "./stage.ts";
 
 /** Debian's ordinary users have no sbin in their search path, yet mkfs and friends live there. */
-const SEARCH_PATH = [process.env["PATH"] ?? "", "/usr/local/go/bin", "/usr/sbin", "/sbin"].join(
+const SEARCH_PATH = [process.env.PATH ?? "", "/usr/local/go/bin", "/usr/sbin", "/sbin"].join(
   delimiter,
 );
 

@@ -19,9 +19,9 @@ export interface BuildSettings {
 
 /** The cache folder: outside the checkout, so that `git clean` costs no kernel. */
 export function cacheFolder(environment: Readonly<Record<string, string | undefined>>): string {
-  const own = environment["METROPOLIS_CACHE"];
+  const own = environment.METROPOLIS_CACHE;
   if (own) return own;
-  return join(environment["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "metropolis");
+  return join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "metropolis");
 }
 
 /** Looks packages up in the lock once, however many stages ask. */

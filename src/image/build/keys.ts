@@ -1,0 +1,127 @@
+// Secure Boot: the keys that firmware trusts, and firmware for virtual machines that trusts them.
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { existsSync } from "node:fs";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { signPe } from "../../base/format/authenticode.ts";
+import {
+  ATTRIBUTE,
+  certificateList,
+  type FirmwareVariable,
+  writeVariables,
+} from "../../base/format/variable-store.ts";
+import { host } from "./host.ts";
+import type { BuildSettings } from "./settings.ts";
+import { BuildError, type Stage } from "./stage.ts";
+
+/** Platform key, key exchange key, and the key that signs what may boot. */
+const NAMES = ["PK", "KEK", "db"] as const;
+
+const GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
+const SECURITY_DATABASE = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
+const SECURE_BOOT_ENABLE = "f0a30bc7-af08-4556-99c4-001009c93a44";
+/** Who put the certificates there; any GUID of our own would do. */
+const OWNER = "a2a3e3a5-4d1b-4b7e-9a39-6d6574726f70";
+
+/** The keys, made on the first build: links to the folder that really holds them. */
+export function keysStage(settings: BuildSettings): Stage {
+  return {
+    name: "keys",
+    summary: "Secure Boot keys PK, KEK and db; made once, or taken from --keys",
+    needs: [],
+    revision: 1,
+    programs: { openssl: "openssl" },
+    async inputs() {
+      await ensureKeys(settings.keys);
+      return [settings.keys, ...(await certificates(settings.keys))];
+    },
+    make: ({ folder }) => symlink(settings.keys, join(folder, "keys")),
+    output: "keys",
+    links: { keys: "keys" },
+  };
+}
+
+/** Firmware for virtual machines, with Secure Boot on and our keys enrolled. */
+export function firmwareStage(settings: BuildSettings): Stage {
+  return {
+    name: "firmware",
+    summary: "OVMF with Secure Boot on and our keys enrolled",
+    needs: ["host", "keys"],
+    revision: 1,
+    inputs: async () => [],
+    async make({ folder, result }) {
+      const ovmf = join(result("host"), "root/usr/share/OVMF");
+      await copyFile(join(ovmf, "OVMF_CODE_4M.secboot.fd"), join(folder, "OVMF_CODE.fd"));
+      const blank = await readFile(join(ovmf, "OVMF_VARS_4M.fd"));
+      const enrolled = writeVariables(blank, await secureBootVariables(settings.keys));
+      await writeFile(join(folder, "OVMF_VARS.fd"), enrolled);
+    },
+    output: "OVMF_VARS.fd",
+    links: { "OVMF_VARS.fd": "OVMF_VARS.fd", "OVMF_CODE.fd": "OVMF_CODE.fd" },
+  };
+}
+
+/** Signs a UEFI program with the db key. */
+export async function signFile(keys: string, bytes: Uint8Array): Promise<Uint8Array> {
+  const key = createPrivateKey(await readFile(join(keys, "db.key")));
+  const certificate = new X509Certificate(await readFile(join(keys, "db.crt")));
+  return signPe(bytes, key, certificate);
+}
+
+async function certificates(keys: string): Promise<readonly string[]> {
+  return Promise.all(NAMES.map((name) => readFile(join(keys, `${name}.crt`), "utf8")));
+}
+
+async function secureBootVariables(keys: string): Promise<readonly FirmwareVariable[]> {
+  const { nonVolatile, boot, runtime, authenticated } = ATTRIBUTE;
+  const [platform = "", exchange = "", database = ""] = await certificates(keys);
+  const trusted = (name: string, vendor: string, pem: string): FirmwareVariable => ({
+    name,
+    vendor,
+    attributes: nonVolatile | boot | runtime | authenticated,
+    bytes: certificateList(new X509Certificate(pem).raw, OWNER),
+  });
+  return [
+    trusted("PK", GLOBAL, platform),
+    trusted("KEK", GLOBAL, exchange),
+    trusted("db", SECURITY_DATABASE, database),
+    {
+      name: "SecureBootEnable",
+      vendor: SECURE_BOOT_ENABLE,
+      attributes: nonVolatile | boot,
+      bytes: Uint8Array.of(1),
+    },
+  ];
+}
+
+/** Makes the keys if there are none; a folder that holds only some of them is an error. */
+async function ensureKeys(keys: string): Promise<void> {
+  const wanted = NAMES.flatMap((name) => [`${name}.key`, `${name}.crt`]);
+  const missing = wanted.filter((file) => !existsSync(join(keys, file)));
+  if (missing.length === 0) return;
+  if (missing.length < wanted.length || existsSync(keys)) {
+    throw new BuildError(`Secure Boot keys in ${keys}: ${missing.join(", ")} missing`);
+  }
+  await mkdir(dirname(keys), { recursive: true });
+  const draft = await mkdtemp(`${keys}.`);
+  for (const name of NAMES) await makeKey(draft, name);
+  await rename(draft, keys);
+}
+
+async function makeKey(folder: string, name: string): Promise<void> {
+  const [key, certificate] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
+  const kind = ["-newkey", "rsa:2048", "-noenc", "-sha256", "-days", "36500"];
+  const files = ["-keyout", key, "-out", certificate];
+  // Firmware knows RSA keys of 2048 bits for certain, and few others.
+  await host(["openssl", "req", "-x509", ...kind, "-subj", `/CN=Metropolis ${name}/`, ...files]);
+  await chmod(key, 0o600);
+}

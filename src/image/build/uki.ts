@@ -1,0 +1,148 @@
+// What firmware boots, signed: systemd-boot, the unified kernel image of nodes, and that of the
+// installer.
+//
+//   node UKI:       systemd-stub + kernel + command line with the verity table   (no initramfs)
+//   installer UKI:  systemd-stub + kernel + command line + our executable as initramfs
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { addSections, type NewSection } from "../../base/format/pe.ts";
+import { slotId } from "../layout.ts";
+import type { VerityManifest } from "../manifest.ts";
+import { installerArchive } from "./initramfs.ts";
+import { signFile } from "./keys.ts";
+import type { BuildSettings } from "./settings.ts";
+import { osRelease } from "./skeleton.ts";
+import { BuildError, type Stage, type StageRun } from "./stage.ts";
+import { readVerity } from "./system.ts";
+import { readVersion } from "./version.ts";
+
+const BOOT_FILES = "root/usr/lib/systemd/boot/efi";
+const SECTORS_PER_BLOCK = 8;
+/** Firmware hashes every byte several times at each boot: the budget of the node's image. */
+const MAX_NODE_BYTES = 14_000_000;
+
+/** The last console is the one that /dev/console means: the serial line. */
+const CONSOLES = "console=tty0 console=ttyS0,115200";
+/** A kernel that has failed resets at once, so that the boot loader counts the attempt. */
+const ON_FAILURE = "panic=-1 oops=panic";
+
+/** Signs systemd-boot. */
+export function bootLoaderStage(settings: BuildSettings): Stage {
+  return {
+    name: "systemd-boot",
+    summary: "systemd-boot, signed",
+    needs: ["host", "keys"],
+    revision: 1,
+    inputs: async () => [],
+    async make({ folder, result }) {
+      const file = join(result("host"), BOOT_FILES, "systemd-bootx64.efi");
+      await writeSigned(settings, join(folder, "systemd-boot.efi"), await readFile(file));
+    },
+    output: "systemd-boot.efi",
+    links: { "systemd-boot.efi": "systemd-boot.efi" },
+  };
+}
+
+/** Makes the kernel image of nodes, which boots one system image and no other. */
+export function ukiStage(settings: BuildSettings): Stage {
+  return {
+    name: "uki",
+    summary: "the kernel image of nodes, signed, for exactly this system image",
+    needs: ["kernel", "host", "keys", "system"],
+    revision: 1,
+    inputs: async () => [await readVersion(settings)],
+    async make(run) {
+      const commandLine = nodeCommandLine(await readVerity(run.result("system")));
+      const path = join(run.folder, "metropolis.efi");
+      const size = await writeKernelImage(settings, run, path, commandLine, []);
+      if (size <= MAX_NODE_BYTES) return;
+      throw new BuildError(`metropolis.efi: ${size} bytes, more than ${MAX_NODE_BYTES}`);
+    },
+    output: "metropolis.efi",
+    links: { "metropolis.efi": "metropolis.efi" },
+  };
+}
+
+/** Makes the kernel image of the installer, which carries our executable with it. */
+export function installerStage(settings: BuildSettings): Stage {
+  return {
+    name: "installer",
+    summary: "the kernel image of the installer, signed",
+    needs: ["kernel", "host", "keys", "packages", "executable"],
+    revision: 1,
+    inputs: async () => [await readVersion(settings)],
+    async make(run) {
+      const executable = join(run.result("executable"), "metropolis");
+      const archive = await installerArchive(join(run.result("packages"), "root"), executable);
+      const initramfs = { name: ".initrd", bytes: archive };
+      const path = join(run.folder, "installer.efi");
+      const commandLine = `${ON_FAILURE} loglevel=4 ${CONSOLES}`;
+      await writeKernelImage(settings, run, path, commandLine, [initramfs]);
+    },
+    output: "installer.efi",
+    links: { "installer.efi": "installer.efi" },
+  };
+}
+
+/**
+ * The kernel's command line on a node: which partition holds the system, and how to check it.
+ *
+ * The partition is found by its GUID, the first half of the root hash, so the kernel waits for that
+ * very image and cannot pick another slot's. A block that does not fit its hash ends the boot.
+ */
+export function nodeCommandLine({ rootHash, salt, dataBlocks }: VerityManifest): string {
+  const partition = `PARTUUID=${slotId(rootHash)}`;
+  const blocks = `4096 4096 ${dataBlocks} ${dataBlocks}`;
+  const target = `verity 1 ${partition} ${partition} ${blocks} sha256 ${rootHash} ${salt}`;
+  const table = `0 ${dataBlocks * SECTORS_PER_BLOCK} ${target} 1 panic_on_corruption`;
+  return [
+    `dm-mod.waitfor=${partition}`,
+    `dm-mod.create="system,,,ro,${table}"`,
+    "root=/dev/dm-0 rootfstype=erofs ro init=/init",
+    ON_FAILURE,
+    "loglevel=4",
+    CONSOLES,
+  ].join(" ");
+}
+
+async function writeKernelImage(
+  settings: BuildSettings,
+  { result }: StageRun,
+  path: string,
+  commandLine: string,
+  more: readonly NewSection[],
+): Promise<number> {
+  const stub = await readFile(join(result("host"), BOOT_FILES, "linuxx64.efi.stub"));
+  const kernel = await readFile(join(result("kernel"), "bzImage"));
+  const text = (name: string, content: string) => ({
+    name,
+    bytes: new TextEncoder().encode(content),
+  });
+  const image = addSections(stub, [
+    text(".osrel", osRelease(await readVersion(settings))),
+    // The stub takes these as strings of C.
+    text(".cmdline", `${commandLine}\0`),
+    text(".uname", `${kernelRelease(kernel)}\0`),
+    ...more,
+    { name: ".linux", bytes: kernel, isCode: true },
+  ]);
+  return writeSigned(settings, path, image);
+}
+
+async function writeSigned(
+  { keys }: BuildSettings,
+  path: string,
+  image: Uint8Array,
+): Promise<number> {
+  const signed = await signFile(keys, image);
+  await writeFile(path, signed);
+  return signed.length;
+}
+
+/** The release that a kernel calls itself, from the header of its image. */
+export function kernelRelease(image: Uint8Array): string {
+  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  const start = view.getUint16(0x20e, true) + 0x200;
+  const text = new TextDecoder().decode(image.subarray(start, start + 128));
+  return text.split(/[ \0]/)[0] ?? "";
+}
