@@ -1,0 +1,21 @@
+// What reaches the consoles.
+import { expect, test } from "bun:test";
+import { leveledEntry, rawEntry, type Severity } from "../../base/logtree/logtree.ts";
+import { isForConsole } from "./filter.ts";
+
+test.each([
+  ["root.enrolment", "info", true],
+  ["root.network.interfaces.dhcp", "info", true],
+  ["root.consensus.etcd", "info", false],
+  ["root.consensus.etcd", "warning", true],
+  ["root.rolesmith", "info", true],
+  ["supervisor", "info", false],
+  ["supervisor", "error", true],
+  ["kernel", "error", false],
+] as const)("isForConsole: %s %s is shown: %p", (dn, severity: Severity, isShown) => {
+  expect(isForConsole(leveledEntry(dn, "text", { severity }))).toBe(isShown);
+});
+
+test("isForConsole keeps the lines of programs away", () => {
+  expect(isForConsole(rawEntry("root.time", "chronyd starting"))).toBe(false);
+});

@@ -1,0 +1,18 @@
+// The files that chrony reads.
+import { expect, test } from "bun:test";
+import { chronyConfiguration, chronySources } from "./chrony.ts";
+
+test("chronySources prefers the servers that DHCP names", () => {
+  expect(chronySources(["10.1.0.1", "fd00::1"])).toBe(
+    "server 10.1.0.1 iburst\nserver fd00::1 iburst\n",
+  );
+});
+
+test("chronySources falls back to a pool", () => {
+  expect(chronySources([])).toMatch(/^pool \S+ iburst/);
+});
+
+test("chronyConfiguration opens no port to the network", () => {
+  expect(chronyConfiguration).toContain("cmdport 0");
+  expect(chronyConfiguration).not.toMatch(/^allow/m);
+});
