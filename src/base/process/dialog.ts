@@ -5,6 +5,7 @@ import { environment } from "./environment.ts";
 import { eachLine } from "./lines.ts";
 import { linger } from "./linger.ts";
 import { own } from "./own-pids.ts";
+import { writeText } from "./write-text.ts";
 
 /** Longest line taken whole; a longer one is cut. */
 const LINE_BYTES = 4_096;
@@ -57,7 +58,7 @@ export function startDialog(options: DialogOptions): Dialog {
     pid: child.pid,
     ended: ended(child, output),
     send: (line) => {
-      if (isAlive()) write(child.stdin, `${line}\n`);
+      if (isAlive()) writeText(child.stdin, `${line}\n`);
     },
     kill: (signal) => {
       if (isAlive()) child.kill(signal);
@@ -71,15 +72,4 @@ async function ended(child: Bun.Subprocess, output: Promise<unknown>): Promise<E
   await linger(output, LAST_OUTPUT_MS);
   const { exitCode, signalCode } = child;
   return { exitCode, signal: signalCode === null ? null : String(signalCode) };
-}
-
-function write(stdin: Bun.FileSink, text: string): void {
-  const lost = () => {};
-  try {
-    stdin.write(text);
-    // The child may end at any moment; what it did not read then does not matter.
-    Promise.resolve(stdin.flush()).catch(lost);
-  } catch {
-    lost();
-  }
 }

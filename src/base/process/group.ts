@@ -12,6 +12,7 @@ import { bury } from "./last-rites.ts";
 import { linger } from "./linger.ts";
 import { own } from "./own-pids.ts";
 import { signalGroup } from "./signal-group.ts";
+import { writeText } from "./write-text.ts";
 
 /** What a program is started with. */
 export interface StartOptions {
@@ -39,6 +40,8 @@ export interface Group {
   readonly stderr: ReadableStream<Uint8Array>;
   /** Settles when the program itself ends; never rejects. */
   readonly exited: Promise<ExitStatus>;
+  /** Writes to stdin, where that is a pipe; lost if the program has ended. Never throws. */
+  send(text: string): void;
   /** Ends everything at once, also what the program left behind. Again does nothing. */
   kill(): void;
   /** Asks the program to end, and ends everything after `graceMs`. */
@@ -63,8 +66,11 @@ export function startGroup(options: StartOptions): Group {
     kill();
     return exited;
   };
-  const { stdout, stderr } = child;
-  return { program, pid, stdout, stderr, exited, kill, terminate };
+  const { stdin, stdout, stderr } = child;
+  const send = (text: string) => {
+    if (typeof stdin === "object" && child.exitCode === null) writeText(stdin, text);
+  };
+  return { program, pid, stdout, stderr, exited, send, kill, terminate };
 }
 
 function spawn(program: string, options: StartOptions) {

@@ -147,6 +147,20 @@ test("program keeps a piped stdin open", async () => {
   expect([lines.current, tested.states().get("root")]).toEqual(["up", "HEALTHY"]);
 });
 
+test("program lets its owner write to a piped stdin, also after its end", async () => {
+  const started = new Value<(text: string) => void>();
+  const { runnable, lines } = script("read one; echo $one; exec sleep 60", {
+    stdin: "pipe",
+    onStart: (_, send) => started.set(send),
+  });
+  const tested = testSupervisor(runnable);
+  const send = await started.first(never);
+  send("hello\n");
+  expect(await lines.first(never)).toBe("hello");
+  await tested.stop();
+  send("lost\n");
+});
+
 test("program ends children in sessions of their own through the cgroup", async () => {
   // Without a writable cgroup 2 this cannot be shown; then only the process group ends.
   const cgroup = "/sys/fs/cgroup/metropolis-program-test";

@@ -23,8 +23,8 @@ export interface ProgramOptions extends StartOptions {
   readonly onStdout?: (line: string) => void;
   /** Takes each line of stderr; absent, lines are logged raw. */
   readonly onStderr?: (line: string) => void;
-  /** Hears of the program once it runs. */
-  readonly onStart?: (pid: number) => void;
+  /** Hears of the program once it runs; `send` writes to its stdin, where that is a pipe. */
+  readonly onStart?: (pid: number, send: (text: string) => void) => void;
   /** False where the runnable around it says itself that it is healthy. */
   readonly signalsHealthy?: boolean;
 }
@@ -38,7 +38,7 @@ export function program(options: ProgramOptions): Runnable {
   return async (context) => {
     const group = startGroup(options);
     try {
-      options.onStart?.(group.pid);
+      options.onStart?.(group.pid, group.send);
       context.log.info(`Started ${group.program} as process ${group.pid}`);
       await attend(group, context, options);
     } finally {
