@@ -8,7 +8,8 @@ import { LogTree } from "../../base/logtree/logtree.ts";
 import { Supervisor } from "../../base/supervisor/supervisor.ts";
 import { makeDataTree, paths } from "../storage/paths.ts";
 import type { EtcdPorts, Member } from "./config.ts";
-import { ConsensusControl, consensus } from "./consensus.ts";
+import { consensus } from "./consensus.ts";
+import { Control } from "./control.ts";
 import { createEtcdCa, createMember } from "./pki.ts";
 
 const cache =
@@ -48,9 +49,9 @@ async function newMember(): Promise<Member> {
 /** The whole life of etcd, under a supervisor. */
 async function withConsensus(
   path: string,
-  work: (control: ConsensusControl, tree: LogTree, signal: AbortSignal) => Promise<void>,
+  work: (control: Control<Member>, tree: LogTree, signal: AbortSignal) => Promise<void>,
 ) {
-  const control = new ConsensusControl();
+  const control = new Control<Member>();
   const tree = new LogTree();
   const supervisor = new Supervisor(
     async ({ run, healthy, signal }) => {

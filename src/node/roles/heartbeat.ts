@@ -1,0 +1,27 @@
+// The heartbeat: tells the cluster that this node is alive.
+import { sleep } from "../../base/event/event.ts";
+import type { Client } from "../../base/rpc/rpc.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+
+/** How often the curator expects to hear from a node. */
+const PERIOD_MS = 5_000;
+
+async function* beats(signal: AbortSignal, periodMs: number) {
+  for (;;) {
+    yield {};
+    await sleep(periodMs, signal);
+  }
+}
+
+/** Sends heartbeats for as long as the cluster answers them. */
+export function heartbeat(curator: Client<typeof Curator>, periodMs = PERIOD_MS): Runnable {
+  return async ({ signal, healthy }) => {
+    let isFirst = true;
+    for await (const _ of curator.heartbeat(beats(signal, periodMs), { signal })) {
+      if (isFirst) healthy();
+      isFirst = false;
+    }
+    // A stream that ends is for the supervisor to start again.
+  };
+}

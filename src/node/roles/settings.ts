@@ -1,0 +1,53 @@
+// What the curator, which is a process of its own, is told on its standard input.
+// src/curator reads the same words; the two rooms know of each other only this.
+
+import { clientEndpoint, type Member } from "../consensus/config.ts";
+import type { CredentialPaths, Paths } from "../storage/paths.ts";
+
+/** Port of the Cluster API on every control plane member. */
+export const CURATOR_PORT = 7835;
+
+/** What does not change while the curator runs. */
+export interface CuratorSettings {
+  readonly nodeId: string;
+  /** Where it serves this node, in plain text. */
+  readonly socket: string;
+  /** Where it serves the network, once it is told to. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Files of the node's identity; they are not there until the cluster exists. */
+  readonly credentials: CredentialPaths;
+  readonly etcd: {
+    readonly endpoint: string;
+    /** Files of the client's credentials. */
+    readonly credentials: CredentialPaths;
+  };
+}
+
+/** The settings of the curator beside a member of etcd. */
+export function curatorSettings(member: Member, { data, ephemeral }: Paths): CuratorSettings {
+  return {
+    nodeId: member.nodeId,
+    socket: ephemeral.curatorSocket,
+    listen: { host: "0.0.0.0", port: CURATOR_PORT },
+    credentials: data.credentials,
+    etcd: { endpoint: clientEndpoint(member), credentials: data.etcdClient },
+  };
+}
+
+/** What the curator is started with beside its settings. */
+export interface CuratorStart {
+  /** The DN that it logs under. */
+  readonly dn: string;
+  /** Empty while the node has none. */
+  readonly externalAddress: string;
+}
+
+/** The first line of the curator's standard input. The port is opened by a call, later. */
+export function settingsLine(settings: CuratorSettings, start: CuratorStart): string {
+  return `${JSON.stringify({ ...settings, ...start, open: false })}\n`;
+}
+
+/** A later line: the node has another address. */
+export function addressLine(externalAddress: string): string {
+  return `${JSON.stringify({ externalAddress })}\n`;
+}

@@ -1,0 +1,98 @@
+// What the cluster says about nodes, followed: this node's own roles, and the
+// directory of those that can be asked when this node comes back from a reboot.
+import { existsSync, readFileSync } from "node:fs";
+import { create, equals, toBinary } from "@bufbuild/protobuf";
+import type { Value } from "../../base/event/event.ts";
+import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
+import type { Client } from "../../base/rpc/rpc.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import {
+  type Curator,
+  type Node,
+  WatchEvent_Progress as Progress,
+  type WatchEvent,
+} from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import {
+  type ClusterDirectory,
+  ClusterDirectorySchema,
+  type NodeRoles,
+  NodeRolesSchema,
+} from "../../gen/metropolis/proto/common/common_pb.ts";
+
+/** The roles as words, for the log. */
+export function describeRoles(roles: NodeRoles): string {
+  const words = [
+    ...(roles.consensusMember === undefined ? [] : ["consensus member"]),
+    ...(roles.kubernetesController === undefined ? [] : ["Kubernetes controller"]),
+    ...(roles.kubernetesWorker === undefined ? [] : ["Kubernetes worker"]),
+  ];
+  return words.length === 0 ? "none" : words.join(", ");
+}
+
+/** Follows the roles of this node, and keeps them in a file for a start without a cluster. */
+export function ownRoles(
+  curator: Client<typeof Curator>,
+  nodeId: string,
+  path: string,
+  roles: Value<NodeRoles>,
+): Runnable {
+  return async ({ signal, log, healthy }) => {
+    const kind = { case: "nodeInCluster", value: { nodeId } } as const;
+    let isFirst = true;
+    for await (const { nodes } of curator.watch({ kind }, { signal })) {
+      if (isFirst) healthy();
+      isFirst = false;
+      const next = nodes.find(({ id }) => id === nodeId)?.roles;
+      if (next === undefined) continue;
+      if (roles.current !== undefined && equals(NodeRolesSchema, roles.current, next)) continue;
+      await writeFileAtomic(path, toBinary(NodeRolesSchema, next));
+      log.info(`Roles of this node: ${describeRoles(next)}`);
+      roles.set(next);
+    }
+  };
+}
+
+/** Brings a set of nodes up to date with an event. */
+export function applyEvent(nodes: Map<string, Node>, event: WatchEvent): void {
+  for (const node of event.nodes) nodes.set(node.id, node);
+  for (const { nodeId } of event.nodeTombstones) nodes.delete(nodeId);
+}
+
+/** The members of the control plane that have an address, in the order of their IDs. */
+export function directoryOf(nodes: ReadonlyMap<string, Node>): ClusterDirectory {
+  const members = [...nodes.values()]
+    .filter(({ roles }) => roles?.consensusMember !== undefined)
+    .filter(({ status }) => status !== undefined && status.externalAddress !== "")
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return create(ClusterDirectorySchema, {
+    nodes: members.map(({ id, status }) => ({
+      id,
+      addresses: [{ host: status?.externalAddress ?? "" }],
+    })),
+  });
+}
+
+/** Keeps the directory on the ESP up to date. */
+export function directory(curator: Client<typeof Curator>, path: string): Runnable {
+  return async ({ signal, log, healthy }) => {
+    const kind = { case: "nodesInCluster", value: {} } as const;
+    const nodes = new Map<string, Node>();
+    let isComplete = false;
+    for await (const event of curator.watch({ kind }, { signal })) {
+      applyEvent(nodes, event);
+      if (!isComplete && event.progress !== Progress.LAST_BACKLOGGED) continue;
+      if (!isComplete) healthy();
+      isComplete = true;
+      if (await saveDirectory(path, directoryOf(nodes))) log.info("Saved the cluster directory");
+    }
+  };
+}
+
+/** Writes the directory if it says something new; an empty one would lead nowhere. */
+async function saveDirectory(path: string, next: ClusterDirectory): Promise<boolean> {
+  if (next.nodes.length === 0) return false;
+  const bytes = toBinary(ClusterDirectorySchema, next);
+  if (existsSync(path) && Buffer.compare(readFileSync(path), bytes) === 0) return false;
+  await writeFileAtomic(path, bytes);
+  return true;
+}
