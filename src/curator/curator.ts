@@ -9,26 +9,19 @@
 //                                                         every member: CuratorLocal
 //
 // It ends with its standard input: a curator without its node has no business.
+import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { etcdMembers, etcdStore, follow, type Store } from "../base/etcd/etcd.ts";
-import { Value, within } from "../base/event/event.ts";
+import { etcdMembers, etcdStore } from "../base/etcd/etcd.ts";
+import { Value } from "../base/event/event.ts";
 import { encodeEntry, LogTree } from "../base/logtree/logtree.ts";
-import { type Channel, connect } from "../base/rpc/rpc.ts";
+import { connect } from "../base/rpc/rpc.ts";
 import { type Runnable, Supervisor } from "../base/supervisor/supervisor.ts";
 import { etcdTls, readCredentials } from "./credentials.ts";
-import { elect } from "./election.ts";
-import { locateLeader } from "./leader-address.ts";
-import { listener } from "./listener.ts";
-import type { LeaderAddress } from "./local/get-current-leader.ts";
-import { localServer } from "./local-server.ts";
+import { member } from "./member.ts";
 import { parseAddressChange, parseSettings, type Settings, SettingsError } from "./settings.ts";
-import { keys } from "./state/keys.ts";
-import type { Leader } from "./state/leader.ts";
-import { NodeCache } from "./state/node-cache.ts";
 
 /** Everything of the control plane lies below it in etcd. */
 const NAMESPACE = "namespaced:curator/";
-const LEADER_TTL_SECONDS = 5;
 /** How long an orderly end may take, such as giving back the leadership. */
 const END_MS = 3_000;
 
@@ -44,11 +37,17 @@ export async function main(): Promise<void> {
   const ownAddress = new Value(settings.externalAddress);
   const supervisor = new Supervisor(curator(settings, ownAddress), { tree, rootDn: settings.dn });
   supervisor.start();
+  await Promise.race([takeChanges(lines, ownAddress), once(process, "SIGTERM")]);
+  // Gives back the leadership, so that another member need not wait for its end.
+  await supervisor.stop(END_MS);
+  process.exit(0);
+}
+
+/** Returns when the node closes our standard input, or is gone. */
+async function takeChanges(lines: AsyncIterator<string>, ownAddress: Value<string>): Promise<void> {
   for await (const line of { [Symbol.asyncIterator]: () => lines }) {
     ownAddress.set(parseAddressChange(line).externalAddress);
   }
-  await supervisor.stop(END_MS);
-  process.exit(0);
 }
 
 async function printLog(tree: LogTree): Promise<void> {
@@ -62,37 +61,14 @@ async function printLog(tree: LogTree): Promise<void> {
   for await (const entry of stream) process.stdout.write(`${encodeEntry(entry)}\n`);
 }
 
-/** A member of the control plane, over an etcd. */
+/** The member of the control plane that `settings` describe, connected to its etcd. */
 export function curator(settings: Settings, ownAddress: Value<string>): Runnable {
-  return async ({ run, healthy, signal }) => {
-    const { nodeId: self, etcd, leaderTtlSeconds = LEADER_TTL_SECONDS } = settings;
-    const credentials = etcdTls(await readCredentials(etcd.credentials), self);
-    using channel: Channel = connect({ target: etcd.endpoint, credentials });
+  return async (context) => {
+    const { nodeId, etcd } = settings;
+    const credentials = etcdTls(await readCredentials(etcd.credentials), nodeId);
+    using channel = connect({ target: etcd.endpoint, credentials });
     const store = etcdStore(channel, NAMESPACE);
     const members = etcdMembers(channel).list;
-    const nodes = new NodeCache();
-    const leading = new Value<Leader | undefined>();
-    const address = new Value<LeaderAddress | undefined>();
-    const opened = new Value(settings.open);
-    const port = new Value<number | undefined>();
-    run("nodes", followNodes(store, nodes));
-    run("election", elect({ self, store, nodes, members, ttlSeconds: leaderTtlSeconds }, leading));
-    run("address", locateLeader({ self, store, nodes, ownAddress }, address));
-    run("local", localServer({ ...settings, self, leading, opened, port }));
-    run("listener", listener({ ...settings, self, store, nodes, address, leading }, opened, port));
-    healthy();
-    await within(Promise.withResolvers<never>().promise, signal);
-  };
-}
-
-function followNodes(store: Store, nodes: NodeCache): Runnable {
-  return async ({ signal, healthy }) => {
-    let isFirst = true;
-    for await (const update of follow(store, keys.nodes, signal)) {
-      if (update.kind === "list") nodes.reset(update);
-      else nodes.apply(update);
-      if (isFirst) healthy();
-      isFirst = false;
-    }
+    await member({ settings, store, members, ownAddress })(context);
   };
 }

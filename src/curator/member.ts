@@ -1,0 +1,67 @@
+// One member of the control plane: what runs in it, and the values by which its
+// parts meet.
+//
+//   nodes ◄── etcd            leading ◄── election
+//     │                          │
+//     ├──► address ◄── election, own address
+//     │       │                  │
+//     ▼       ▼                  ▼
+//   listener: opens with `opened`, tells `port` ◄──► local server: sets `opened`
+import { follow, type Store } from "../base/etcd/etcd.ts";
+import { Value, within } from "../base/event/event.ts";
+import type { Runnable } from "../base/supervisor/supervisor.ts";
+import { elect } from "./election.ts";
+import { locateLeader } from "./leader-address.ts";
+import { listener } from "./listener.ts";
+import type { LeaderAddress } from "./local/get-current-leader.ts";
+import { localServer } from "./local-server.ts";
+import type { Settings } from "./settings.ts";
+import { keys } from "./state/keys.ts";
+import type { Leader, Member } from "./state/leader.ts";
+import { NodeCache } from "./state/node-cache.ts";
+
+const LEADER_TTL_SECONDS = 5;
+
+/** What a member is made from. */
+export interface MemberParts {
+  readonly settings: Omit<Settings, "etcd">;
+  /** The part of etcd that belongs to the control plane. */
+  readonly store: Store;
+  /** The members of etcd. */
+  readonly members: () => Promise<readonly Member[]>;
+  /** The address of this node; empty while it has none. */
+  readonly ownAddress: Value<string>;
+  /** Hears where the network is served; for tests. */
+  readonly port?: Value<number | undefined>;
+}
+
+/** Runs a member. */
+export function member({ settings, store, members, ownAddress, ...rest }: MemberParts): Runnable {
+  return async ({ run, healthy, signal }) => {
+    const { nodeId: self, leaderTtlSeconds: ttlSeconds = LEADER_TTL_SECONDS } = settings;
+    const nodes = new NodeCache();
+    const leading = new Value<Leader | undefined>();
+    const address = new Value<LeaderAddress | undefined>();
+    const opened = new Value(settings.open);
+    const { port = new Value<number | undefined>() } = rest;
+    run("nodes", followNodes(store, nodes));
+    run("election", elect({ self, store, nodes, members, ttlSeconds }, leading));
+    run("address", locateLeader({ self, store, nodes, ownAddress }, address));
+    run("local", localServer({ ...settings, self, leading, opened, port }));
+    run("listener", listener({ ...settings, self, store, nodes, address, leading }, opened, port));
+    healthy();
+    await within(Promise.withResolvers<never>().promise, signal);
+  };
+}
+
+function followNodes(store: Store, nodes: NodeCache): Runnable {
+  return async ({ signal, healthy }) => {
+    let isFirst = true;
+    for await (const update of follow(store, keys.nodes, signal)) {
+      if (update.kind === "list") nodes.reset(update);
+      else nodes.apply(update);
+      if (isFirst) healthy();
+      isFirst = false;
+    }
+  };
+}
