@@ -1,0 +1,41 @@
+// Care of members, on a real etcd.
+import { expect, test } from "bun:test";
+import { Code } from "../rpc/rpc.ts";
+import { etcdMembers, etcdStore } from "./etcd.ts";
+import { testEtcd } from "./test-etcd.ts";
+
+test("members are listed, added as learners and removed", async () => {
+  await using etcd = await testEtcd();
+  const members = etcdMembers(etcd.channel);
+  const [only] = await members.list();
+  expect(only).toMatchObject({ name: "test", isLearner: false });
+  const learner = await members.addLearner(["http://127.0.0.1:2"]);
+  expect(learner).toMatchObject({ name: "", isLearner: true, peerUrls: ["http://127.0.0.1:2"] });
+  // Caught by hand: bun's `rejects` holds up the connection until the deadline.
+  const refusal = await members.promote(learner.id).catch((error: unknown) => error);
+  expect(refusal).toMatchObject({ code: Code.failedPrecondition });
+  await members.updatePeerUrls(learner.id, ["http://127.0.0.1:3"]);
+  expect((await members.list()).flatMap(({ peerUrls }) => peerUrls)).toContain(
+    "http://127.0.0.1:3",
+  );
+  await members.remove(learner.id);
+  expect(await members.list()).toHaveLength(1);
+}, 20_000);
+
+test("status, snapshot and defragment tell of the database", async () => {
+  await using etcd = await testEtcd();
+  const members = etcdMembers(etcd.channel);
+  const store = etcdStore(etcd.channel);
+  await store.put("key", new TextEncoder().encode("a value to be found"));
+  const status = await members.status();
+  expect(status.version).toMatch(/^3\./);
+  expect(status.leader).toBe(status.memberId);
+  expect(status.databaseBytes).toBeGreaterThan(0n);
+  const blobs = await Array.fromAsync(members.snapshot());
+  const bytes = Buffer.concat(blobs);
+  // The last 32 bytes are the hash of the rest.
+  const hash = new Bun.CryptoHasher("sha256").update(bytes.subarray(0, -32)).digest();
+  expect(bytes.subarray(-32)).toEqual(Buffer.from(hash));
+  expect(bytes.includes("a value to be found")).toBe(true);
+  await members.defragment();
+}, 20_000);
