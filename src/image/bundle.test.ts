@@ -1,3 +1,4 @@
+// Bundles, sound, damaged and forged.
 import { describe, expect, test } from "bun:test";
 import { readAll } from "../base/format/byte-source.ts";
 import { BUNDLE_FILES, openBundle, openBundleBytes } from "./bundle.ts";

@@ -1,3 +1,4 @@
+// What a fresh node's ESP holds, file by file.
 import { expect, test } from "bun:test";
 import { bytesSource, readAll } from "../base/format/byte-source.ts";
 import { espFiles } from "./esp.ts";

@@ -1,3 +1,4 @@
+// Installation onto files that stand for disks, with the power cut at every write.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

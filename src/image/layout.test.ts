@@ -1,3 +1,4 @@
+// The disk of a node for many sizes of disk and image.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { memoryDevice } from "../base/format/block-device.ts";

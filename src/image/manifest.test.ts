@@ -1,3 +1,4 @@
+// Manifests, sound and forged.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { FormatError } from "../base/format/format.ts";

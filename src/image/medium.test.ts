@@ -1,3 +1,4 @@
+// Installer media, judged by sgdisk, fsck.fat and mtools.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, open, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

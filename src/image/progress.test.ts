@@ -1,3 +1,4 @@
+// Progress that is neither chatty nor short of its end.
 import { expect, test } from "bun:test";
 import { type ProgressStep, reportSteps } from "./progress.ts";
 

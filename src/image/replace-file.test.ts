@@ -1,3 +1,4 @@
+// That a file's name never stands for half of it, whatever fails.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

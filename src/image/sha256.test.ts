@@ -1,3 +1,4 @@
+// Hashes of streams, against the standard's example.
 import { expect, test } from "bun:test";
 import { bytesSource, readAll } from "../base/format/byte-source.ts";
 import { hashed, sha256Of } from "./sha256.ts";

@@ -1,3 +1,4 @@
+// Names of kernel images as systemd-boot changes them, and the running slot.
 import { expect, test } from "bun:test";
 import { FormatError } from "../base/format/format.ts";
 import {

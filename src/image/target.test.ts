@@ -1,3 +1,4 @@
+// Writing to what exists, and noticing when it does not read back.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

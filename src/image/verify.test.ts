@@ -1,3 +1,4 @@
+// Disks that lie, and the record of writes that finds them out.
 import { expect, test } from "bun:test";
 import { type BlockDevice, memoryDevice } from "../base/format/block-device.ts";
 import { ImageError } from "./image-error.ts";

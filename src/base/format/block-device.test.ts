@@ -1,3 +1,4 @@
+// Files and memory as block devices, and the ends that nothing may pass.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// Sources that keep their word about their size, and some that do not.
 import { expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

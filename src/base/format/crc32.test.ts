@@ -1,3 +1,4 @@
+// CRC-32 against its published check value.
 import { expect, test } from "bun:test";
 import { crc32 } from "./crc32.ts";
 

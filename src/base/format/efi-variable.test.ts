@@ -1,3 +1,4 @@
+// Boot entries byte by byte, and those of firmware and of strangers.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {

@@ -1,3 +1,4 @@
+// Long names and the short ones made for them.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { assignNames, ENTRY_SIZE, entryCount, longNameEntries } from "./fat32-names.ts";

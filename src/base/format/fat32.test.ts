@@ -1,3 +1,4 @@
+// File systems judged by fsck.fat and mtools.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// Writing partition tables, judged by sgdisk, and the order of the writes.
 import { describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

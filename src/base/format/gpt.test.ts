@@ -1,3 +1,4 @@
+// Reading partition tables, whole, damaged and forged.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { memoryDevice } from "./block-device.ts";

@@ -1,3 +1,4 @@
+// GUIDs in their two orders of bytes.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { FormatError } from "./format.ts";

@@ -1,3 +1,4 @@
+// Sizes as people write them.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { FormatError } from "./format.ts";

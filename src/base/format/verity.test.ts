@@ -1,3 +1,4 @@
+// The verity table as the kernel's documentation lays it out.
 import { expect, test } from "bun:test";
 import { FormatError } from "./format.ts";
 import { type VerityTable, verityCommandLine, verityTable } from "./verity.ts";

@@ -1,3 +1,4 @@
+// Archives judged by unzip and fflate, with one past 4 GiB.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

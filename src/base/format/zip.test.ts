@@ -1,3 +1,4 @@
+// Reading archives of others, and refusing what is not safe.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { zipSync } from "fflate";
