@@ -11,6 +11,7 @@ export { authorizeByOption } from "./authorization.ts";
 export { type Channel, type ConnectOptions, connect } from "./channel.ts";
 export { type ClientTls, TlsError } from "./credentials.ts";
 export type { Listen, ServerTls } from "./gate.ts";
+export type { ServerHealth } from "./health.ts";
 export {
   type AnyService,
   type Call,

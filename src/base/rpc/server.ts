@@ -3,7 +3,9 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import { Gate, type GateLimits, type Listen, type ServerTls } from "./gate.ts";
+import { ServerHealth } from "./health.ts";
 import { type Call, decode, encode, methodPath, type Service } from "./method.ts";
+import { reflection } from "./reflection.ts";
 import { Code, RpcError } from "./rpc-error.ts";
 import { ServerCall } from "./server-call.ts";
 
@@ -18,6 +20,10 @@ export interface ServeOptions {
   /** Hears of failures that callers are not told about. */
   readonly onError?: ((method: DescMethod, error: unknown) => void) | undefined;
   readonly limits?: Partial<ServeLimits> | undefined;
+  /** Describe the services to everyone who asks; default yes. */
+  readonly withReflection?: boolean | undefined;
+  /** Tell everyone which services serve; default yes. */
+  readonly withHealth?: boolean | undefined;
 }
 
 /** Bounds that keep a hostile caller from hurting others. */
@@ -43,6 +49,8 @@ const defaultLimits: ServeLimits = {
 export interface Server extends AsyncDisposable {
   /** Where it listens; 0 for unix sockets. */
   readonly port: number;
+  /** What health checks are told. */
+  readonly health: ServerHealth;
   /** Uses another key and certificate for new connections. */
   reload(security: ServerTls): void;
   /** Refuses new calls, gives the others `graceMs` (default 1 s), then ends them. */
@@ -64,6 +72,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
 
 class RunningServer implements Server {
   port = 0;
+  readonly health: ServerHealth;
   readonly #options: ServeOptions;
   readonly #routes = new Map<string, Route>();
   readonly #calls = new Set<ServerCall>();
@@ -77,7 +86,12 @@ class RunningServer implements Server {
       ...serverOptions(limits),
       interceptors: [(definition, wire) => this.#intercept(definition.path, wire)],
     });
-    for (const service of options.services) this.#register(service);
+    this.health = new ServerHealth(options.services.map(({ desc }) => desc));
+    const services = [...options.services];
+    if (options.withHealth !== false) services.push(this.health.service());
+    const described = services.map(({ desc }) => desc);
+    if (options.withReflection !== false) services.push(...reflection(described));
+    for (const service of services) this.#register(service);
     const injector = this.#grpc.createConnectionInjector(grpc.ServerCredentials.createInsecure());
     this.#gate = new Gate(options.tls, limits, (socket) => injector.injectConnection(socket));
   }
@@ -149,6 +163,7 @@ class RunningServer implements Server {
   }
 
   async close(graceMs = 1_000): Promise<void> {
+    this.health.set(false);
     this.#gate.shut();
     const { promise: drained, resolve } = Promise.withResolvers<void>();
     this.#grpc.tryShutdown(() => resolve());
