@@ -1,5 +1,5 @@
 // Log entries as the Cluster API sends them, turned into those of the log tree.
-import { timestampDate } from "@bufbuild/protobuf/wkt";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { type Entry, leveledEntry, rawEntry, type Severity } from "../../base/logtree/logtree.ts";
 import { LeveledLogSeverity, type LogEntry } from "../../gen/osbase/logtree/proto/logtree_pb.ts";
 
@@ -22,10 +22,14 @@ export function fromLogEntry({ dn, kind }: LogEntry): Entry {
     severity: severities[severity] ?? "info",
     file,
     line: Number(line) || 0,
-    ...(timestamp === undefined
-      ? {}
-      : { time: timestampDate(timestamp), micros: Math.floor(timestamp.nanos / 1000) % 1000 }),
+    ...(timestamp === undefined ? {} : moment(timestamp)),
   });
+}
+
+/** Milliseconds as a Date holds them, and the microseconds below; never rounded up. */
+function moment({ seconds, nanos }: Timestamp) {
+  const time = new Date(Number(seconds) * 1000 + Math.floor(nanos / 1e6));
+  return { time, micros: Math.floor(nanos / 1e3) % 1000 };
 }
 
 function clean(text: string): string {

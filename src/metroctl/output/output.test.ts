@@ -1,0 +1,129 @@
+// What metroctl prints: tables, cells, errors, times, progress, completion.
+import { afterAll, expect, test } from "bun:test";
+import { create } from "@bufbuild/protobuf";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run } from "../../base/process/process.ts";
+import { formatEntry } from "../../base/logtree/logtree.ts";
+import { Code, RpcError } from "../../base/rpc/rpc.ts";
+import { Node_Health, NodeSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
+import { NodeState, NodeTPMUsage } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { LogEntrySchema } from "../../gen/osbase/logtree/proto/logtree_pb.ts";
+import { completionScript } from "./completion-script.ts";
+import { errorLine } from "./error-line.ts";
+import { fromLogEntry } from "./log-entry.ts";
+import { timestamp } from "./message.ts";
+import { nodeColumns, nodeRow } from "./node-row.ts";
+import { percent, progressBar } from "./progress.ts";
+import { columnsOf, renderTable } from "./table.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "output-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test("renderTable pads to the widest cell and three blanks", () => {
+  const rows = [
+    { a: "1", b: "x" },
+    { a: "longer", c: "y" },
+  ];
+  expect(columnsOf(rows)).toEqual(["a", "b", "c"]);
+  expect(renderTable(rows, ["a", "b", "c"])).toBe(
+    ["A        B   C", "1        x", "longer       y"].join("\n"),
+  );
+});
+
+const node = create(NodeSchema, {
+  id: "metropolis-0123",
+  state: NodeState.UP,
+  health: Node_Health.HEALTHY,
+  status: { externalAddress: "10.1.0.2", version: { release: { major: 0n, minor: 1n, patch: 2n } } },
+  roles: { kubernetesController: {}, consensusMember: {} },
+  tpmUsage: NodeTPMUsage.NODE_TPM_PRESENT_AND_USED,
+  timeSinceHeartbeat: { seconds: 3n, nanos: 900_000_000 },
+  labels: { pairs: [{ key: "a", value: "1" }, { key: "b", value: "" }] },
+});
+
+test("nodeRow fills the columns as the original does", () => {
+  expect(nodeRow(node)).toEqual({
+    "node id": "metropolis-0123",
+    state: "UP",
+    address: "10.1.0.2",
+    health: "HEALTHY",
+    roles: "ConsensusMember,KubernetesController",
+    tpm: "yes",
+    version: "0.1.2",
+    heartbeat: "3s",
+    labels: "a:1,b:",
+  });
+  expect(Object.keys(nodeRow(node))).toEqual([...nodeColumns]);
+});
+
+test("nodeRow bears a node that says nothing", () => {
+  const row = nodeRow(create(NodeSchema, {}));
+  expect(row).toMatchObject({ address: "unknown", tpm: "unk", roles: "", heartbeat: "0s" });
+  expect(row).not.toHaveProperty("version");
+});
+
+test("errorLine joins causes, tells codes and says what next", () => {
+  const cause = new RpcError(Code.unavailable, "no connection");
+  const line = errorLine(new TypeError("read nodes", { cause }));
+  expect(line).toBe(
+    "read nodes: no connection (unavailable): is the node up, and the address right?",
+  );
+  expect(errorLine("text")).toBe("text");
+  expect(errorLine(new TypeError("a: b", { cause: new TypeError("b") }))).toBe("a: b");
+});
+
+test("timestamp is that of Go's log package", () => {
+  expect(timestamp(new Date(2022, 6, 7, 9, 5, 3))).toBe("2022/07/07 09:05:03");
+});
+
+test("fromLogEntry turns entries back, without what would move a cursor", () => {
+  const entry = create(LogEntrySchema, {
+    dn: "root.time",
+    kind: {
+      case: "leveled",
+      value: {
+        lines: ["one\u001b[2J", "two"],
+        severity: 2,
+        location: "time.ts:7",
+        timestamp: { seconds: 1_646_055_045n, nanos: 996_960_000 },
+      },
+    },
+  });
+  const text = formatEntry(fromLogEntry(entry));
+  expect(text).toMatch(/^root\.time {24}W\d{4} \d\d:\d\d:45\.996960 time\.ts:7\] one�\[2J\n/);
+  const raw = create(LogEntrySchema, { dn: "a", kind: { case: "raw", value: { data: "x" } } });
+  expect(formatEntry(fromLogEntry(raw))).toContain("R ");
+});
+
+test("percent stays between 0 and 100", () => {
+  expect([percent(0, 0), percent(1, 3), percent(9, 3)]).toEqual(["100 %", "33 %", "100 %"]);
+});
+
+test("progressBar is silent where nobody looks", () => {
+  using bar = progressBar(process.stderr.isTTY ? ({ isTTY: false } as NodeJS.WriteStream) : process.stderr);
+  expect(bar.update({ step: "x", done: 1, total: 2 })).toBeUndefined();
+});
+
+test("completionScript completes in a real bash", async () => {
+  const table = [
+    { path: [], words: ["node", "approve"] },
+    { path: ["node"], words: ["list", "logs", "describe"] },
+  ];
+  const script = join(folder, "complete.bash");
+  writeFileSync(
+    script,
+    `${completionScript("bash", table)}
+COMP_WORDS=(metroctl node l); COMP_CWORD=2; _metroctl; echo "\${COMPREPLY[*]}"
+COMP_WORDS=(metroctl --proxy=x ""); COMP_CWORD=2; _metroctl; echo "\${COMPREPLY[*]}"`,
+  );
+  const { text } = await run(["bash", script], { env: { PATH: "/usr/bin:/bin" } });
+  expect(text).toBe("list logs\nnode approve\n");
+});
+
+test("completionScript knows three shells", () => {
+  expect(completionScript("zsh", [])).toContain("#compdef metroctl");
+  expect(completionScript("fish", [{ path: ["a"], words: ["b"] }])).toContain("complete -c metroctl");
+  expect(() => completionScript("tcsh", [])).toThrow("there are bash, zsh and fish");
+});
