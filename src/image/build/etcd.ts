@@ -1,6 +1,6 @@
-// etcd and etcdutl, unmodified, from Go modules: versions and hashes are in
-// initramfs/components/etcd/.
-import { mkdir, readdir, readFile } from "node:fs/promises";
+// etcd and etcdutl from Go modules, unmodified: versions and hashes are in
+// initramfs/components/etcd/, with the main function that makes one program of the two.
+import { readdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { host } from "./host.ts";
 import type { BuildSettings } from "./settings.ts";
@@ -14,19 +14,14 @@ const ENVIRONMENT = {
   GOFLAGS: "-buildvcs=false",
 };
 
-const PROGRAMS = {
-  etcd: "go.etcd.io/etcd/server/v3",
-  etcdutl: "go.etcd.io/etcd/etcdutl/v3",
-} as const;
-
-/** Compiles `etcd` and `etcdutl`. */
+/** Compiles `etcd`, and makes `etcdutl` a link to it: its name tells it which of the two it is. */
 export function etcdStage(settings: BuildSettings): Stage {
   const component = join(settings.checkout, "initramfs", "components", "etcd");
   return {
     name: "etcd",
     summary: "etcd and etcdutl, from Go modules",
     needs: [],
-    revision: 1,
+    revision: 2,
     programs: { go: "go" },
     async inputs() {
       const names = (await readdir(component)).sort();
@@ -38,12 +33,10 @@ export function etcdStage(settings: BuildSettings): Stage {
     async make({ folder, note }) {
       const version = moduleVersion(await readFile(join(component, "go.mod"), "utf8"));
       const stamp = `-s -w -X go.etcd.io/etcd/api/v3/version.GitSHA=${version}`;
-      await mkdir(folder, { recursive: true });
-      for (const [name, path] of Object.entries(PROGRAMS)) {
-        note(`Compiling ${name} ${version}`);
-        const flags = ["-mod=readonly", "-trimpath", `-ldflags=${stamp}`, "-o", join(folder, name)];
-        await host(["go", "build", ...flags, path], { cwd: component, env: ENVIRONMENT });
-      }
+      const flags = ["-mod=readonly", "-trimpath", `-ldflags=${stamp}`, "-o", join(folder, "etcd")];
+      note(`Compiling etcd ${version}`);
+      await host(["go", "build", ...flags, "."], { cwd: component, env: ENVIRONMENT });
+      await symlink("etcd", join(folder, "etcdutl"));
     },
     output: "etcd",
     links: { etcd: "etcd", etcdutl: "etcdutl" },

@@ -1,7 +1,17 @@
 // The system image: the root file system of a node, compressed, read-only, with the hash tree that
 // lets the kernel verify each block when it is read.
 import { createHash } from "node:crypto";
-import { chmod, copyFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { verityTree } from "../../base/format/verity-tree.ts";
 import type { VerityManifest } from "../manifest.ts";
@@ -38,7 +48,7 @@ export function systemStage(settings: BuildSettings): Stage {
         await cp(join(result("packages"), "root"), root, CP_TREE);
         await copyProgram(join(result("executable"), "metropolis"), join(root, "init"));
         await copyProgram(join(result("etcd"), "etcd"), join(root, "usr/bin/etcd"));
-        await copyProgram(join(result("etcd"), "etcdutl"), join(root, "usr/bin/etcdutl"));
+        await symlink("etcd", join(root, "usr/bin/etcdutl"));
         // mkdtemp made it private; as the root folder it must be open to all programs.
         await chmod(root, 0o755);
         const image = join(folder, "system.img");
