@@ -11,7 +11,7 @@ import { Apt } from "./src/image/build/debian.ts";
 import { etcdStage } from "./src/image/build/etcd.ts";
 import { executableStages } from "./src/image/build/executable.ts";
 import { runGraph, type StageResult } from "./src/image/build/graph.ts";
-import { ensurePrograms } from "./src/image/build/host.ts";
+import { ensurePrograms, stopPrograms } from "./src/image/build/host.ts";
 import { kernelStage } from "./src/image/build/kernel.ts";
 import { firmwareStage, keysStage } from "./src/image/build/keys.ts";
 import { formatLock, makeLock, readNames } from "./src/image/build/lock.ts";
@@ -116,6 +116,9 @@ async function main(): Promise<string> {
   const results = await runGraph(stages, wanted, options);
   return answer(results, wanted);
 }
+
+// Stages clean up behind themselves once their programs are gone.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stopPrograms);
 
 try {
   console.log(await main());

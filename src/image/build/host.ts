@@ -9,6 +9,14 @@ const SEARCH_PATH = [process.env.PATH ?? "", "/usr/local/go/bin", "/usr/sbin", "
   delimiter,
 );
 
+/** Ends every program of the build; they are groups of their own, so Ctrl-C does not reach them. */
+const interrupt = new AbortController();
+
+/** Ends the programs that run and lets none start any more. */
+export function stopPrograms(): void {
+  interrupt.abort(new BuildError("interrupted"));
+}
+
 /** How to call a program. */
 export interface HostCall {
   readonly cwd?: string;
@@ -27,6 +35,7 @@ export async function host(argv: readonly string[], call: HostCall = {}): Promis
     ...(call.cwd === undefined ? {} : { cwd: call.cwd }),
     ...(call.input === undefined ? {} : { input: call.input }),
     env: { ...inheritedEnvironment(), ...call.env },
+    signal: interrupt.signal,
   });
   return text;
 }
