@@ -1,0 +1,215 @@
+// Tests of changing nodes: approval, roles, labels, deletion.
+import { expect, test } from "bun:test";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code, RpcError, testCall } from "../../base/rpc/rpc.ts";
+import {
+  ApproveNodeRequestSchema,
+  DecommissionNodeRequestSchema,
+  DeleteNodeRequestSchema,
+  UpdateNodeLabelsRequestSchema,
+  UpdateNodeRolesRequestSchema,
+} from "../../gen/metropolis/proto/api/management_pb.ts";
+import {
+  NodeLabelsSchema,
+  NodeRolesSchema,
+  NodeState,
+} from "../../gen/metropolis/proto/common/common_pb.ts";
+import { keys } from "../state/keys.ts";
+import { testLeader } from "../state/test-leader.ts";
+import { approveNode } from "./approve-node.ts";
+import { decommissionNode } from "./decommission-node.ts";
+import { deleteNode } from "./delete-node.ts";
+import { updateNodeLabels } from "./update-node-labels.ts";
+import { updateNodeRoles } from "./update-node-roles.ts";
+
+/** The code that a call fails with; undefined if it does not. */
+async function codeOf(result: Promise<unknown>): Promise<Code | undefined> {
+  try {
+    await result;
+    return undefined;
+  } catch (error) {
+    if (error instanceof RpcError) return error.code;
+    throw error;
+  }
+}
+
+const approval = (pubkey: Uint8Array) => create(ApproveNodeRequestSchema, { pubkey });
+
+test.each([
+  [NodeState.NEW, NodeState.STANDBY],
+  [NodeState.STANDBY, NodeState.STANDBY],
+  [NodeState.UP, NodeState.UP],
+])("approveNode takes a node from state %p to %p", async (before, after) => {
+  await using leader = await testLeader();
+  const { id, publicKey } = await leader.add({ fsmState: before });
+  expect(await approveNode(leader)(approval(publicKey), testCall())).toEqual({});
+  expect(leader.stored(id)?.fsmState).toBe(after);
+});
+
+test("approveNode refuses what is no node, no key, or decommissioned", async () => {
+  await using leader = await testLeader();
+  const gone = await leader.add({ fsmState: NodeState.DECOMMISSIONED });
+  const code = (key: Uint8Array) => codeOf(approveNode(leader)(approval(key), testCall()));
+  expect(await code(new Uint8Array(32))).toBe(Code.notFound);
+  expect(await code(new Uint8Array(31))).toBe(Code.invalidArgument);
+  expect(await code(new Uint8Array())).toBe(Code.invalidArgument);
+  expect(await code(gone.publicKey)).toBe(Code.failedPrecondition);
+});
+
+test("approveNode changes nothing after the leadership is lost", async () => {
+  await using leader = await testLeader();
+  const { id, publicKey } = await leader.add({ fsmState: NodeState.NEW });
+  await leader.depose();
+  const result = approveNode(leader)(approval(publicKey), testCall());
+  expect(await codeOf(result)).toBe(Code.unavailable);
+  expect(leader.stored(id)?.fsmState).toBe(NodeState.NEW);
+});
+
+type Roles = Omit<MessageInitShape<typeof UpdateNodeRolesRequestSchema>, "$typeName" | "node">;
+
+const member = { consensusMember: {} };
+const controller = { consensusMember: {}, kubernetesController: {} };
+
+test.each<[string, object, Roles, string]>([
+  ["nothing", member, {}, "consensusMember"],
+  ["the worker role", {}, { kubernetesWorker: true }, "kubernetesWorker"],
+  ["a role it has", { kubernetesWorker: {} }, { kubernetesWorker: true }, "kubernetesWorker"],
+  ["the worker role taken", { kubernetesWorker: {} }, { kubernetesWorker: false }, ""],
+  ["a role taken that it lacks", {}, { kubernetesController: false }, ""],
+  [
+    "the controller role",
+    member,
+    { kubernetesController: true },
+    "consensusMember,kubernetesController",
+  ],
+  ["the consensus role it has", member, { consensusMember: true }, "consensusMember"],
+  ["the controller role taken", controller, { kubernetesController: false }, "consensusMember"],
+])("updateNodeRoles gives %s", async (_, before, wanted, after) => {
+  await using leader = await testLeader();
+  const { id } = await leader.add({ roles: create(NodeRolesSchema, before) });
+  const node = { case: "id", value: id } as const;
+  await updateNodeRoles(leader)(
+    create(UpdateNodeRolesRequestSchema, { node, ...wanted }),
+    testCall(),
+  );
+  const { $typeName: _name, ...roles } = leader.stored(id)?.roles ?? { $typeName: "" };
+  const held = Object.entries(roles).filter(([, role]) => role !== undefined);
+  expect(
+    held
+      .map(([name]) => name)
+      .sort()
+      .join(),
+  ).toBe(after);
+});
+
+test.each<[string, object, Roles, Code]>([
+  ["a controller without consensus", {}, { kubernetesController: true }, Code.failedPrecondition],
+  [
+    "consensus taken from a controller",
+    controller,
+    { consensusMember: false },
+    Code.failedPrecondition,
+  ],
+  [
+    "the last member's consensus taken",
+    member,
+    { consensusMember: false },
+    Code.failedPrecondition,
+  ],
+  ["another consensus member", {}, { consensusMember: true }, Code.unimplemented],
+])("updateNodeRoles refuses %s", async (_, before, wanted, code) => {
+  await using leader = await testLeader();
+  const roles = create(NodeRolesSchema, before);
+  const { publicKey, id } = await leader.add({ roles });
+  const node = { case: "pubkey", value: publicKey } as const;
+  const request = create(UpdateNodeRolesRequestSchema, { node, ...wanted });
+  expect(await codeOf(updateNodeRoles(leader)(request, testCall()))).toBe(code);
+  expect(leader.stored(id)?.roles).toEqual(roles);
+});
+
+test.each([
+  [{ case: undefined }, Code.invalidArgument],
+  [{ case: "id", value: "" }, Code.invalidArgument],
+  [{ case: "pubkey", value: new Uint8Array(5) }, Code.invalidArgument],
+  [{ case: "id", value: "nobody" }, Code.notFound],
+  [{ case: "id", value: "../cluster/configuration" }, Code.notFound],
+] as const)("a node named %p is refused with code %i", async (node, code) => {
+  await using leader = await testLeader();
+  const roles = create(UpdateNodeRolesRequestSchema, { node });
+  const labels = create(UpdateNodeLabelsRequestSchema, { node });
+  const deletion = create(DeleteNodeRequestSchema, { node });
+  expect(await codeOf(updateNodeRoles(leader)(roles, testCall()))).toBe(code);
+  expect(await codeOf(updateNodeLabels(leader)(labels, testCall()))).toBe(code);
+  expect(await codeOf(deleteNode(leader)(deletion, testCall()))).toBe(code);
+});
+
+type Labels = Omit<MessageInitShape<typeof UpdateNodeLabelsRequestSchema>, "$typeName" | "node">;
+
+async function changeLabels(change: Labels, pairs = [{ key: "a", value: "1" }]) {
+  await using leader = await testLeader();
+  const { id } = await leader.add({ labels: create(NodeLabelsSchema, { pairs }) });
+  const node = { case: "id", value: id } as const;
+  const request = create(UpdateNodeLabelsRequestSchema, { node, ...change });
+  const code = await codeOf(updateNodeLabels(leader)(request, testCall()));
+  const after = leader.stored(id)?.labels?.pairs.map(({ key, value }) => `${key}=${value}`);
+  return { code, after: after?.join() };
+}
+
+test("updateNodeLabels sets and removes at once", async () => {
+  const upsert = [{ key: "b", value: "2" }];
+  expect(await changeLabels({ upsert, delete: ["a"] })).toEqual({ code: undefined, after: "b=2" });
+  const replaced = [{ key: "a", value: "" }];
+  expect(await changeLabels({ upsert: replaced, delete: ["absent"] })).toMatchObject({
+    after: "a=",
+  });
+});
+
+test.each<[string, Labels]>([
+  ["a bad key", { upsert: [{ key: "-", value: "" }] }],
+  ["a bad key to remove", { delete: ["a b"] }],
+  ["a bad value", { upsert: [{ key: "b", value: "?" }] }],
+  ["a key set twice", { upsert: ["x", "y"].map((value) => ({ key: "b", value })) }],
+  ["a key removed twice", { delete: ["b", "b"] }],
+  ["a key set and removed", { upsert: [{ key: "b", value: "" }], delete: ["b"] }],
+])("updateNodeLabels refuses %s and changes nothing", async (_, change) => {
+  expect(await changeLabels(change)).toEqual({ code: Code.invalidArgument, after: "a=1" });
+});
+
+test("updateNodeLabels refuses the label that is too much", async () => {
+  const pairs = Array.from({ length: 128 }, (_, i) => ({ key: `k${i}`, value: "" }));
+  const one = [{ key: "one-more", value: "" }];
+  expect(await changeLabels({ upsert: one }, pairs)).toMatchObject({ code: Code.outOfRange });
+  expect(await changeLabels({ upsert: one, delete: ["k0"] }, pairs)).toMatchObject({
+    code: undefined,
+  });
+});
+
+const bypassRoles = { safetyBypassHasRoles: {} };
+const bypassState = { safetyBypassNotDecommissioned: {} };
+const roles = create(NodeRolesSchema, { kubernetesWorker: {} });
+
+test.each([
+  ["a new node", { fsmState: NodeState.NEW }, {}, undefined],
+  ["a node in standby", { fsmState: NodeState.STANDBY }, {}, undefined],
+  ["a decommissioned node", { fsmState: NodeState.DECOMMISSIONED }, {}, undefined],
+  ["a member", {}, {}, Code.failedPrecondition],
+  ["a member, with bypass", {}, bypassState, undefined],
+  ["a member with roles", { roles }, bypassState, Code.failedPrecondition],
+  ["a member with roles, half bypassed", { roles }, bypassRoles, Code.failedPrecondition],
+  ["a member with roles, bypassed", { roles }, { ...bypassRoles, ...bypassState }, undefined],
+])("deleteNode of %s", async (_, fields, bypass, code) => {
+  await using leader = await testLeader();
+  const joinKey = new Uint8Array(32).fill(3);
+  const { id } = await leader.add({ ...fields, joinKey });
+  await leader.raw.put(keys.joinKey(joinKey), new TextEncoder().encode(id));
+  const request = create(DeleteNodeRequestSchema, { node: { case: "id", value: id }, ...bypass });
+  expect(await codeOf(deleteNode(leader)(request, testCall()))).toBe(code);
+  const isGone = code === undefined;
+  expect(leader.stored(id) === undefined).toBe(isGone);
+  expect((await leader.raw.get(keys.joinKey(joinKey))) === undefined).toBe(isGone);
+});
+
+test("decommissionNode is not implemented", async () => {
+  const request = create(DecommissionNodeRequestSchema);
+  expect(await codeOf(decommissionNode()(request, testCall()))).toBe(Code.unimplemented);
+});
