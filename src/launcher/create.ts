@@ -50,8 +50,8 @@ export interface ClusterOptions {
 export type Progress = (text: string) => void;
 
 const DEFAULT_DISK = "4G";
-/** Firmware variables without any keys, as Debian ships them. */
-const UNENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+/** Firmware variables without any keys, as Debian ships them, below the build's outputs. */
+const UNENROLLED = "host/usr/share/OVMF/OVMF_VARS_4M.fd";
 
 /** Where the build's latest outputs lie. */
 export function buildOutputs(): string {
@@ -130,7 +130,7 @@ async function makeMachine(options: MachineOptions, paths: MachinePaths, out: st
   mkdirSync(paths.directory, { recursive: true, mode: 0o700 });
   if (options.copyOf !== undefined) return copyMachine(options.copyOf, paths);
   const isSecure = options.secureBoot ?? true;
-  copyFileSync(isSecure ? join(out, "OVMF_VARS.fd") : UNENROLLED, paths.variables);
+  copyFileSync(join(out, isSecure ? "OVMF_VARS.fd" : UNENROLLED), paths.variables);
   createDisk(paths.disk, parseSize(options.disk ?? DEFAULT_DISK));
   if (options.tpm ?? true) await manufactureTpm(paths);
 }

@@ -134,8 +134,7 @@ export class Hardware {
       const command = qemuCommand(this.#machine, this.#paths, this.#cluster, options);
       const qemu = this.#launch(command);
       started.push(qemu);
-      await this.#appears(qmpSocket, started);
-      const qmp = await Qmp.connect(qmpSocket, (event) => this.#notice(event));
+      const qmp = await this.#connect(qmpSocket, started);
       const cable = this.#launch(cableProgram(this.#machine.number, this.#paths));
       return { qemu, qmp, others: [...started.filter((child) => child !== qemu), cable] };
     } catch (error) {
@@ -152,9 +151,32 @@ export class Hardware {
   async #appears(socket: string, children: readonly Child[]): Promise<void> {
     const limit = performance.now() + START_TIMEOUT_MS;
     while (!existsSync(socket)) {
-      const isOver = performance.now() > limit || children.some((child) => !child.isAlive());
-      if (isOver) throw new LauncherError(`switch on ${this.#name}: ${this.#lastWords()}`);
+      if (performance.now() > limit) throw this.#failure();
       await sleep(POLL_MS);
+      this.#check(children);
+    }
+  }
+
+  #check(children: readonly Child[]): void {
+    if (children.some((child) => !child.isAlive())) throw this.#failure();
+  }
+
+  #failure(): LauncherError {
+    return new LauncherError(`switch on ${this.#name}: ${this.#lastWords()}`);
+  }
+
+  /** QEMU makes its socket before it has looked at its disks: being there is not yet answering. */
+  async #connect(socket: string, children: readonly Child[]): Promise<Qmp> {
+    for (;;) {
+      await this.#appears(socket, children);
+      try {
+        return await Qmp.connect(socket, (event) => this.#notice(event));
+      } catch (error) {
+        if (!(error instanceof LauncherError)) throw error;
+        await sleep(POLL_MS);
+        // Whoever connected too early tries again; whoever ended never will.
+        this.#check(children);
+      }
     }
   }
 

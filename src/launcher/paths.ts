@@ -2,9 +2,9 @@
 // a folder of their own because their paths must stay below 108 bytes, which a
 // home directory can break.
 import { createHash } from "node:crypto";
-import { lstatSync, mkdirSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { LauncherError } from "./launcher-error.ts";
 
 /** struct sockaddr_un.sun_path, its closing zero byte included. */
@@ -120,14 +120,18 @@ function runtimeDirectory(directory: string, environment: Environment): string {
 }
 
 /**
- * Makes a folder that only this user can enter. Refuses one that somebody else
- * put there first: the temporary folder belongs to everyone.
+ * Makes a folder that only this user can enter, and its parent likewise. Refuses
+ * one that somebody else put there first: the temporary folder belongs to everyone.
  */
 export function makePrivateDirectory(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  for (const folder of [path, join(path, "..")]) {
-    const { uid } = lstatSync(folder);
-    const isOurs = uid === (process.getuid?.() ?? uid);
-    if (!isOurs) throw new LauncherError(`use ${folder}: it belongs to user ${uid}, not to us`);
+  const parent = dirname(path);
+  for (const folder of [parent, path]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const folder of [parent, path]) {
+    const status = lstatSync(folder);
+    const isOurs = status.isDirectory() && status.uid === (process.getuid?.() ?? status.uid);
+    if (!isOurs) {
+      throw new LauncherError(`use ${folder}: it belongs to user ${status.uid}, not to us`);
+    }
   }
+  chmodSync(path, 0o700);
 }
