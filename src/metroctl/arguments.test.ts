@@ -9,7 +9,11 @@ import { UsageError } from "./session/user-error.ts";
 const shared = { ...clusterArgs, ...outputArgs };
 
 function read(line: string) {
-  return find(line.split(" ").filter((word) => word !== ""), root, shared);
+  return find(
+    line.split(" ").filter((word) => word !== ""),
+    root,
+    shared,
+  );
 }
 
 test.each([

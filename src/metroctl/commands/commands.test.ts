@@ -4,9 +4,9 @@ import {
   LogsRequest_BacklogMode as BacklogMode,
   LogsRequest_StreamMode as StreamMode,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
+import { ContextFolder } from "../session/context.ts";
 import { mountOf } from "../session/medium.ts";
 import { reachOf, target } from "../session/reach.ts";
-import { ContextFolder } from "../session/context.ts";
 import { UsageError, UserError } from "../session/user-error.ts";
 import { clusterConfiguration } from "./install/bootstrap-args.ts";
 import { labelChange } from "./node/label.ts";
@@ -19,7 +19,11 @@ test.each([
   ["25", BacklogMode.BACKLOG_COUNT, 25n],
 ])("logsRequest: a backlog of %s", (backlog, backlogMode, backlogCount) => {
   const request = logsRequest({ dn: "root", backlog });
-  expect(request).toMatchObject({ backlogMode, backlogCount, streamMode: StreamMode.STREAM_DISABLE });
+  expect(request).toMatchObject({
+    backlogMode,
+    backlogCount,
+    streamMode: StreamMode.STREAM_DISABLE,
+  });
   expect(request.filters).toHaveLength(1);
 });
 
@@ -67,7 +71,10 @@ test("clusterConfiguration takes the original's words", () => {
     storageSecurityPolicy: 3,
     clusterDomain: "cluster.internal",
   });
-  const lax = { "bootstrap-tpm-mode": "besteffort", "bootstrap-storage-security": "needs-insecure" };
+  const lax = {
+    "bootstrap-tpm-mode": "besteffort",
+    "bootstrap-storage-security": "needs-insecure",
+  };
   expect(clusterConfiguration({ ...defaults, ...lax })).toMatchObject({
     tpmMode: 2,
     storageSecurityPolicy: 4,
@@ -92,7 +99,8 @@ test.each([
   ["/dev/sdb", undefined],
   ["/dev/sd", undefined],
 ])("mountOf finds what is mounted of %s", (device, mount) => {
-  const mounts = "/dev/sda1 /boot vfat rw 0 0\n/dev/nvme0n1p2 / xfs rw 0 0\nproc /proc proc rw 0 0\n";
+  const mounts =
+    "/dev/sda1 /boot vfat rw 0 0\n/dev/nvme0n1p2 / xfs rw 0 0\nproc /proc proc rw 0 0\n";
   expect(mountOf(device, mounts)).toEqual(mount);
 });
 

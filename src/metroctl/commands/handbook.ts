@@ -11,7 +11,8 @@ export default defineCommand({
   },
   run({ args }) {
     if (args.chapter === undefined) {
-      chapters.forEach(({ title }, at) => answer(`${String(at + 1).padStart(2)}  ${title}`));
+      for (const [at, { title }] of chapters.entries())
+        answer(`${String(at + 1).padStart(2)}  ${title}`);
       answer("\nRead one with: metroctl handbook <number or title>");
       return;
     }

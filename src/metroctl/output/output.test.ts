@@ -1,11 +1,11 @@
 // What metroctl prints: tables, cells, errors, times, progress, completion.
 import { afterAll, expect, test } from "bun:test";
-import { create } from "@bufbuild/protobuf";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run } from "../../base/process/process.ts";
+import { create } from "@bufbuild/protobuf";
 import { formatEntry } from "../../base/logtree/logtree.ts";
+import { run } from "../../base/process/process.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { Node_Health, NodeSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { NodeState, NodeTPMUsage } from "../../gen/metropolis/proto/common/common_pb.ts";
@@ -36,11 +36,19 @@ const node = create(NodeSchema, {
   id: "metropolis-0123",
   state: NodeState.UP,
   health: Node_Health.HEALTHY,
-  status: { externalAddress: "10.1.0.2", version: { release: { major: 0n, minor: 1n, patch: 2n } } },
+  status: {
+    externalAddress: "10.1.0.2",
+    version: { release: { major: 0n, minor: 1n, patch: 2n } },
+  },
   roles: { kubernetesController: {}, consensusMember: {} },
   tpmUsage: NodeTPMUsage.NODE_TPM_PRESENT_AND_USED,
   timeSinceHeartbeat: { seconds: 3n, nanos: 900_000_000 },
-  labels: { pairs: [{ key: "a", value: "1" }, { key: "b", value: "" }] },
+  labels: {
+    pairs: [
+      { key: "a", value: "1" },
+      { key: "b", value: "" },
+    ],
+  },
 });
 
 test("nodeRow fills the columns as the original does", () => {
@@ -102,7 +110,9 @@ test("percent stays between 0 and 100", () => {
 });
 
 test("progressBar is silent where nobody looks", () => {
-  using bar = progressBar(process.stderr.isTTY ? ({ isTTY: false } as NodeJS.WriteStream) : process.stderr);
+  using bar = progressBar(
+    process.stderr.isTTY ? ({ isTTY: false } as NodeJS.WriteStream) : process.stderr,
+  );
   expect(bar.update({ step: "x", done: 1, total: 2 })).toBeUndefined();
 });
 
@@ -124,6 +134,8 @@ COMP_WORDS=(metroctl --proxy=x ""); COMP_CWORD=2; _metroctl; echo "\${COMPREPLY[
 
 test("completionScript knows three shells", () => {
   expect(completionScript("zsh", [])).toContain("#compdef metroctl");
-  expect(completionScript("fish", [{ path: ["a"], words: ["b"] }])).toContain("complete -c metroctl");
+  expect(completionScript("fish", [{ path: ["a"], words: ["b"] }])).toContain(
+    "complete -c metroctl",
+  );
   expect(() => completionScript("tcsh", [])).toThrow("there are bash, zsh and fish");
 });

@@ -51,11 +51,14 @@ test("ContextFolder remembers how to reach the cluster", () => {
   expect(demo.reach()).toEqual({ endpoints: ["10.1.0.2"], proxy: "127.0.0.1:1080" });
 });
 
-test.each(["{", "[]", '{"endpoints":"x"}', "null"])("ContextFolder names a damaged file: %s", (text) => {
-  const demo = new ContextFolder(config, "demo");
-  demo.write(contextFiles.reach, text, 0o644);
-  expect(() => demo.reach()).toThrow("context.json");
-});
+test.each(["{", "[]", '{"endpoints":"x"}', "null"])(
+  "ContextFolder names a damaged file: %s",
+  (text) => {
+    const demo = new ContextFolder(config, "demo");
+    demo.write(contextFiles.reach, text, 0o644);
+    expect(() => demo.reach()).toThrow("context.json");
+  },
+);
 
 test("useContext chooses what chosenContext then gives", () => {
   expect(chosenContext({ config }).name).toBe("default");

@@ -59,7 +59,10 @@ test("writeKubeconfig replaces its own entries and keeps all others", () => {
   const config = parse(text);
   expect(text).toContain("# mine");
   expect(config["current-context"]).toBe("other");
-  expect(config.clusters.map(({ name }: { name: string }) => name)).toEqual(["other", "metropolis"]);
+  expect(config.clusters.map(({ name }: { name: string }) => name)).toEqual([
+    "other",
+    "metropolis",
+  ]);
   expect(config.clusters[1].cluster.server).toBe("https://[fd00::2]:6444");
   expect(config.users).toHaveLength(1);
 });

@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { type Document, isSeq, parseDocument, type YAMLSeq } from "yaml";
 import type { ContextFolder } from "./context.ts";
+import { target } from "./reach.ts";
 import { replaceFile } from "./replace-file.ts";
 import { UserError } from "./user-error.ts";
 
@@ -46,13 +47,17 @@ export function writeKubeconfig(entry: KubeconfigEntry, path = kubeconfigPath())
 }
 
 function cluster({ endpoint, proxy, caPem, nodeId }: KubeconfigEntry) {
-  const host = endpoint.replace(/:\d+$/, "");
   return {
-    server: `https://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${KUBERNETES_PORT}`,
+    server: `https://${target(withoutPort(endpoint), KUBERNETES_PORT)}`,
     "certificate-authority-data": Buffer.from(caPem).toString("base64"),
     "tls-server-name": nodeId,
     ...(proxy === undefined ? {} : { "proxy-url": `socks5://${proxy}` }),
   };
+}
+
+/** An endpoint may name the Cluster API's port, which is not Kubernetes's. */
+function withoutPort(endpoint: string): string {
+  return endpoint.replace(/^([^:]+|\[.+\]):\d+$/, "$1");
 }
 
 /** kubectl asks us for the owner's credentials, so they stay in one place. */

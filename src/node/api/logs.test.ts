@@ -100,7 +100,10 @@ test.each<[string, Request]>([
   ["no backlog mode", { ...everything, backlogMode: BacklogMode.BACKLOG_INVALID }],
   ["an unknown backlog mode", { ...everything, backlogMode: 99 as BacklogMode }],
   ["a count of 0", { ...everything, backlogMode: BacklogMode.BACKLOG_COUNT, backlogCount: 0n }],
-  ["a negative count", { ...everything, backlogMode: BacklogMode.BACKLOG_COUNT, backlogCount: -1n }],
+  [
+    "a negative count",
+    { ...everything, backlogMode: BacklogMode.BACKLOG_COUNT, backlogCount: -1n },
+  ],
   ["eleven filters", { ...everything, filters: Array(11).fill(filter) }],
   ["a DN with an empty part", { ...everything, dn: "root..a" }],
   [

@@ -1,11 +1,11 @@
 // NodeManagement.Logs: the log tree of this node, past and present.
-import { type Entry, type LogTree, type ReadOptions, DnError, ReadError } from "../../base/logtree/logtree.ts";
+import { DnError, type LogTree, ReadError, type ReadOptions } from "../../base/logtree/logtree.ts";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import {
-  type LogsRequest,
   LogsRequest_BacklogMode as BacklogMode,
-  LogsRequest_StreamMode as StreamMode,
+  type LogsRequest,
   type NodeManagement,
+  LogsRequest_StreamMode as StreamMode,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { LeveledLogSeverity } from "../../gen/osbase/logtree/proto/logtree_pb.ts";
 import { toLogEntry } from "./log-entry.ts";
@@ -47,7 +47,10 @@ function open(tree: LogTree, options: ReadOptions) {
 export function readOptions(request: LogsRequest): ReadOptions {
   const { dn, filters, streamMode } = request;
   if (filters.length > MAX_FILTERS) {
-    throw new RpcError(Code.invalidArgument, `${filters.length} filters, want ${MAX_FILTERS} at most`);
+    throw new RpcError(
+      Code.invalidArgument,
+      `${filters.length} filters, want ${MAX_FILTERS} at most`,
+    );
   }
   const parts = filters.map(({ filter }) => filterOption(filter));
   return {
@@ -101,4 +104,3 @@ function severityOf(minimum: LeveledLogSeverity) {
       throw new RpcError(Code.invalidArgument, `unknown severity ${minimum}`);
   }
 }
-

@@ -1,8 +1,8 @@
 // NodeManagement.Reboot: restarts the machine, or switches it off, in order.
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import {
-  type NodeManagement,
   RebootRequest_NextBoot as NextBoot,
+  type NodeManagement,
   RebootRequest_Type as Type,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
 
@@ -36,6 +36,9 @@ function powerRequest(type: Type): PowerRequest {
     case Type.POWER_OFF:
       return "powerOff";
     default:
-      throw new RpcError(Code.unimplemented, `a restart of type ${Type[type] ?? type} is not to be had`);
+      throw new RpcError(
+        Code.unimplemented,
+        `a restart of type ${Type[type] ?? type} is not to be had`,
+      );
   }
 }
