@@ -1,6 +1,45 @@
-// Stands in for the init until its room is built, so that the executable links.
+// PID 1: from the first instruction to the node agent or installer, and the way down.
+//
+//   mounts, settings ─▶ reaper, watchdog ─▶ agent ──exit 64, 65──▶ way down ─▶ reboot(2)
+//                                            ▲  │                     ▲
+//                                    backoff └──┘ crash               │
+//                       Ctrl-Alt-Del, power button, SIGPWR, SIGTERM ──┘
+//
+// It stays small and cannot fail: whatever goes wrong is said in a line on the console, and life
+// goes on. Nothing of ours but this process takes the machine down. What it has to say reaches the
+// log tree through the agent, which gets it on standard input.
+import { Consoles, consoleDevices } from "../base/linux/console.ts";
+import { commandLine } from "../base/linux/machine.ts";
+import { errorText } from "../base/logtree/logtree.ts";
+import { roleCommand } from "../base/process/process.ts";
+import { Journal } from "./journal.ts";
+import { live } from "./life.ts";
+import { prepare } from "./prepare.ts";
+import { chooseRole } from "./role.ts";
 
-/** Ends at once. */
-export function main(): number {
-  return 1;
+/** Runs until the machine ends. */
+export async function main(): Promise<void> {
+  const early = new Journal(new Consoles(["/dev/console"]));
+  guard(early);
+  try {
+    prepare(early.log);
+    // Only now does the kernel tell us which consoles there are.
+    early.moveTo(new Consoles(consoleDevices()));
+    const role = chooseRole();
+    const isVerbose = commandLine().includes("verbose");
+    await live({ role, command: roleCommand(role), journal: early, isVerbose });
+  } catch (error) {
+    early.log.fatal(`Init failed: ${errorText(error)}. Switch the machine off and on again`);
+  }
+  // To return would be a kernel panic, and nobody could read the line above.
+  await new Promise(() => setInterval(() => {}, 60_000));
+}
+
+/** Nothing that is thrown and not caught may end this process. */
+function guard({ log }: Journal): void {
+  for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(kind, (error: unknown) => {
+      log.error(`Init goes on after an unexpected error: ${errorText(error)}`);
+    });
+  }
 }

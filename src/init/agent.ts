@@ -1,0 +1,128 @@
+// One run of the agent, from its start to the end of everything it has started.
+
+import { existsSync } from "node:fs";
+import {
+  CGROUP_ROOT,
+  createCgroup,
+  delegateControllers,
+  killCgroup,
+  removeCgroup,
+} from "../base/linux/cgroup.ts";
+import { errorText } from "../base/logtree/logtree.ts";
+import {
+  type Dialog,
+  type DialogOptions,
+  type ExitStatus,
+  startDialog,
+} from "../base/process/process.ts";
+import type { Journal } from "./journal.ts";
+import type { Role } from "./role.ts";
+import { unmountDisks } from "./way-down.ts";
+
+/** All of ours lives below this group: the agent in a leaf, its programs beside it. */
+const GROUP = `${CGROUP_ROOT}/metropolis`;
+
+/** Time an agent gets to end well when the machine is to go down. */
+export const AGENT_GRACE_MS = 30_000;
+
+/** How much of an agent's output is kept: a stack trace with what led to it. */
+const MOST_LAST_WORDS = 40;
+
+/** Which agent to run, and how. */
+export interface AgentOptions {
+  readonly role: Role;
+  /** How the agent is started. */
+  readonly command: Pick<DialogOptions, "argv" | "argv0" | "env">;
+  readonly journal: Journal;
+  /** Show what the agent prints on the console; the installer's lines always are. */
+  readonly isVerbose: boolean;
+}
+
+/** One run that is over. */
+export interface AgentRun {
+  readonly status: ExitStatus;
+  /** The last lines that the agent printed, oldest first. */
+  readonly lastWords: readonly string[];
+}
+
+/** Runs the agent to its end; an abort of the signal ends it, gently at first. */
+export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<AgentRun> {
+  const { journal, role } = options;
+  const lastWords: string[] = [];
+  const dialog = start(options, (line) => {
+    lastWords.push(line);
+    if (lastWords.length > MOST_LAST_WORDS) lastWords.shift();
+  });
+  if (dialog === undefined) return { status: { exitCode: null, signal: null }, lastWords };
+  // The installer has no log tree: init's words are for the console then.
+  const detach =
+    role === "node" ? await journal.attach((line) => dialog.send(line)) : () => undefined;
+  const stop = () => void end(dialog);
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    return { status: await dialog.ended, lastWords };
+  } finally {
+    signal.removeEventListener("abort", stop);
+    detach();
+    await cleanUp(journal);
+  }
+}
+
+function start(
+  { role, command, journal, isVerbose }: AgentOptions,
+  onLine: (line: string) => void,
+): Dialog | undefined {
+  const hear = (line: string) => {
+    onLine(line);
+    if (role === "installer") journal.print(line);
+    else if (isVerbose) journal.print(`${role}: ${line}`);
+  };
+  try {
+    const cgroup = makeGroup(role, journal);
+    return startDialog({
+      ...command,
+      ...(cgroup !== undefined && { cgroup }),
+      onStdout: hear,
+      onStderr: hear,
+    });
+  } catch (error) {
+    journal.log.error(`Could not start the ${role}: ${errorText(error)}`);
+    return undefined;
+  }
+}
+
+/** The group for the agent; without one we can still run it, only not clear up as well. */
+function makeGroup(role: Role, { log }: Journal): string | undefined {
+  if (!existsSync(`${CGROUP_ROOT}/cgroup.procs`)) return undefined;
+  try {
+    delegateControllers(CGROUP_ROOT);
+    createCgroup(GROUP);
+    delegateControllers(GROUP);
+    createCgroup(`${GROUP}/${role}`);
+    return `${GROUP}/${role}`;
+  } catch (error) {
+    log.warning(`Could not make a control group for the ${role}: ${errorText(error)}; going on`);
+    return undefined;
+  }
+}
+
+async function end(dialog: Dialog): Promise<void> {
+  dialog.kill("SIGTERM");
+  const isLate = await Promise.race([
+    dialog.ended.then(() => false),
+    Bun.sleep(AGENT_GRACE_MS).then(() => true),
+  ]);
+  if (isLate) dialog.kill("SIGKILL");
+}
+
+/** Ends what a dead agent has left running and mounted, so that the next one starts afresh. */
+async function cleanUp({ log }: Journal): Promise<void> {
+  try {
+    await killCgroup(GROUP);
+    removeCgroup(GROUP);
+  } catch (error) {
+    log.warning(`Could not end all that the agent had started: ${errorText(error)}; going on`);
+  }
+  unmountDisks(log);
+}

@@ -1,0 +1,49 @@
+// Making a bare kernel into a system in which programs can run.
+import { existsSync, symlinkSync } from "node:fs";
+import { setHostname } from "../base/linux/hostname.ts";
+import { takeCtrlAltDel } from "../base/linux/reboot.ts";
+import { setLimit } from "../base/linux/rlimit.ts";
+import { writeSysctl } from "../base/linux/sysctl.ts";
+import { errorText, type Logger } from "../base/logtree/logtree.ts";
+import { mountAll } from "./mounts.ts";
+
+/** Of the kernel's own lines, the console shows errors and worse: people read it. */
+const CONSOLE_LOGLEVEL = "4 4 1 7";
+
+/** Bun takes a descriptor for every child, etcd and others one for every connection. */
+const OPEN_FILES = 1_048_576n;
+
+/** What programs expect in /dev beside the kernel's devices. */
+const links: readonly (readonly [string, string])[] = [
+  ["/proc/self/fd", "/dev/fd"],
+  ["/proc/self/fd/0", "/dev/stdin"],
+  ["/proc/self/fd/1", "/dev/stdout"],
+  ["/proc/self/fd/2", "/dev/stderr"],
+];
+
+/** Does each step; one that fails is logged, for a half-made system is better than none. */
+export function prepare(log: Logger): void {
+  mountAll(log);
+  const steps: Readonly<Record<string, () => void>> = {
+    "link /dev": linkDevices,
+    "quieten the kernel": () => writeSysctl("kernel.printk", CONSOLE_LOGLEVEL),
+    // The agent names the node once it knows its name.
+    "set the host name": () => setHostname("metropolis"),
+    "take ctrl-alt-del": takeCtrlAltDel,
+    // Memory of our programs holds keys: it must not end up in a file.
+    "forbid core dumps": () => setLimit("core", { soft: 0n, hard: 0n }),
+    "raise the limit of open files": () =>
+      setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES }),
+  };
+  for (const [name, step] of Object.entries(steps)) {
+    try {
+      step();
+    } catch (error) {
+      log.warning(`Could not ${name}: ${errorText(error)}; going on`);
+    }
+  }
+}
+
+function linkDevices(): void {
+  for (const [target, path] of links) if (!existsSync(path)) symlinkSync(target, path);
+}
