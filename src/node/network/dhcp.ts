@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
-import { Lock, type Value } from "../../base/event/event.ts";
+import type { Lock, Value } from "../../base/event/event.ts";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import { program } from "../../base/process/process.ts";
@@ -37,12 +37,10 @@ slaac hwaddr
 export function dhcp(status: Value<NetworkStatus>): Runnable {
   return async (context) => {
     for (const folder of [dirname(HOOK_SOCKET), STATE]) mkdirSync(folder, { recursive: true });
-    writeFileAtomic(CONFIGURATION, configuration, 0o600);
+    await writeFileAtomic(CONFIGURATION, configuration, 0o600);
     const states = new DhcpStates();
-    const server = await listen(context, (variables) =>
-      take(variables, status, states, context, leases),
-    );
-    const leases = new Leases();
+    const client = { leases: new Leases(), states, status, order: new Lock() };
+    const server = await listen(context, (variables) => take(variables, client, context));
     try {
       await program({
         argv: ["/usr/sbin/dhcpcd", "--nobackground", "--config", CONFIGURATION],

@@ -78,10 +78,14 @@ test("readHook refuses interface names that the kernel would not give", () => {
 
 test("readHook survives any environment", () => {
   fc.assert(
-    fc.property(fc.dictionary(fc.string(), fc.string()), fc.constantFrom("BOUND", "BOUND6"), (any, reason) => {
-      for (const { lease } of readHook({ ...any, reason, interface: "eth0" })) {
-        expect(lease?.nameservers.every((address) => /^[0-9a-f.:]+$/i.test(address))).toBe(true);
-      }
-    }),
+    fc.property(
+      fc.dictionary(fc.string(), fc.string()),
+      fc.constantFrom("BOUND", "BOUND6"),
+      (any, reason) => {
+        for (const { lease } of readHook({ ...any, reason, interface: "eth0" })) {
+          expect(lease?.nameservers.every((address) => /^[0-9a-f.:]+$/i.test(address))).toBe(true);
+        }
+      },
+    ),
   );
 });

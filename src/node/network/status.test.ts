@@ -42,7 +42,10 @@ test("Leases names each server once", () => {
 });
 
 test("resolvConf names three servers at most, as glibc reads no more", () => {
-  const text = resolvConf({ ...noNetwork, nameservers: ["1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4"] });
+  const text = resolvConf({
+    ...noNetwork,
+    nameservers: ["1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4"],
+  });
   expect(text).toBe("nameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\n");
   expect(resolvConf(noNetwork)).toBe("");
 });
