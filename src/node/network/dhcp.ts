@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
-import type { Lock, Value } from "../../base/event/event.ts";
+import { Lock, type Value } from "../../base/event/event.ts";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import { program } from "../../base/process/process.ts";
