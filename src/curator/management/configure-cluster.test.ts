@@ -1,0 +1,78 @@
+// Tests of changing the configuration.
+import { expect, test } from "bun:test";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code, testCall } from "../../base/rpc/rpc.ts";
+import { ConfigureClusterRequestSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
+import { loadConfiguration } from "../state/configuration.ts";
+import type { Leader } from "../state/leader.ts";
+import { testLeader } from "../state/test-leader.ts";
+import { configureCluster } from "./configure-cluster.ts";
+
+type Request = MessageInitShape<typeof ConfigureClusterRequestSchema>;
+
+const PATH = "kubernetes.node_labels_to_synchronize";
+const updateMask = { paths: [PATH] };
+
+/** A configuration that synchronizes labels by these expressions. */
+function labels(...regexps: string[]) {
+  return { kubernetes: { nodeLabelsToSynchronize: regexps.map((regexp) => ({ regexp })) } };
+}
+
+function configure(leader: Leader, request: Request) {
+  return configureCluster(leader)(create(ConfigureClusterRequestSchema, request), testCall());
+}
+
+async function current(leader: Leader): Promise<string> {
+  const { kubernetes } = await loadConfiguration(leader.store);
+  return (kubernetes?.nodeLabelsToSynchronize ?? []).map(({ regexp }) => regexp).join();
+}
+
+test("configureCluster changes the masked field and shows the result", async () => {
+  await using leader = await testLeader();
+  const newConfig = { ...labels("^a/", "^b/"), clusterDomain: "ignored.internal" };
+  const { resultingConfig } = await configure(leader, { newConfig, updateMask });
+  expect(resultingConfig?.clusterDomain).toBe("cluster.internal");
+  expect(resultingConfig?.kubernetes?.nodeLabelsToSynchronize).toHaveLength(2);
+  expect(await current(leader)).toBe("^a/,^b/");
+});
+
+test("configureCluster with an empty mask changes nothing", async () => {
+  await using leader = await testLeader();
+  await configure(leader, { newConfig: labels("a"), updateMask });
+  const { resultingConfig } = await configure(leader, {
+    newConfig: labels("b"),
+    updateMask: { paths: [] },
+  });
+  expect(resultingConfig?.kubernetes?.nodeLabelsToSynchronize?.[0]?.regexp).toBe("a");
+});
+
+test("configureCluster takes a path twice, and an empty list", async () => {
+  await using leader = await testLeader();
+  const twice = { paths: [PATH, PATH] };
+  await configure(leader, { newConfig: labels("a"), updateMask: twice });
+  await configure(leader, { newConfig: labels(), updateMask });
+  expect(await current(leader)).toBe("");
+});
+
+test("configureCluster changes what is as the caller saw it, and nothing else", async () => {
+  await using leader = await testLeader();
+  await configure(leader, { newConfig: labels("a"), baseConfig: labels(), updateMask });
+  const late = configure(leader, { newConfig: labels("b"), baseConfig: labels(), updateMask });
+  await expect(late).rejects.toMatchObject({ code: Code.failedPrecondition });
+  expect(await current(leader)).toBe("a");
+});
+
+test.each<[string, Request]>([
+  ["nothing", {}],
+  ["no mask", { newConfig: labels("a") }],
+  ["no configuration", { updateMask }],
+  ["an unknown field", { newConfig: labels("a"), updateMask: { paths: ["colour"] } }],
+  ["the whole of kubernetes", { newConfig: labels("a"), updateMask: { paths: ["kubernetes"] } }],
+  ["the domain", { newConfig: labels("a"), updateMask: { paths: [PATH, "cluster_domain"] } }],
+  ["a configuration without the part", { newConfig: {}, updateMask }],
+  ["a base without the part", { newConfig: labels("a"), baseConfig: {}, updateMask }],
+])("configureCluster refuses %s", async (_, request) => {
+  await using leader = await testLeader();
+  await expect(configure(leader, request)).rejects.toMatchObject({ code: Code.invalidArgument });
+  expect(await current(leader)).toBe("");
+});
