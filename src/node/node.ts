@@ -1,6 +1,175 @@
-// Stands in for the node agent until its room is built, so that the executable links.
+// The node agent: everything that runs on a node runs below it. Here its parts are put
+// together, and nothing else happens.
+//
+//   root ─┬─ console, kernel            what a person sees, what the kernel says
+//         ├─ network ── time            address ──────────────────────────┐
+//         ├─ storage                    disk, ESP, TPM ─┐                 │
+//         ├─ enrolment  ◄───────────────────────────────┘                 │
+//         │     ├─ wants ─► consensus, curator                            │
+//         │     └─ membership ─┬─► curator opens port 7835 ─► roles ◄─────┤
+//         └─ api  ◄────────────┘   port 7839                              ▼
+//
+// Parts meet through values, never by calling each other. Exit codes tell init what is
+// next: 64 reboot, 65 power off, anything else starts this program again.
+import { mkdirSync } from "node:fs";
+import { Value, within } from "../base/event/event.ts";
+import { bootId } from "../base/linux/machine.ts";
+import { setLimit } from "../base/linux/rlimit.ts";
+import { errorText, LogTree } from "../base/logtree/logtree.ts";
+import { certificatePem, privateKeyPem } from "../base/pki/keys.ts";
+import { type Context, type Runnable, Supervisor } from "../base/supervisor/supervisor.ts";
+import type { NodeRoles } from "../gen/metropolis/proto/common/common_pb.ts";
+import { api, type NodeCredentials, type PowerRequest } from "./api/api.ts";
+import type { Member } from "./consensus/config.ts";
+import { consensus } from "./consensus/consensus.ts";
+import { consoles } from "./console/console.ts";
+import { Control } from "./control.ts";
+import { enrolment } from "./enrolment/enrolment.ts";
+import { inheritLog } from "./inherited-log.ts";
+import { kernelLog } from "./kernel.ts";
+import { type NetworkStatus, network } from "./network/network.ts";
+import { curator } from "./roles/curator.ts";
+import { roles } from "./roles/roles.ts";
+import type { CuratorSettings } from "./roles/settings.ts";
+import type { Credentials } from "./storage/credentials.ts";
+import { releaseData } from "./storage/data.ts";
+import { paths } from "./storage/paths.ts";
+import { StorageNews, storage } from "./storage/storage.ts";
+import { time } from "./time/time.ts";
+import { formatVersion, runningVersion } from "./version.ts";
 
-/** Ends at once. */
-export function main(): number {
-  return 1;
+/** By these init knows what the machine shall do. */
+const EXIT_CODES: Readonly<Record<PowerRequest, number>> = { reboot: 64, powerOff: 65 };
+
+/** The user that etcd runs as; see etc/passwd of the system image. */
+const ETCD_OWNER = { uid: 102, gid: 102 };
+const ETCD_PATH = "/usr/bin/etcd";
+
+/** Where init has put us; what we start lives beside us, so that it ends with us. */
+const CGROUPS = "/sys/fs/cgroup/metropolis";
+
+/** etcd and thousands of connections need more than the usual 1024. */
+const OPEN_FILES = 1_048_576n;
+
+/** How long an orderly end may take before init ends it the other way. */
+const STOP_MS = 20_000;
+
+/** What the parts tell each other. */
+class News {
+  readonly network = new Value<NetworkStatus>({ address: "", nameservers: [], timeServers: [] });
+  readonly address = new Value("");
+  readonly storage = new StorageNews();
+  readonly consensus = new Control<Member>();
+  readonly curator = new Control<CuratorSettings>();
+  readonly membership = new Value<Credentials>();
+  readonly apiCredentials = new Value<NodeCredentials>();
+  readonly isOpen = new Value(false);
+  readonly roles = new Value<NodeRoles>();
+}
+
+/** The life of the node agent. */
+export async function main(): Promise<void> {
+  const tree = new LogTree();
+  void inheritLog(process.stdin, tree);
+  setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES });
+  const ending = new Value<number>();
+  const supervisor = new Supervisor(
+    node((request) => ending.set(EXIT_CODES[request])),
+    { tree },
+  );
+  process.on("SIGTERM", () => ending.set(0));
+  supervisor.start();
+  const code = await ending.first(new AbortController().signal);
+  await stop(supervisor, tree);
+  process.exit(code);
+}
+
+/** Ends everything in order, so that the next boot finds clean file systems. */
+async function stop(supervisor: Supervisor, tree: LogTree): Promise<void> {
+  const log = tree.logger("root");
+  log.info("Stopping");
+  try {
+    await supervisor.stop(STOP_MS);
+    await releaseData(paths().data.root);
+  } catch (error) {
+    log.error(`Stopping in order failed: ${errorText(error)}`);
+  }
+}
+
+/** The root runnable. */
+function node(power: (request: PowerRequest) => void): Runnable {
+  return async (context) => {
+    const { log, healthy, signal } = context;
+    const version = runningVersion();
+    log.info(`Metropolis ${formatVersion(version)} starts`);
+    mkdirSync("/run/metropolis", { recursive: true, mode: 0o755 });
+    const news = new News();
+    runMachine(context, news);
+    runCluster(context, news, power);
+    context.run("translate", translate(news));
+    healthy();
+    await within(Promise.withResolvers<never>().promise, signal);
+  };
+}
+
+/** What a machine needs before it belongs anywhere. */
+function runMachine({ run }: Context, news: News): void {
+  run("console", consoles());
+  run("kernel", kernelLog());
+  run("network", network(news.network));
+  run("time", time(news.network));
+  run("storage", storage(news.storage, paths()));
+}
+
+/** What makes it a node. */
+function runCluster({ run, tree }: Context, news: News, power: (request: PowerRequest) => void) {
+  const { membership, isOpen, address, consensus: etcd, curator: member } = news;
+  const common = { paths: paths(), membership, isOpen, address };
+  run(
+    "consensus",
+    consensus(etcd, {
+      path: ETCD_PATH,
+      owner: ETCD_OWNER,
+      cgroup: `${CGROUPS}/consensus`,
+    }),
+  );
+  run("curator", curator(member, common, { cgroup: `${CGROUPS}/curator` }));
+  run(
+    "enrolment",
+    enrolment({
+      ...common,
+      storage: news.storage,
+      consensus: etcd,
+      curator: member,
+      etcdOwner: ETCD_OWNER,
+      storageLog: tree.logger("root.storage"),
+    }),
+  );
+  run(
+    "roles",
+    roles({ ...common, roles: news.roles, version: runningVersion(), bootId: bootId() }),
+  );
+  run("api", api({ credentials: news.apiCredentials, tree, power }));
+}
+
+/** Turns news of one part into the words of another, so that neither knows the other. */
+function translate({ network: from, address, membership, apiCredentials }: News): Runnable {
+  return async ({ run, healthy, done }) => {
+    run("address", async (context) => {
+      context.healthy();
+      for await (const status of from.watch(context.signal)) address.set(status.address);
+    });
+    run("credentials", async (context) => {
+      context.healthy();
+      for await (const own of membership.watch(context.signal)) {
+        apiCredentials.set({
+          ca: own.ca,
+          certificatePem: certificatePem(own.certificate),
+          keyPem: privateKeyPem(own.keyPair),
+        });
+      }
+    });
+    healthy();
+    done();
+  };
 }

@@ -6,10 +6,10 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { Supervisor } from "../../base/supervisor/supervisor.ts";
+import { Control } from "../control.ts";
 import { makeDataTree, paths } from "../storage/paths.ts";
 import type { EtcdPorts, Member } from "./config.ts";
 import { consensus } from "./consensus.ts";
-import { Control } from "./control.ts";
 import { createEtcdCa, createMember } from "./pki.ts";
 
 const cache =

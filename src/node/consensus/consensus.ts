@@ -7,8 +7,8 @@ import { sleep } from "../../base/event/event.ts";
 import { lineImporter, parseZap } from "../../base/logtree/logtree.ts";
 import { program } from "../../base/process/process.ts";
 import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
+import { type Control, together, whileWanted } from "../control.ts";
 import { clientEndpoint, etcdArguments, type Member } from "./config.ts";
-import { type Control, together, whileWanted } from "./control.ts";
 import type { Owner } from "./pki.ts";
 
 /** The program and what it runs as. */

@@ -5,22 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileDevice } from "../../base/format/block-device.ts";
 import { writeGpt } from "../../base/format/gpt-writer.ts";
-import { parseCommandLine } from "../../base/linux/machine.ts";
-import {
-  DiskError,
-  type DiskSource,
-  findBootDisk,
-  partitionName,
-  systemPartitionId,
-} from "./boot-disk.ts";
+import { PARTITION_TYPE } from "../../image/image.ts";
+import { type DiskSource, findBootDisk, partitionName } from "./boot-disk.ts";
 
 const MIB = 1 << 20;
-const types = {
-  esp: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
-  systemA: "ee96054b-f6d0-4267-aaaa-724b2afea74c",
-  systemB: "ee96054b-f6d0-4267-bbbb-724b2afea74c",
-  data: "9eeec464-6885-414a-b278-4305c51f7966",
-};
+const types = PARTITION_TYPE;
 const systemId = "01234567-89ab-cdef-0123-456789abcdef";
 
 let root: string;
@@ -72,12 +61,6 @@ const whole = [
   [types.data, guid("4")],
 ] as const;
 
-test("systemPartitionId reads the verity table of the command line", () => {
-  const text = `quiet dm-mod.create="system,,,ro,0 8 verity 1 PARTUUID=${systemId} PARTUUID=x" ro`;
-  expect(systemPartitionId(parseCommandLine(text))).toBe(systemId);
-  expect(() => systemPartitionId(["quiet"])).toThrow(DiskError);
-});
-
 test("partitionName sets numbers apart with a p", () => {
   expect(partitionName("vda", 4)).toBe("vda4");
   expect(partitionName("nvme0n1", 4)).toBe("nvme0n1p4");
@@ -87,7 +70,7 @@ test("findBootDisk finds the partitions beside the system", async () => {
   await disk("sda", [[types.data, guid("7")]]);
   await disk("nvme0n1", whole);
   await disk("sdb", []);
-  expect(await findBootDisk(systemId, types, source)).toEqual({
+  expect(await findBootDisk(systemId, source)).toEqual({
     disk: join(source.devices, "nvme0n1"),
     esp: join(source.devices, "nvme0n1p1"),
     data: join(source.devices, "nvme0n1p4"),
@@ -101,19 +84,19 @@ test("findBootDisk knows slot A by its type", async () => {
     return [type, index === 2 ? guid("3") : id];
   });
   await disk("vda", swapped);
-  expect((await findBootDisk(systemId, types, source)).slot).toBe("a");
+  expect((await findBootDisk(systemId, source)).slot).toBe("a");
 });
 
 test("findBootDisk wants the system on exactly one disk", async () => {
-  await expect(findBootDisk(systemId, types, source)).rejects.toThrow("0 disks have it");
+  await expect(findBootDisk(systemId, source)).rejects.toThrow("0 disks have it");
   await disk("vda", whole);
   await disk("vdb", whole);
-  await expect(findBootDisk(systemId, types, source)).rejects.toThrow("2 disks have it");
+  await expect(findBootDisk(systemId, source)).rejects.toThrow("2 disks have it");
 });
 
 test("findBootDisk wants exactly one partition of each kind", async () => {
   await disk("vda", [...whole, [types.data, guid("5")]]);
-  await expect(findBootDisk(systemId, types, source)).rejects.toThrow(
+  await expect(findBootDisk(systemId, source)).rejects.toThrow(
     "find data partition: 2 of them on the disk",
   );
 });

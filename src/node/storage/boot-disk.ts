@@ -8,18 +8,11 @@ import { join } from "node:path";
 import { fileDevice } from "../../base/format/block-device.ts";
 import { FormatError } from "../../base/format/format.ts";
 import { type Partition, readGpt } from "../../base/format/gpt.ts";
+import { PARTITION_TYPE, type Slot } from "../../image/image.ts";
 
 /** No disk, or one that does not have exactly what a node needs. */
 export class DiskError extends Error {
   override readonly name = "DiskError";
-}
-
-/** GUIDs of partition types, lower case. */
-export interface PartitionTypes {
-  readonly esp: string;
-  readonly systemA: string;
-  readonly systemB: string;
-  readonly data: string;
 }
 
 /** Device nodes of the node's own disk. */
@@ -28,7 +21,7 @@ export interface BootDisk {
   readonly esp: string;
   readonly data: string;
   /** The slot that runs. */
-  readonly slot: "a" | "b";
+  readonly slot: Slot;
 }
 
 /** Where the kernel shows its disks. Tests make their own. */
@@ -43,14 +36,6 @@ const machine: DiskSource = { sysfs: "/sys/block", devices: "/dev" };
 
 /** Devices that are made of others, and so are never the disk itself. */
 const MADE_OF_OTHERS = /^(dm-|loop|ram|zram|md|sr|fd|nbd)/;
-
-/** The GUID of the partition that the system was started from. */
-export function systemPartitionId(words: readonly string[]): string {
-  const table = words.find((word) => word.startsWith("dm-mod.create="));
-  const id = /PARTUUID=([0-9a-f-]{36})/i.exec(table ?? "")?.[1];
-  if (id === undefined) throw new DiskError("find system partition: not on the command line");
-  return id.toLowerCase();
-}
 
 interface Disk {
   readonly name: string;
@@ -120,7 +105,6 @@ function only(partitions: readonly Partition[], type: string, what: string): Par
 /** Finds the node's disk by the GUID of the system partition. */
 export async function findBootDisk(
   systemId: string,
-  types: PartitionTypes,
   source: DiskSource = machine,
 ): Promise<BootDisk> {
   const found: { disk: Disk; partitions: readonly Partition[]; system: Partition }[] = [];
@@ -138,8 +122,8 @@ export async function findBootDisk(
   const { disk, partitions, system } = first;
   return {
     disk: join(source.devices, disk.name),
-    esp: deviceOf(disk, only(partitions, types.esp, "ESP"), source),
-    data: deviceOf(disk, only(partitions, types.data, "data"), source),
-    slot: system.type === types.systemB ? "b" : "a",
+    esp: deviceOf(disk, only(partitions, PARTITION_TYPE.esp, "ESP"), source),
+    data: deviceOf(disk, only(partitions, PARTITION_TYPE.data, "data"), source),
+    slot: system.type === PARTITION_TYPE.systemB ? "b" : "a",
   };
 }

@@ -4,6 +4,7 @@
 // so that tests and nodes that are plain processes have a tree of their own.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { ESP_PATHS } from "../../image/image.ts";
 
 /** The ESP: readable to anyone who has the disk. Nothing on it is secret without the TPM. */
 export interface EspPaths {
@@ -73,16 +74,15 @@ function credentials(root: string): CredentialPaths {
 }
 
 function espPaths(root: string): EspPaths {
-  const metropolis = join(root, "metropolis");
   return {
     root,
-    images: join(root, "EFI/Linux"),
-    metropolis,
-    parameters: join(metropolis, "parameters.pb"),
-    sealedConfiguration: join(metropolis, "sealed_configuration.pb"),
-    recovery: join(metropolis, "recovery.pb"),
-    clusterDirectory: join(metropolis, "cluster_directory.pb"),
-    networkConfiguration: join(metropolis, "network_configuration.pb"),
+    images: join(root, ESP_PATHS.kernels),
+    metropolis: join(root, ESP_PATHS.state),
+    parameters: join(root, ESP_PATHS.parameters),
+    sealedConfiguration: join(root, ESP_PATHS.sealedConfiguration),
+    recovery: join(root, ESP_PATHS.recovery),
+    clusterDirectory: join(root, ESP_PATHS.clusterDirectory),
+    networkConfiguration: join(root, ESP_PATHS.networkConfiguration),
   };
 }
 

@@ -1,0 +1,88 @@
+// A part of the control plane that runs while enrolment wants it: its wishes and
+// its news, and the runnable around it.
+import { Value } from "../base/event/event.ts";
+import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
+
+/** Wishes and news of something that runs with settings `T`, or does not run. */
+export class Control<T> {
+  /** What should run; null: nothing. */
+  readonly wanted = new Value<T | null>(null);
+  /** What runs and answers; null: nothing. */
+  readonly running = new Value<T | null>(null);
+
+  /** Asks for it and waits until it answers. */
+  async start(settings: T, signal: AbortSignal): Promise<void> {
+    this.wanted.set(settings);
+    await this.running.first(signal, (running) => running === settings);
+  }
+
+  /** Asks for nothing and waits until it has ended. */
+  async stop(signal: AbortSignal): Promise<void> {
+    this.wanted.set(null);
+    await this.running.first(signal, (running) => running === null);
+  }
+}
+
+/** Not a failure: something else is wanted now, or nothing. */
+class UnwantedError extends Error {
+  override readonly name = "UnwantedError";
+}
+
+/** Ends when `settings` are no longer what is wanted. */
+async function untilUnwanted<T>(control: Control<T>, settings: T, signal: AbortSignal) {
+  await control.wanted.first(signal, (wanted) => wanted !== settings);
+}
+
+/**
+ * A runnable that waits for a wish and then does `work`, which has to set `running` once it
+ * answers. When the wish changes, the signal of the work aborts and the next wish is served.
+ */
+export function whileWanted<T>(
+  control: Control<T>,
+  work: (settings: T, context: Context) => Promise<void>,
+): Runnable {
+  return async (context) => {
+    context.healthy();
+    for (;;) {
+      const settings = await control.wanted.first(context.signal, (wanted) => wanted !== null);
+      if (settings !== null) await serve(control, settings, work, context);
+    }
+  };
+}
+
+async function serve<T>(
+  control: Control<T>,
+  settings: T,
+  work: (settings: T, context: Context) => Promise<void>,
+  context: Context,
+): Promise<void> {
+  const ended = new AbortController();
+  const signal = AbortSignal.any([context.signal, ended.signal]);
+  // The wait for wishes has said that it is healthy, which may be said only once, and never ends.
+  const working = work(settings, { ...context, signal, healthy: () => {}, done: () => {} });
+  try {
+    // Work that is done stays done for as long as the wish is the same.
+    const finished = working.then(() => untilUnwanted(control, settings, signal));
+    await Promise.race([finished, untilUnwanted(control, settings, signal)]);
+  } finally {
+    ended.abort(new UnwantedError("no longer wanted"));
+    await Promise.allSettled([working]);
+    control.running.set(null);
+  }
+}
+
+/** One of several things that are done at the same time. */
+export type Part = (signal: AbortSignal) => Promise<void>;
+
+/** Does all parts at once; when one fails, the others are ended before its error is thrown. */
+export async function together(signal: AbortSignal, parts: readonly Part[]): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const running = parts.map((part) => part(either));
+  try {
+    await Promise.all(running);
+  } finally {
+    over.abort(new UnwantedError("another part failed"));
+    await Promise.allSettled(running);
+  }
+}

@@ -1,0 +1,154 @@
+// The steps of a bootstrap: the node makes a cluster of which it is the first member.
+import { create, toBinary } from "@bufbuild/protobuf";
+import { etcdStore } from "../../base/etcd/etcd.ts";
+import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
+import { syncDisks } from "../../base/linux/reboot.ts";
+import { nodeId } from "../../base/pki/node-id.ts";
+import { CuratorBootstrap } from "../../gen/metropolis/node/core/curator/proto/local/bootstrap_pb.ts";
+import type { NodeParameters } from "../../gen/metropolis/proto/api/configuration_pb.ts";
+import {
+  ClusterDirectorySchema,
+  NodeTPMUsage as TpmUsage,
+} from "../../gen/metropolis/proto/common/common_pb.ts";
+import type { Member } from "../consensus/config.ts";
+import { connectEtcd } from "../consensus/connection.ts";
+import { caRecords, createEtcdCa, createMember } from "../consensus/pki.ts";
+import { connectCurator, persist } from "../roles/curator.ts";
+import type { CuratorSettings } from "../roles/settings.ts";
+import { type Credentials, makeCredentials, saveCredentials } from "../storage/credentials.ts";
+import { createData } from "../storage/data.ts";
+import { dataPassphrase } from "../storage/keys.ts";
+import {
+  adoptData,
+  lastSteps,
+  type Steps,
+  type Surroundings,
+  startControlPlane,
+} from "./attempt.ts";
+import { EnrolmentError } from "./enrolment-error.ts";
+import { createKeyring, type Keyring, sealRecovery, sealSecrets } from "./keyring.ts";
+import { type BootstrapPlan, planBootstrap, protection } from "./plan.ts";
+
+/** Where etcd keeps its own CA, apart from everything else. */
+const ETCD_PKI_NAMESPACE = "namespaced:etcd-pki/";
+
+/** Making the cluster takes an election and a transaction; on a slow machine, some seconds. */
+const BOOTSTRAP_TIMEOUT_MS = 60_000;
+
+/** What one step leaves for the next. */
+interface Attempt {
+  readonly plan: BootstrapPlan;
+  readonly ring: Keyring;
+  readonly id: string;
+  settings?: CuratorSettings;
+  credentials?: Credentials;
+}
+
+/** Something that an earlier step must have left; its absence is a bug in the machine. */
+function left<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new TypeError(`bootstrap: ${what} is not there yet`);
+  return value;
+}
+
+/** The steps, for one attempt. */
+export function bootstrapSteps(all: Surroundings, parameters: NodeParameters): Steps {
+  let attempt: Attempt | undefined;
+  const current = () => left(attempt, "plan");
+  const own = () => left(current().credentials, "certificate");
+  return {
+    storage: async () => {
+      attempt = await begin(all, parameters);
+      await makeStorage(all, attempt);
+    },
+    consensus: async () => {
+      current().settings = await makeConsensus(all, current().id);
+    },
+    cluster: async () => {
+      current().credentials = await makeCluster(all, current());
+    },
+    commit: () => commit(all, current(), own()),
+    ...lastSteps(all, own),
+  };
+}
+
+async function begin({ ground, log }: Surroundings, { cluster }: NodeParameters): Promise<Attempt> {
+  if (cluster.case !== "clusterBootstrap") {
+    throw new EnrolmentError("these are no bootstrap parameters", "Install the node again");
+  }
+  const plan = planBootstrap(cluster.value, ground.tpm !== undefined);
+  const random = ground.tpm === undefined ? undefined : ground.tpm.random;
+  const ring = await createKeyring(random);
+  const usage = TpmUsage[plan.tpmUsage].replace("NODE_TPM_", "").replaceAll("_", " ").toLowerCase();
+  log.info(`Bootstrapping: owner ${plan.ownerPublicKey.toHex()}, TPM ${usage}`);
+  return { plan, ring, id: nodeId(ring.node.publicKey) };
+}
+
+async function makeStorage(all: Surroundings, { plan, ring }: Attempt): Promise<void> {
+  const volume = await createData(
+    {
+      partition: all.ground.disk.data,
+      target: all.paths.data.root,
+      protection: protection(plan.storageSecurity),
+      passphrase: dataPassphrase(ring.nodeUnlockKey, ring.clusterUnlockKey),
+    },
+    all.storageLog,
+  );
+  await adoptData(all, volume);
+}
+
+async function makeConsensus(all: Surroundings, id: string): Promise<CuratorSettings> {
+  const ca = await createEtcdCa();
+  await createMember(ca, id, all.paths.data, all.etcdOwner);
+  return startControlPlane(all, id, (member) => keepCa(member, caRecords(ca), all.signal));
+}
+
+/** Writes etcd's CA into etcd, from where later members are certified. */
+async function keepCa(
+  member: Member,
+  records: ReadonlyMap<string, Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  using channel = await connectEtcd(member);
+  const store = etcdStore(channel, ETCD_PKI_NAMESPACE);
+  const writes = [...records].map(([put, value]) => ({ put, value }));
+  await persist(signal, () => store.transact([], writes));
+}
+
+async function makeCluster(all: Surroundings, attempt: Attempt): Promise<Credentials> {
+  const { plan, ring } = attempt;
+  using channel = connectCurator(left(attempt.settings, "curator"));
+  const client = channel.client(CuratorBootstrap);
+  const request = {
+    nodePublicKey: ring.node.publicKey,
+    joinPublicKey: ring.join.publicKey,
+    clusterUnlockKey: ring.clusterUnlockKey,
+    tpmUsage: plan.tpmUsage,
+    storageSecurity: plan.storageSecurity,
+    labels: plan.labels,
+    ownerPublicKey: plan.ownerPublicKey,
+    ownershipSecret: plan.ownershipSecret,
+    initialClusterConfiguration: plan.configuration,
+    recoveryPublicKey: ring.recovery.publicKey,
+  };
+  const options = { signal: all.signal, timeoutMs: BOOTSTRAP_TIMEOUT_MS };
+  // Asked again with the same keys it answers the same, so a lost answer does no harm.
+  const answer = await persist(all.signal, () => client.bootstrap(request, options));
+  const made = makeCredentials(ring.node, answer.nodeCertificate, answer.caCertificate);
+  await saveCredentials(all.paths.data.credentials, made);
+  return made;
+}
+
+/** Writes the files that make the node join from the next boot on, the deciding one last. */
+async function commit(all: Surroundings, { plan, ring, id }: Attempt, own: Credentials) {
+  const { esp } = all.paths;
+  const sealer = plan.tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED ? all.ground.tpm : undefined;
+  const directory = create(ClusterDirectorySchema, {
+    nodes: [{ id, addresses: [{ host: "127.0.0.1" }] }],
+  });
+  await writeFileAtomic(esp.clusterDirectory, toBinary(ClusterDirectorySchema, directory));
+  await writeFileAtomic(esp.recovery, await sealRecovery(ring, sealer));
+  const secrets = await sealSecrets(ring, own.ca, plan.storageSecurity, sealer);
+  // Everything that the sealed configuration leads to has to be on the disk before it is.
+  syncDisks();
+  await writeFileAtomic(esp.sealedConfiguration, secrets);
+}

@@ -1,0 +1,118 @@
+// Enrolment: the node becomes part of a cluster. machine.ts decides, bootstrap.ts and
+// join.ts do; here the two are brought together.
+//
+//   events ──► machine ──► step ──► bootstrap or join
+//      ▲                                  │
+//      └──────── succeeded, failed ◄──────┘
+import { existsSync } from "node:fs";
+import { errorText } from "../../base/logtree/logtree.ts";
+import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
+import type { NodeParameters } from "../../gen/metropolis/proto/api/configuration_pb.ts";
+import type { StorageNews } from "../storage/storage.ts";
+import { release, type Steps, type Surroundings } from "./attempt.ts";
+import { bootstrapSteps } from "./bootstrap.ts";
+import { EnrolmentError } from "./enrolment-error.ts";
+import { joinSteps } from "./join.ts";
+import { begin, type Event, type Findings, next, type Step, type Transition } from "./machine.ts";
+import { FIRMWARE_PARAMETERS, readParameters } from "./parameters.ts";
+
+/** What enrolment needs besides what it makes itself. */
+export type EnrolmentOptions = Omit<Surroundings, "ground" | "growing" | "log" | "signal"> & {
+  readonly storage: StorageNews;
+};
+
+/** What was found, and the steps that it leads to. */
+interface Found {
+  readonly findings: Findings;
+  readonly steps: Steps;
+}
+
+/** Enrols the node; done when it is a member that works. */
+export function enrolment(options: EnrolmentOptions): Runnable {
+  return async (context) => {
+    const { signal, log, healthy, done } = context;
+    const ground = await options.storage.ground.first(signal);
+    const growing = options.storage.growing;
+    await new Enrolment({ ...options, ground, growing, log, signal }, context).run();
+    healthy();
+    done();
+  };
+}
+
+/** One attempt, from its beginning to membership or failure. */
+class Enrolment {
+  readonly #all: Surroundings;
+  readonly #context: Context;
+  #steps: Steps = {};
+
+  constructor(all: Surroundings, context: Context) {
+    this.#all = all;
+    this.#context = context;
+  }
+
+  async run(): Promise<void> {
+    let transition = begin();
+    while (transition.step !== undefined) {
+      this.#note(transition);
+      const event = await this.#perform(transition.step);
+      transition = next(transition.state, event);
+    }
+    this.#note(transition);
+    const { state } = transition;
+    // The supervisor tries again after a pause: a TPM may wake up, a person may change a setting.
+    if (state.kind === "failed") throw new EnrolmentError(state.reason, "");
+  }
+
+  #note({ notes }: Transition): void {
+    for (const { severity, text } of notes) this.#all.log[severity](text);
+  }
+
+  async #perform(step: Step): Promise<Event> {
+    try {
+      if (step === "inspect") return { kind: "found", findings: await this.#inspect() };
+      const work = this.#steps[step];
+      if (work === undefined) throw new TypeError(`nobody knows the step ${step}`);
+      await work();
+      return { kind: "succeeded" };
+    } catch (error) {
+      this.#context.signal.throwIfAborted();
+      const reason = errorText(error);
+      return error instanceof EnrolmentError
+        ? { kind: "failed", reason, advice: error.advice }
+        : { kind: "failed", reason };
+    }
+  }
+
+  async #inspect(): Promise<Findings> {
+    await release(this.#all);
+    const { findings, steps } = await inspect(this.#all);
+    this.#steps = steps;
+    return findings;
+  }
+}
+
+async function inspect(all: Surroundings): Promise<Found> {
+  const { esp } = all.paths;
+  const hasSealedConfiguration = existsSync(esp.sealedConfiguration);
+  const hasRecovery = existsSync(esp.recovery);
+  if (hasSealedConfiguration) {
+    const findings = { hasSealedConfiguration, hasRecovery, parameters: "none" } as const;
+    return { findings, steps: joinSteps(all) };
+  }
+  const parameters = await readParameters([FIRMWARE_PARAMETERS, esp.parameters]);
+  const kind = parametersKind(parameters);
+  const findings = { hasSealedConfiguration, hasRecovery, parameters: kind };
+  const isBootstrap = kind === "bootstrap" && parameters !== undefined;
+  return { findings, steps: isBootstrap ? bootstrapSteps(all, parameters) : {} };
+}
+
+function parametersKind(parameters: NodeParameters | undefined): Findings["parameters"] {
+  switch (parameters?.cluster.case) {
+    case "clusterBootstrap":
+      return "bootstrap";
+    case "clusterRegister":
+      return "register";
+    default:
+      return "none";
+  }
+}

@@ -1,0 +1,75 @@
+// The steps of a join: the node comes back into its cluster after a reboot.
+//
+// It is a member of the control plane and holds a share of the recovery key, so it
+// opens its data partition by itself; in a cluster of one, that share is all it takes.
+import { readFile } from "node:fs/promises";
+import { type Credentials, loadCredentials } from "../storage/credentials.ts";
+import { openData } from "../storage/data.ts";
+import { dataPassphrase } from "../storage/keys.ts";
+import {
+  adoptData,
+  lastSteps,
+  type Steps,
+  type Surroundings,
+  startControlPlane,
+} from "./attempt.ts";
+import { EnrolmentError } from "./enrolment-error.ts";
+import { type NodeSecrets, recoverClusterKey, unsealSecrets } from "./keyring.ts";
+import { protection } from "./plan.ts";
+
+interface Unlocked {
+  readonly secrets: NodeSecrets;
+  readonly passphrase: Uint8Array;
+}
+
+/** Something that an earlier step must have left; its absence is a bug in the machine. */
+function left<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new TypeError(`join: ${what} is not there yet`);
+  return value;
+}
+
+/** The steps, for one attempt. */
+export function joinSteps(all: Surroundings): Steps {
+  let unlocked: Unlocked | undefined;
+  let credentials: Credentials | undefined;
+  const own = () => left(credentials, "identity");
+  return {
+    unseal: async () => {
+      unlocked = await unseal(all);
+    },
+    unlock: async () => {
+      credentials = await unlock(all, left(unlocked, "key"));
+    },
+    consensus: async () => {
+      await startControlPlane(all, own().nodeId);
+    },
+    ...lastSteps(all, own),
+  };
+}
+
+async function unseal({ paths, ground }: Surroundings): Promise<Unlocked> {
+  const { tpm } = ground;
+  const secrets = await unsealSecrets(await readFile(paths.esp.sealedConfiguration), tpm);
+  const clusterKey = await recoverClusterKey(await readFile(paths.esp.recovery), tpm);
+  return { secrets, passphrase: dataPassphrase(secrets.nodeUnlockKey, clusterKey) };
+}
+
+async function unlock(all: Surroundings, { secrets, passphrase }: Unlocked): Promise<Credentials> {
+  const volume = await openData({
+    partition: all.ground.disk.data,
+    target: all.paths.data.root,
+    protection: protection(secrets.storageSecurity),
+    passphrase,
+  });
+  await adoptData(all, volume);
+  const own = await loadCredentials(all.paths.data.credentials);
+  // The CA was sealed by the TPM, the data partition only encrypted: if they differ, somebody
+  // has put the pieces of two installations together.
+  if (Buffer.compare(own.ca, secrets.clusterCa) !== 0) {
+    throw new EnrolmentError(
+      "ESP and data partition belong to different clusters",
+      "Put back the disk's own ESP, or install the node again",
+    );
+  }
+  return own;
+}

@@ -1,0 +1,124 @@
+// The secrets of one node, and the two files on the ESP that bring them back after
+// a reboot.
+//
+//   sealed_configuration.pb   node unlock key, join key, CA      sealed by the TPM
+//   recovery.pb               cluster unlock key                 encrypted to the recovery key
+//                             share of the recovery key          sealed by the TPM
+//
+// In a cluster of one the only share is the recovery key itself. The cluster unlock
+// key therefore opens with this machine's TPM alone, as the node unlock key does; with
+// more members it takes as many of them as consensus does.
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type KeyPair, keyPairFromSeed } from "../../base/pki/keys.ts";
+import {
+  type BoxKeyPair,
+  decryptWith,
+  encryptTo,
+  generateBoxKeyPair,
+} from "../../base/pki/sealed-box.ts";
+import type { NodeStorageSecurity } from "../../gen/metropolis/proto/common/common_pb.ts";
+import {
+  RecoverySchema,
+  SealedConfigurationSchema,
+} from "../../gen/metropolis/proto/private/private_pb.ts";
+import { type RandomSource, safeRandom, UNLOCK_KEY_BYTES } from "../storage/keys.ts";
+import { type Sealer, sealPayload, unsealPayload } from "../storage/sealed.ts";
+import { EnrolmentError } from "./enrolment-error.ts";
+
+const SEED_BYTES = 32;
+
+/** What only this node knows, from the first boot on. */
+export interface Keyring {
+  readonly node: KeyPair;
+  readonly join: KeyPair;
+  readonly nodeUnlockKey: Uint8Array;
+  readonly clusterUnlockKey: Uint8Array;
+  readonly recovery: BoxKeyPair;
+}
+
+/** New secrets, of the kernel's random bytes and a TPM's. */
+export async function createKeyring(random: RandomSource | undefined): Promise<Keyring> {
+  return {
+    node: keyPairFromSeed(await safeRandom(SEED_BYTES, random)),
+    join: keyPairFromSeed(await safeRandom(SEED_BYTES, random)),
+    nodeUnlockKey: await safeRandom(UNLOCK_KEY_BYTES, random),
+    clusterUnlockKey: await safeRandom(UNLOCK_KEY_BYTES, random),
+    recovery: generateBoxKeyPair(),
+  };
+}
+
+/** What the sealed configuration says. */
+export interface NodeSecrets {
+  readonly nodeUnlockKey: Uint8Array;
+  readonly join: KeyPair;
+  /** DER. */
+  readonly clusterCa: Uint8Array;
+  readonly storageSecurity: NodeStorageSecurity;
+  /** Whether a TPM guarded it. */
+  readonly isSealed: boolean;
+}
+
+/** The content of sealed_configuration.pb. */
+export async function sealSecrets(
+  { nodeUnlockKey, join }: Pick<Keyring, "nodeUnlockKey" | "join">,
+  clusterCa: Uint8Array,
+  storageSecurity: NodeStorageSecurity,
+  sealer: Sealer | undefined,
+): Promise<Uint8Array> {
+  const joinKey = new Uint8Array([...join.seed, ...join.publicKey]);
+  const message = create(SealedConfigurationSchema, {
+    nodeUnlockKey,
+    joinKey,
+    clusterCa,
+    storageSecurity,
+  });
+  return sealPayload(toBinary(SealedConfigurationSchema, message), sealer);
+}
+
+/** Reads sealed_configuration.pb. */
+export async function unsealSecrets(
+  bytes: Uint8Array,
+  sealer: Sealer | undefined,
+): Promise<NodeSecrets> {
+  const { payload, isSealed } = await unsealPayload(bytes, sealer);
+  const message = fromBinary(SealedConfigurationSchema, payload);
+  return {
+    nodeUnlockKey: message.nodeUnlockKey,
+    join: keyPairFromSeed(message.joinKey.subarray(0, SEED_BYTES)),
+    clusterCa: message.clusterCa,
+    storageSecurity: message.storageSecurity,
+    isSealed,
+  };
+}
+
+/** The content of recovery.pb in a cluster of one. */
+export async function sealRecovery(
+  { recovery, clusterUnlockKey }: Pick<Keyring, "recovery" | "clusterUnlockKey">,
+  sealer: Sealer | undefined,
+): Promise<Uint8Array> {
+  const message = create(RecoverySchema, {
+    epoch: 1n,
+    threshold: 1,
+    recoveryPublicKey: recovery.publicKey,
+    encryptedClusterUnlockKey: encryptTo(recovery.publicKey, clusterUnlockKey),
+    sealedShare: await sealPayload(recovery.privateKey, sealer),
+  });
+  return toBinary(RecoverySchema, message);
+}
+
+/** The cluster unlock key out of recovery.pb. */
+export async function recoverClusterKey(
+  bytes: Uint8Array,
+  sealer: Sealer | undefined,
+): Promise<Uint8Array> {
+  const message = fromBinary(RecoverySchema, bytes);
+  if (message.threshold !== 1) {
+    throw new EnrolmentError(
+      `the recovery key is shared among ${message.threshold} nodes or more`,
+      "This release recovers clusters of one node; start the other nodes with a newer one",
+    );
+  }
+  const { payload } = await unsealPayload(message.sealedShare, sealer);
+  const pair = { publicKey: message.recoveryPublicKey, privateKey: payload };
+  return decryptWith(pair, message.encryptedClusterUnlockKey);
+}

@@ -1,0 +1,64 @@
+// What the node does as a member of its cluster: it says that it is alive, where it is
+// reached and what it runs, and follows what the cluster wants of it.
+//
+//   membership, curator open ─► connection ─┬─ heartbeat
+//                                           ├─ status     ◄─ address
+//                                           ├─ fetch      ─► roles
+//                                           └─ directory  ─► ESP
+import { Value } from "../../base/event/event.ts";
+import type { Channel } from "../../base/rpc/rpc.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import type { NodeRoles, NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
+import type { Version } from "../../gen/version/spec/spec_pb.ts";
+import { together } from "../control.ts";
+import type { Paths } from "../storage/paths.ts";
+import { connectCluster } from "./connection.ts";
+import type { CuratorNews } from "./curator.ts";
+import { heartbeat } from "./heartbeat.ts";
+import { nodeStatus, statusPush } from "./status.ts";
+import { directory, ownRoles } from "./watch.ts";
+
+/** What the node tells about itself, and what it hears. */
+export interface RolesOptions extends CuratorNews {
+  readonly paths: Paths;
+  readonly version: Version;
+  readonly bootId: string;
+  /** Set to the roles that the cluster gives to this node. */
+  readonly roles: Value<NodeRoles>;
+}
+
+/** The life of the node as a member. */
+export function roles(options: RolesOptions): Runnable {
+  return async ({ signal, log, run, healthy }) => {
+    const { membership, isOpen, paths } = options;
+    const own = await membership.first(signal);
+    await isOpen.first(signal, (open) => open);
+    using channel: Channel = connectCluster(own);
+    const curator = channel.client(Curator);
+    const status = new Value<NodeStatus | undefined>();
+    run("heartbeat", heartbeat(curator));
+    run("status", statusPush(curator, own.nodeId, status));
+    run("fetch", ownRoles(curator, own.nodeId, paths.data.roles, options.roles));
+    run("directory", directory(curator, paths.esp.clusterDirectory));
+    healthy();
+    log.info(`Member of the cluster as ${own.nodeId}`);
+    await followStatus(options, status, signal);
+  };
+}
+
+/** Makes a new status whenever something that it is made of changes. */
+async function followStatus(
+  { address, isOpen, version, bootId }: RolesOptions,
+  status: Value<NodeStatus | undefined>,
+  signal: AbortSignal,
+): Promise<void> {
+  const update = () => {
+    const facts = { address: address.current ?? "", isCuratorOpen: isOpen.current === true };
+    status.set(nodeStatus({ ...facts, version, bootId }));
+  };
+  const follow = (source: Value<unknown>) => async (ended: AbortSignal) => {
+    for await (const _ of source.watch(ended)) update();
+  };
+  await together(signal, [follow(address), follow(isOpen)]);
+}

@@ -1,0 +1,52 @@
+// The node's storage: its disk, the ESP, the TPM, and the data partition that grows
+// behind it.
+//
+//   command line ─► boot disk ─► ESP ─► ground ───► enrolment ─► data partition
+//                                        + TPM                       │
+//                                           growth (wipe) ◄──────────┘
+import { readFileSync } from "node:fs";
+import { Value } from "../../base/event/event.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import { openTpm, type Tpm } from "../../base/tpm/tpm.ts";
+import { runningSlotId } from "../../image/image.ts";
+import { Control, whileWanted } from "../control.ts";
+import { type BootDisk, findBootDisk } from "./boot-disk.ts";
+import { mountEsp } from "./esp.ts";
+import { type Growing, growth } from "./growth.ts";
+import type { Paths } from "./paths.ts";
+
+/** What everything on the node stands on. */
+export interface Ground {
+  readonly disk: BootDisk;
+  /** Absent where the machine has none. */
+  readonly tpm: Tpm | undefined;
+}
+
+/** What storage offers to the others, and hears from them. */
+export class StorageNews {
+  /** Set when the ESP is mounted. */
+  readonly ground = new Value<Ground>();
+  /** The data partition that shall grow. */
+  readonly growing = new Control<Growing>();
+}
+
+/** Finds the disk, mounts the ESP, and lets the data partition grow once it is mounted. */
+export function storage(news: StorageNews, paths: Paths): Runnable {
+  return async ({ log, run, healthy, done }) => {
+    const disk = await findBootDisk(runningSlotId(readFileSync("/proc/cmdline", "utf8")));
+    log.info(`This system runs from slot ${disk.slot.toUpperCase()} of ${disk.disk}`);
+    await mountEsp(disk.esp, paths.esp.root, log);
+    const tpm = await openTpm();
+    log.info(tpm === undefined ? "This machine has no TPM 2.0" : "Found a TPM 2.0");
+    run(
+      "wipe",
+      whileWanted(news.growing, async (growing, context) => {
+        news.growing.running.set(growing);
+        await growth(growing)(context);
+      }),
+    );
+    healthy();
+    news.ground.set({ disk, tpm });
+    done();
+  };
+}
