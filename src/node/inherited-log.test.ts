@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { encodeEntry, LogTree, leveledEntry, type Moment } from "../base/logtree/logtree.ts";
 import { inheritLog } from "./inherited-log.ts";
 
-const moment: Moment = { time: new Date("2026-11-23T06:00:00Z"), micros: 0 };
+const moment = { time: new Date("2026-11-23T06:00:00Z"), micros: 0 };
 
 function line(dn: string, text: string): string {
   return `${encodeEntry(leveledEntry(dn, text, { severity: "warning", ...moment }))}\n`;
