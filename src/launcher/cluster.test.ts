@@ -77,6 +77,15 @@ test("Machine cannot be reset while it is off", async () => {
   await expect(cluster.machine().reset()).rejects.toThrow("machine 1 is off");
 });
 
+test("Machine gives away its memory, all of it", async () => {
+  const machine = cluster.machine();
+  await machine.powerOn();
+  const file = join(home, "memory");
+  await machine.saveMemory(file);
+  expect(Bun.file(file).size).toBe(64 * 2 ** 20);
+  await machine.kill();
+});
+
 test("Machine has its medium until that is pulled out", async () => {
   const machine = cluster.machine();
   const medium = join(out, "OVMF_CODE.fd");

@@ -12,6 +12,7 @@ export type Request =
   | { readonly operation: "status" }
   | { readonly operation: "stop" }
   | ({ readonly operation: "powerOn"; readonly machine: number } & PowerOnOptions)
+  | { readonly operation: "saveMemory"; readonly machine: number; readonly file: string }
   | {
       readonly operation: "kill" | "powerOff" | "reset" | "detachMedium" | "detachMediumOnReset";
       readonly machine: number;
@@ -91,6 +92,7 @@ const machineOperations = [
   "reset",
   "detachMedium",
   "detachMediumOnReset",
+  "saveMemory",
 ];
 
 function parseRequest(line: string): Request {

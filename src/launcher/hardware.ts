@@ -109,6 +109,12 @@ export class Hardware {
     this.#detachOnReset = true;
   }
 
+  /** Writes all of its memory to a file, as a thief with a cold boot would. */
+  async saveMemory(filename: string): Promise<void> {
+    const size = this.#machine.memoryMiB * 2 ** 20;
+    await this.#qmp().execute("pmemsave", { val: 0, size, filename });
+  }
+
   get #name(): string {
     return `machine ${this.#machine.number}`;
   }

@@ -193,6 +193,8 @@ async function perform(request: Request, machines: ReadonlyMap<number, Hardware>
       return machine.powerOn(request);
     case "detachMediumOnReset":
       return machine.detachMediumOnReset();
+    case "saveMemory":
+      return machine.saveMemory(request.file);
     default:
       return machine[request.operation]();
   }

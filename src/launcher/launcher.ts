@@ -38,4 +38,6 @@ export type { Machine } from "./machine.ts";
 export { installLine, missingPackages, needs } from "./packages.ts";
 export { clusterPaths, clustersDirectory } from "./paths.ts";
 export type { PowerOnOptions } from "./qemu.ts";
+export { isReachable, waitForPort } from "./reach.ts";
 export { type Accelerator, ipAddress, network } from "./settings.ts";
+export { manufactureTpm } from "./tpm.ts";

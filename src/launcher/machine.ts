@@ -61,6 +61,11 @@ export class Machine {
     await this.#ask({ operation: "detachMediumOnReset", machine: this.number });
   }
 
+  /** Writes all of its memory to a file, which then holds its secrets: for tests that seek them. */
+  async saveMemory(file: string): Promise<void> {
+    await this.#ask({ operation: "saveMemory", machine: this.number, file });
+  }
+
   /** Its state at this moment. */
   async status(): Promise<MachineStatus> {
     const all = await sendControl(this.#control, { operation: "status" });
