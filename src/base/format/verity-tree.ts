@@ -26,11 +26,10 @@ export function verityTree(image: Uint8Array, salt: Uint8Array): VerityTree {
   }
   const levels: Uint8Array[] = [];
   let below = image;
-  // A single block of data still gets a level of its own, hence do and not while.
-  do {
+  while (below.length > VERITY_BLOCK_BYTES) {
     below = hashLevel(below, salt);
     levels.unshift(below);
-  } while (below.length > VERITY_BLOCK_BYTES);
+  }
   return {
     tree: Buffer.concat(levels),
     rootHash: saltedHash(below, salt),
