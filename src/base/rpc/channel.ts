@@ -2,6 +2,7 @@
 // is lost. Calls fail at once, as unavailable, while there is none.
 import * as grpc from "@grpc/grpc-js";
 import { client } from "./client.ts";
+import type { Line } from "./client-call.ts";
 import { ChannelCredentials, type ClientTls, type ProxiedTarget } from "./credentials.ts";
 import type { AnyService, Client } from "./method.ts";
 import { Code, RpcError } from "./rpc-error.ts";
@@ -15,8 +16,11 @@ export interface ConnectOptions {
   readonly proxy?: string | undefined;
   /** Longest response accepted. */
   readonly maxResponseBytes?: number | undefined;
+  /** How long each handshake of a new connection may take. */
+  readonly handshakeMs?: number | undefined;
 }
 
+const HANDSHAKE_MS = 10_000;
 const MAX_RESPONSE_BYTES = 16 << 20;
 
 /** What calls go through. `using` closes it. */
@@ -30,14 +34,22 @@ export interface Channel extends Disposable {
 /** Prepares a channel; the first call dials. */
 export function connect(options: ConnectOptions): Channel {
   const { target, proxy, credentials } = options;
-  const through = proxy === undefined ? undefined : hostAndPort(target);
-  const channel = new grpc.Channel(
+  const facts = {
+    through: proxy === undefined ? undefined : hostAndPort(target),
+    isReady: () => channel.getConnectivityState(false) === grpc.connectivityState.READY,
+    handshakeMs: options.handshakeMs ?? HANDSHAKE_MS,
+  };
+  const channel: grpc.ChannelInterface = new grpc.Channel(
     proxy ?? target,
-    new ChannelCredentials(credentials, through),
+    new ChannelCredentials(credentials, facts),
     channelOptions(options),
   );
-  const close = () => channel.close();
-  return { client: (desc) => client(channel, desc), close, [Symbol.dispose]: close };
+  const line: Line = { channel, calls: new Set() };
+  const close = () => {
+    for (const call of line.calls) call.cancel();
+    channel.close();
+  };
+  return { client: (desc) => client(line, desc), close, [Symbol.dispose]: close };
 }
 
 function channelOptions({ target, proxy, maxResponseBytes }: ConnectOptions): grpc.ChannelOptions {

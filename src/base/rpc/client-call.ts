@@ -15,6 +15,13 @@ type Message = ReturnType<typeof decode>;
 type Init = Parameters<typeof encode>[1];
 type WireCall = ReturnType<grpc.ChannelInterface["createCall"]>;
 
+/** What calls go through, and all that are on it. */
+export interface Line {
+  readonly channel: grpc.ChannelInterface;
+  /** The library lets them go on when it closes; we do not. */
+  readonly calls: Set<ClientCall>;
+}
+
 /** A call in progress. Reads must not overlap, nor must sends. */
 export class ClientCall {
   readonly #wire: WireCall;
@@ -26,11 +33,13 @@ export class ClientCall {
   readonly #ended = Promise.withResolvers<void>();
   #sourceError: unknown;
 
-  constructor(channel: grpc.ChannelInterface, method: DescMethod, options: CallOptions) {
+  constructor(line: Line, method: DescMethod, options: CallOptions) {
     this.#method = method;
-    this.#wire = this.#start(channel, options);
+    this.#wire = this.#start(line.channel, options);
     this.#unlisten = this.#follow(options.signal);
-    if (method.methodKind !== "unary") this.#guardConnection(channel);
+    if (method.methodKind !== "unary") this.#guardConnection(line.channel);
+    line.calls.add(this);
+    void this.#ended.promise.then(() => line.calls.delete(this));
   }
 
   #start(channel: grpc.ChannelInterface, options: CallOptions): WireCall {

@@ -1,30 +1,27 @@
 // A typed client for a service: one method for each of the service's, made
 // from the descriptor.
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { ChannelInterface } from "@grpc/grpc-js";
-import { ClientCall } from "./client-call.ts";
+import { ClientCall, type Line } from "./client-call.ts";
 import type { AnyService, CallOptions, Client, encode } from "./method.ts";
 import { Code, RpcError } from "./rpc-error.ts";
 
 type Init = Parameters<typeof encode>[1];
 type Requests = AsyncIterable<Init> | Iterable<Init>;
 
-/** The methods of a service, called over a channel. */
-export function client<S extends AnyService>(channel: ChannelInterface, desc: S): Client<S> {
-  const methods = desc.methods.map((method) => [method.localName, caller(channel, method)]);
+/** The methods of a service, called over a line. */
+export function client<S extends AnyService>(line: Line, desc: S): Client<S> {
+  const methods = desc.methods.map((method) => [method.localName, caller(line, method)]);
   // The descriptor is the type: each entry has the shape that Client<S> derives from it.
   return Object.fromEntries(methods) as Client<S>;
 }
 
-function caller(channel: ChannelInterface, method: DescMethod) {
-  const open = (options: CallOptions = {}) => new ClientCall(channel, method, options);
+function caller(line: Line, method: DescMethod) {
+  const open = (options: CallOptions = {}) => new ClientCall(line, method, options);
   switch (method.methodKind) {
     case "unary":
       return async (request: Init, options?: CallOptions) => unary(open(options), request);
     case "server_streaming":
       return (request: Init, options?: CallOptions) => responses(() => open(options), [request]);
-    case "client_streaming":
-      return async (requests: Requests, options?: CallOptions) => collect(open(options), requests);
     case "bidi_streaming":
       return (requests: Requests, options?: CallOptions) =>
         responses(() => open(options), requests);
@@ -38,15 +35,6 @@ async function unary(call: ClientCall, request: Init) {
     const sent = call.send(request);
     call.finish();
     await sent;
-    return await call.single();
-  } finally {
-    call.cancel();
-  }
-}
-
-async function collect(call: ClientCall, requests: Requests) {
-  try {
-    void call.sendAll(requests);
     return await call.single();
   } finally {
     call.cancel();

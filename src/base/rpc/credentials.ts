@@ -27,20 +27,31 @@ export interface ProxiedTarget {
   readonly port: number;
 }
 
-/** How long a handshake with proxy and server may take. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
-
 type SecureConnector = ReturnType<grpc.ChannelCredentials["_createSecureConnector"]>;
 
-/** Credentials of one channel; `through` is the target when a proxy is dialled. */
+/** What a channel's credentials have to know about it. */
+export interface ChannelFacts {
+  /** The target, when a proxy is dialled in its stead. */
+  readonly through: ProxiedTarget | undefined;
+  /** Whether a connection is in use. */
+  readonly isReady: () => boolean;
+  /** How long each handshake may take: the proxy's, TLS, HTTP/2. */
+  readonly handshakeMs: number;
+}
+
+/** Credentials of one channel. */
 export class ChannelCredentials extends grpc.ChannelCredentials {
   readonly #tls: ClientTls | "plain";
   readonly #through: ProxiedTarget | undefined;
+  readonly #isReady: () => boolean;
+  readonly #handshakeMs: number;
 
-  constructor(credentials: ClientTls | "plain", through?: ProxiedTarget) {
+  constructor(credentials: ClientTls | "plain", { through, isReady, handshakeMs }: ChannelFacts) {
     super();
     this.#tls = credentials;
     this.#through = through;
+    this.#isReady = isReady;
+    this.#handshakeMs = handshakeMs;
   }
 
   override _isSecure(): boolean {
@@ -61,25 +72,46 @@ export class ChannelCredentials extends grpc.ChannelCredentials {
   }
 
   async #connect(dialled: Socket): Promise<{ socket: Socket; secure: boolean }> {
-    const socket = this.#through === undefined ? dialled : await askProxy(dialled, this.#through);
-    if (this.#tls === "plain") return { socket, secure: false };
-    return { socket: await handshake(socket, this.#tls), secure: true };
+    const raw =
+      this.#through === undefined
+        ? dialled
+        : await askProxy(dialled, this.#through, this.#handshakeMs);
+    const secure = this.#tls !== "plain";
+    const socket = this.#tls === "plain" ? raw : await handshake(raw, this.#tls, this.#handshakeMs);
+    this.#dropIfSilent(socket);
+    return { socket, secure };
+  }
+
+  /**
+   * Ends a connection on which the server never says a word. The library would
+   * wait for that word without a limit, and dial no other connection.
+   */
+  #dropIfSilent(socket: Socket): void {
+    const timer = setTimeout(() => {
+      if (!this.#isReady()) socket.destroy();
+    }, this.#handshakeMs);
+    timer.unref();
+    socket.once("close", () => clearTimeout(timer));
   }
 }
 
-async function askProxy(socket: Socket, target: ProxiedTarget): Promise<Socket> {
+async function askProxy(socket: Socket, target: ProxiedTarget, timeout: number): Promise<Socket> {
   const { socket: through } = await SocksClient.createConnection({
     // The address is only there to satisfy the library: the socket is connected already.
     proxy: { host: "127.0.0.1", port: 1, type: 5 },
     existing_socket: socket,
     command: "connect",
     destination: target,
-    timeout: HANDSHAKE_TIMEOUT_MS,
+    timeout,
   });
   return through;
 }
 
-async function handshake(socket: Socket, credentials: ClientTls): Promise<tls.TLSSocket> {
+async function handshake(
+  socket: Socket,
+  credentials: ClientTls,
+  timeout: number,
+): Promise<tls.TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const secured = tls.connect(
     {
@@ -94,7 +126,7 @@ async function handshake(socket: Socket, credentials: ClientTls): Promise<tls.TL
     },
     resolve,
   );
-  const timer = setTimeout(() => reject(new TlsError("handshake timed out")), HANDSHAKE_TIMEOUT_MS);
+  const timer = setTimeout(() => reject(new TlsError("handshake timed out")), timeout);
   secured.once("error", reject);
   secured.once("close", () => reject(new TlsError("server closed the connection")));
   try {

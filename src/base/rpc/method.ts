@@ -45,7 +45,6 @@ export type ResponseInit<M> = M extends { output: infer O extends DescMessage }
 interface Handlers<M> {
   unary: (request: Request<M>, call: Call) => Promise<ResponseInit<M>>;
   server_streaming: (request: Request<M>, call: Call) => AsyncIterable<ResponseInit<M>>;
-  client_streaming: (requests: AsyncIterable<Request<M>>, call: Call) => Promise<ResponseInit<M>>;
   bidi_streaming: (
     requests: AsyncIterable<Request<M>>,
     call: Call,
@@ -57,7 +56,6 @@ type Requests<M> = AsyncIterable<RequestInit<M>> | Iterable<RequestInit<M>>;
 interface Callers<M> {
   unary: (request: RequestInit<M>, options?: CallOptions) => Promise<Response<M>>;
   server_streaming: (request: RequestInit<M>, options?: CallOptions) => AsyncIterable<Response<M>>;
-  client_streaming: (requests: Requests<M>, options?: CallOptions) => Promise<Response<M>>;
   bidi_streaming: (requests: Requests<M>, options?: CallOptions) => AsyncIterable<Response<M>>;
 }
 

@@ -128,6 +128,8 @@ export class ServerCall implements Call {
 
 /** Waits for `work`, but no longer than until the signal aborts. */
 async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  // Nobody may be left to hear how the work went.
+  work.catch(() => {});
   signal.throwIfAborted();
   // A listener of its own each time: racing against one lasting promise would
   // keep every message of a long stream alive.

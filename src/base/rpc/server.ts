@@ -2,6 +2,7 @@
 // authorized before anything of it is read.
 import type { DescMethod } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
+import { sleep } from "../event/event.ts";
 import { Gate, type GateLimits, type Listen, type ServerTls } from "./gate.ts";
 import { ServerHealth } from "./health.ts";
 import { type Call, decode, encode, methodPath, type Service } from "./method.ts";
@@ -77,7 +78,9 @@ class RunningServer implements Server {
   readonly #routes = new Map<string, Route>();
   readonly #calls = new Set<ServerCall>();
   readonly #grpc: grpc.Server;
+  readonly #injector: grpc.ConnectionInjector;
   readonly #gate: Gate;
+  #isClosing = false;
 
   constructor(options: ServeOptions) {
     const limits = { ...defaultLimits, ...options.limits };
@@ -92,15 +95,16 @@ class RunningServer implements Server {
     const described = services.map(({ desc }) => desc);
     if (options.withReflection !== false) services.push(...reflection(described));
     for (const service of services) this.#register(service);
-    const injector = this.#grpc.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-    this.#gate = new Gate(options.tls, limits, (socket) => injector.injectConnection(socket));
+    this.#injector = this.#grpc.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+    this.#gate = new Gate(options.tls, limits, (socket) => this.#injector.injectConnection(socket));
   }
 
   #register({ desc, handlers, isPublic = false }: Service): void {
     for (const method of desc.methods) {
       const handler = handlers[method.localName];
-      if (handler === undefined) continue;
       const path = methodPath(method);
+      // What is given first wins: a server may bring its own health service.
+      if (handler === undefined || this.#routes.has(path)) continue;
       this.#routes.set(path, { method, handler, isPublic });
       // All methods look bidirectional to grpc-js: how many messages there are is for us.
       this.#grpc.register(
@@ -133,6 +137,7 @@ class RunningServer implements Server {
     this.#calls.add(call);
     call.start();
     try {
+      if (this.#isClosing) throw new RpcError(Code.unavailable, "the server is closing");
       if (!route.isPublic) await this.#options.authorize(call);
       this.#gate.befriend(endpoints);
       await dispatch(route, call);
@@ -163,16 +168,16 @@ class RunningServer implements Server {
   }
 
   async close(graceMs = 1_000): Promise<void> {
+    this.#isClosing = true;
     this.health.set(false);
     this.#gate.shut();
-    const { promise: drained, resolve } = Promise.withResolvers<void>();
-    this.#grpc.tryShutdown(() => resolve());
-    const timer = setTimeout(resolve, graceMs);
-    await drained;
-    clearTimeout(timer);
+    // Tells clients to take their next calls elsewhere.
+    this.#injector.drain(graceMs);
+    const deadline = performance.now() + graceMs;
+    while (this.#calls.size > 0 && performance.now() < deadline) await sleep(5);
     for (const call of this.#calls) call.end(Code.unavailable, "the server is closing");
-    // One turn of the loop, for the statuses to leave.
-    await new Promise((next) => setTimeout(next, 5));
+    // A moment for the statuses to leave.
+    await sleep(5);
     this.#grpc.forceShutdown();
     this.#gate.clear();
   }
@@ -203,8 +208,6 @@ async function dispatch({ method, handler }: Route, call: ServerCall): Promise<v
   switch (method.methodKind) {
     case "unary":
       return call.send(await (handler as Unary)(await call.single(), call));
-    case "client_streaming":
-      return call.send(await (handler as Unary)(call.requests(), call));
     case "server_streaming":
       return call.sendAll((handler as Stream)(await call.single(), call));
     case "bidi_streaming":
