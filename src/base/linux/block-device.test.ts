@@ -27,9 +27,14 @@ function addDevice(where: string, files: Readonly<Record<string, string>>): void
   symlinkSync(folder, join(root, where.slice(where.lastIndexOf("/") + 1)));
 }
 
-addDevice("devices/pci/block/vda", { size: "8388608", removable: "0" });
+addDevice("devices/pci/block/vda", {
+  size: "8388608",
+  removable: "0",
+  "queue/logical_block_size": "4096",
+});
 addDevice("devices/pci/block/vda/vda10", { partition: "10" });
-addDevice("devices/pci/block/vda/vda2", { partition: "2" });
+addDevice("devices/pci/block/vda/vda2", { partition: "2", start: "2048" });
+addDevice("devices/pci/block/nvme0c0n1", { hidden: "1" });
 addDevice("devices/usb/block/sda", {
   removable: "1",
   "device/vendor": "Acme",
@@ -49,6 +54,8 @@ test("blockDevice describes a disk", () => {
     name: "vda",
     path: "/dev/vda",
     size: 4294967296n,
+    offset: 0n,
+    sectorSize: 4096,
     isReadOnly: false,
     isRemovable: false,
     isOptical: false,
@@ -61,7 +68,8 @@ test("blockDevice describes a disk", () => {
 
 test.each([
   ["vda10", { partition: 10, disk: "vda" }],
-  ["sda", { isRemovable: true, vendor: "Acme", model: "Stick" }],
+  ["vda2", { partition: 2, offset: 1048576n, sectorSize: 4096 }],
+  ["sda", { sectorSize: 512, isRemovable: true, vendor: "Acme", model: "Stick" }],
   ["sr0", { isReadOnly: true, isOptical: true }],
   ["dm-0", { isVirtual: true }],
   ["cciss!c0d0", { path: "/dev/cciss/c0d0" }],

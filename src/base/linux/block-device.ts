@@ -8,6 +8,8 @@ const BLKFLSBUF = 0x1261;
 const BLKDISCARD = 0x1277;
 const BLKGETSIZE64 = 0x80081272;
 
+const SECTOR_SIZE = "queue/logical_block_size";
+
 /** sysfs counts in these, whatever the disk's own sector size. */
 const SECTOR_BYTES = 512n;
 /** The SCSI device type of optical drives. */
@@ -21,6 +23,10 @@ export interface BlockDevice {
   readonly path: string;
   /** In bytes. */
   readonly size: bigint;
+  /** Where a partition begins on its disk, in bytes; 0 for whole disks. */
+  readonly offset: bigint;
+  /** In bytes: the smallest unit that a disk reads and writes. */
+  readonly sectorSize: number;
   readonly isReadOnly: boolean;
   readonly isRemovable: boolean;
   readonly isOptical: boolean;
@@ -47,6 +53,8 @@ function describe(name: string, root: string): BlockDevice {
     // sysfs writes ! for a slash in a device's name (cciss!c0d0).
     path: `/dev/${name.replaceAll("!", "/")}`,
     size: BigInt(field("size") || 0) * SECTOR_BYTES,
+    offset: BigInt(field("start") || 0) * SECTOR_BYTES,
+    sectorSize: Number(field(join(partition === "" ? "." : "..", SECTOR_SIZE)) || SECTOR_BYTES),
     isReadOnly: field("ro") === "1",
     isRemovable: field("removable") === "1",
     isOptical: /^sr\d/.test(name) || field("device/type") === SCSI_OPTICAL,
@@ -62,8 +70,15 @@ function describe(name: string, root: string): BlockDevice {
 export function blockDevices(root = SYSFS): readonly BlockDevice[] {
   const order = new Intl.Collator("en", { numeric: true });
   return readdirSync(root)
+    .filter((name) => !isHidden(join(root, name)))
     .sort(order.compare)
     .map((name) => describe(name, root));
+}
+
+/** Paths of one NVMe disk behind several controllers: they have no device node. */
+function isHidden(home: string): boolean {
+  const path = join(home, "hidden");
+  return existsSync(path) && readFileSync(path, "utf8").trim() === "1";
 }
 
 /** One block device by the kernel's name; throws ENOENT if there is none. */
