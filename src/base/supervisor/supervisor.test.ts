@@ -210,8 +210,10 @@ test("Supervisor pauses longer after each failure, until a signal resets it", as
 
 test("Supervisor lets no two comrades start each other again without a pause", async () => {
   let runs = 0;
-  const failing: Runnable = async () => {
+  const failing: Runnable = async ({ signal }) => {
     runs += 1;
+    // Without this a wrong supervisor would spin here for ever instead of failing the test.
+    if (runs > 20) await untilAborted(signal);
     throw new RangeError("broken");
   };
   await using tested = testSupervisor(parentOf({ a: failing, b: failing }, true));
