@@ -1,7 +1,7 @@
 // Tests of what the node agent inherits.
 import { expect, test } from "bun:test";
 import { Readable } from "node:stream";
-import { encodeEntry, LogTree, leveledEntry, type Moment } from "../base/logtree/logtree.ts";
+import { encodeEntry, LogTree, leveledEntry } from "../base/logtree/logtree.ts";
 import { inheritLog } from "./inherited-log.ts";
 
 const moment = { time: new Date("2026-11-23T06:00:00Z"), micros: 0 };

@@ -1,42 +1,22 @@
 // Tests of etcd under supervision, with the real etcd where the build has made one.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { Supervisor } from "../../base/supervisor/supervisor.ts";
 import { Control } from "../control.ts";
 import { makeDataTree, paths } from "../storage/paths.ts";
-import type { EtcdPorts, Member } from "./config.ts";
+import type { Member } from "./config.ts";
 import { consensus } from "./consensus.ts";
 import { createEtcdCa, createMember } from "./pki.ts";
-
-const cache =
-  process.env.METROPOLIS_CACHE ??
-  join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "metropolis");
-const etcd = join(cache, "out/etcd");
+import { ETCD, freePorts } from "./test-etcd.ts";
 
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "node-etcd-"));
 });
 afterEach(() => rmSync(root, { recursive: true }));
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<number>();
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
-  });
-  return promise;
-}
-
-async function freePorts(): Promise<EtcdPorts> {
-  return { peer: await freePort(), client: await freePort(), metrics: await freePort() };
-}
 
 async function newMember(): Promise<Member> {
   makeDataTree(paths(root));
@@ -69,11 +49,11 @@ async function withConsensus(
   }
 }
 
-test.if(existsSync(etcd))(
+test.if(existsSync(ETCD))(
   "consensus starts etcd when it is wanted, ends it when not, and keeps its data",
   async () => {
     const member = await newMember();
-    await withConsensus(etcd, async (control, tree, signal) => {
+    await withConsensus(ETCD, async (control, tree, signal) => {
       expect(control.running.current).toBeNull();
       await control.start(member, signal);
       await control.stop(signal);

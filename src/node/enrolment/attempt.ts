@@ -4,29 +4,42 @@ import { chown } from "node:fs/promises";
 import type { Value } from "../../base/event/event.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import { fingerprint } from "../../base/pki/verify.ts";
-import { ETCD_PORTS, type Member } from "../consensus/config.ts";
+import type { Slot } from "../../image/image.ts";
+import { ETCD_PORTS, type EtcdPorts, type Member } from "../consensus/config.ts";
 import type { Owner } from "../consensus/pki.ts";
 import type { Control } from "../control.ts";
 import { type CuratorSettings, curatorSettings } from "../roles/settings.ts";
 import type { Credentials } from "../storage/credentials.ts";
-import { type DataVolume, releaseData } from "../storage/data.ts";
+import type { DataPartition, DataVolume } from "../storage/data.ts";
 import type { Growing } from "../storage/growth.ts";
 import { makeDataTree, type Paths } from "../storage/paths.ts";
-import type { Ground } from "../storage/storage.ts";
+import type { Sealer } from "../storage/sealed.ts";
 import { markBootGood } from "./boot-mark.ts";
 import type { Step } from "./machine.ts";
 import { eraseParameters } from "./parameters.ts";
 
+/** What enrolment wants of a TPM. */
+export interface Machine extends Sealer {
+  random(length: number): Promise<Uint8Array>;
+}
+
 /** What enrolment works with; all of it lives longer than an attempt. */
 export interface Surroundings {
   readonly paths: Paths;
-  readonly ground: Ground;
+  readonly partition: DataPartition;
+  /** Absent where the machine has none. */
+  readonly tpm: Machine | undefined;
+  /** The slot that runs. */
+  readonly slot: Slot;
   readonly growing: Control<Growing>;
   readonly consensus: Control<Member>;
   readonly curator: Control<CuratorSettings>;
   /** Set here, once the node is a member. */
   readonly membership: Value<Credentials>;
   readonly isOpen: Value<boolean>;
+  /** Absent: those of a machine. Tests have their own. */
+  readonly etcdPorts?: EtcdPorts;
+  readonly curatorPort?: number;
   /** What etcd runs as; absent: as ourselves. */
   readonly etcdOwner?: Owner;
   /** For what storage has to say. */
@@ -43,7 +56,7 @@ export async function release(all: Surroundings): Promise<void> {
   await all.curator.stop(all.signal);
   await all.consensus.stop(all.signal);
   await all.growing.stop(all.signal);
-  await releaseData(all.paths.data.root);
+  await all.partition.release();
 }
 
 /** Makes a mounted data partition ready for use, and lets it grow. */
@@ -58,8 +71,8 @@ export async function adoptData(all: Surroundings, volume: DataVolume): Promise<
 }
 
 /** The member of etcd that this node is. */
-export function memberOf({ paths }: Surroundings, nodeId: string): Member {
-  return { nodeId, data: paths.data, ports: ETCD_PORTS };
+export function memberOf({ paths, etcdPorts = ETCD_PORTS }: Surroundings, nodeId: string): Member {
+  return { nodeId, data: paths.data, ports: etcdPorts };
 }
 
 /** Starts etcd; `prepare` is done when it answers, before the curator is started. */
@@ -71,14 +84,14 @@ export async function startControlPlane(
   const member = memberOf(all, nodeId);
   await all.consensus.start(member, all.signal);
   await prepare(member);
-  const settings = curatorSettings(member, all.paths);
+  const settings = curatorSettings(member, all.paths, all.curatorPort);
   await all.curator.start(settings, all.signal);
   return settings;
 }
 
 /** The steps after the commit point, the same in every flow. */
 export function lastSteps(all: Surroundings, own: () => Credentials): Steps {
-  const { paths, log, ground, membership, isOpen, signal } = all;
+  const { paths, log, slot, membership, isOpen, signal } = all;
   return {
     open: async () => {
       membership.set(own());
@@ -86,8 +99,8 @@ export function lastSteps(all: Surroundings, own: () => Credentials): Steps {
     },
     finish: async () => {
       await eraseParameters(paths.esp.parameters);
-      if (await markBootGood(paths.esp.images, ground.disk.slot)) {
-        log.info(`Slot ${ground.disk.slot.toUpperCase()} works and stays the one to boot`);
+      if (await markBootGood(paths.esp.images, slot)) {
+        log.info(`Slot ${slot.toUpperCase()} works and stays the one to boot`);
       }
       const { nodeId, ca } = own();
       log.info(`This node is ${nodeId}, the CA of its cluster ${fingerprint(ca)}`);

@@ -16,7 +16,6 @@ import { caRecords, createEtcdCa, createMember } from "../consensus/pki.ts";
 import { connectCurator, persist } from "../roles/curator.ts";
 import type { CuratorSettings } from "../roles/settings.ts";
 import { type Credentials, makeCredentials, saveCredentials } from "../storage/credentials.ts";
-import { createData } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import {
   adoptData,
@@ -71,28 +70,23 @@ export function bootstrapSteps(all: Surroundings, parameters: NodeParameters): S
   };
 }
 
-async function begin({ ground, log }: Surroundings, { cluster }: NodeParameters): Promise<Attempt> {
+async function begin({ tpm, log }: Surroundings, { cluster }: NodeParameters): Promise<Attempt> {
   if (cluster.case !== "clusterBootstrap") {
     throw new EnrolmentError("these are no bootstrap parameters", "Install the node again");
   }
-  const plan = planBootstrap(cluster.value, ground.tpm !== undefined);
-  const random = ground.tpm === undefined ? undefined : ground.tpm.random;
-  const ring = await createKeyring(random);
+  const plan = planBootstrap(cluster.value, tpm !== undefined);
+  const ring = await createKeyring(tpm?.random);
   const usage = TpmUsage[plan.tpmUsage].replace("NODE_TPM_", "").replaceAll("_", " ").toLowerCase();
   log.info(`Bootstrapping: owner ${plan.ownerPublicKey.toHex()}, TPM ${usage}`);
   return { plan, ring, id: nodeId(ring.node.publicKey) };
 }
 
 async function makeStorage(all: Surroundings, { plan, ring }: Attempt): Promise<void> {
-  const volume = await createData(
-    {
-      partition: all.ground.disk.data,
-      target: all.paths.data.root,
-      protection: protection(plan.storageSecurity),
-      passphrase: dataPassphrase(ring.nodeUnlockKey, ring.clusterUnlockKey),
-    },
-    all.storageLog,
-  );
+  const lock = {
+    protection: protection(plan.storageSecurity),
+    passphrase: dataPassphrase(ring.nodeUnlockKey, ring.clusterUnlockKey),
+  };
+  const volume = await all.partition.create(lock, all.storageLog);
   await adoptData(all, volume);
 }
 
@@ -141,7 +135,7 @@ async function makeCluster(all: Surroundings, attempt: Attempt): Promise<Credent
 /** Writes the files that make the node join from the next boot on, the deciding one last. */
 async function commit(all: Surroundings, { plan, ring, id }: Attempt, own: Credentials) {
   const { esp } = all.paths;
-  const sealer = plan.tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED ? all.ground.tpm : undefined;
+  const sealer = plan.tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED ? all.tpm : undefined;
   const directory = create(ClusterDirectorySchema, {
     nodes: [{ id, addresses: [{ host: "127.0.0.1" }] }],
   });

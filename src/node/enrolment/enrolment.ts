@@ -6,9 +6,9 @@
 //      └──────── succeeded, failed ◄──────┘
 import { existsSync } from "node:fs";
 import { errorText } from "../../base/logtree/logtree.ts";
-import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import type { NodeParameters } from "../../gen/metropolis/proto/api/configuration_pb.ts";
-import type { StorageNews } from "../storage/storage.ts";
+import type { Ground, StorageNews } from "../storage/storage.ts";
 import { release, type Steps, type Surroundings } from "./attempt.ts";
 import { bootstrapSteps } from "./bootstrap.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
@@ -17,8 +17,10 @@ import { begin, type Event, type Findings, next, type Step, type Transition } fr
 import { FIRMWARE_PARAMETERS, readParameters } from "./parameters.ts";
 
 /** What enrolment needs besides what it makes itself. */
-export type EnrolmentOptions = Omit<Surroundings, "ground" | "growing" | "log" | "signal"> & {
+export type EnrolmentOptions = Omit<Surroundings, keyof Ground | "growing" | "log" | "signal"> & {
   readonly storage: StorageNews;
+  /** Where node parameters may come from, best first, before the ESP. */
+  readonly parameterSources?: readonly string[];
 };
 
 /** What was found, and the steps that it leads to. */
@@ -33,7 +35,9 @@ export function enrolment(options: EnrolmentOptions): Runnable {
     const { signal, log, healthy, done } = context;
     const ground = await options.storage.ground.first(signal);
     const growing = options.storage.growing;
-    await new Enrolment({ ...options, ground, growing, log, signal }, context).run();
+    const { parameterSources = [FIRMWARE_PARAMETERS] } = options;
+    const all = { ...options, ...ground, growing, log, signal };
+    await new Enrolment(all, parameterSources).run();
     healthy();
     done();
   };
@@ -42,12 +46,12 @@ export function enrolment(options: EnrolmentOptions): Runnable {
 /** One attempt, from its beginning to membership or failure. */
 class Enrolment {
   readonly #all: Surroundings;
-  readonly #context: Context;
+  readonly #sources: readonly string[];
   #steps: Steps = {};
 
-  constructor(all: Surroundings, context: Context) {
+  constructor(all: Surroundings, sources: readonly string[]) {
     this.#all = all;
-    this.#context = context;
+    this.#sources = sources;
   }
 
   async run(): Promise<void> {
@@ -75,7 +79,7 @@ class Enrolment {
       await work();
       return { kind: "succeeded" };
     } catch (error) {
-      this.#context.signal.throwIfAborted();
+      this.#all.signal.throwIfAborted();
       const reason = errorText(error);
       return error instanceof EnrolmentError
         ? { kind: "failed", reason, advice: error.advice }
@@ -85,13 +89,13 @@ class Enrolment {
 
   async #inspect(): Promise<Findings> {
     await release(this.#all);
-    const { findings, steps } = await inspect(this.#all);
+    const { findings, steps } = await inspect(this.#all, this.#sources);
     this.#steps = steps;
     return findings;
   }
 }
 
-async function inspect(all: Surroundings): Promise<Found> {
+async function inspect(all: Surroundings, sources: readonly string[]): Promise<Found> {
   const { esp } = all.paths;
   const hasSealedConfiguration = existsSync(esp.sealedConfiguration);
   const hasRecovery = existsSync(esp.recovery);
@@ -99,7 +103,7 @@ async function inspect(all: Surroundings): Promise<Found> {
     const findings = { hasSealedConfiguration, hasRecovery, parameters: "none" } as const;
     return { findings, steps: joinSteps(all) };
   }
-  const parameters = await readParameters([FIRMWARE_PARAMETERS, esp.parameters]);
+  const parameters = await readParameters([...sources, esp.parameters]);
   const kind = parametersKind(parameters);
   const findings = { hasSealedConfiguration, hasRecovery, parameters: kind };
   const isBootstrap = kind === "bootstrap" && parameters !== undefined;

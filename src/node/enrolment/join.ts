@@ -4,7 +4,6 @@
 // opens its data partition by itself; in a cluster of one, that share is all it takes.
 import { readFile } from "node:fs/promises";
 import { type Credentials, loadCredentials } from "../storage/credentials.ts";
-import { openData } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import {
   adoptData,
@@ -47,20 +46,15 @@ export function joinSteps(all: Surroundings): Steps {
   };
 }
 
-async function unseal({ paths, ground }: Surroundings): Promise<Unlocked> {
-  const { tpm } = ground;
+async function unseal({ paths, tpm }: Surroundings): Promise<Unlocked> {
   const secrets = await unsealSecrets(await readFile(paths.esp.sealedConfiguration), tpm);
   const clusterKey = await recoverClusterKey(await readFile(paths.esp.recovery), tpm);
   return { secrets, passphrase: dataPassphrase(secrets.nodeUnlockKey, clusterKey) };
 }
 
 async function unlock(all: Surroundings, { secrets, passphrase }: Unlocked): Promise<Credentials> {
-  const volume = await openData({
-    partition: all.ground.disk.data,
-    target: all.paths.data.root,
-    protection: protection(secrets.storageSecurity),
-    passphrase,
-  });
+  const lock = { protection: protection(secrets.storageSecurity), passphrase };
+  const volume = await all.partition.open(lock);
   await adoptData(all, volume);
   const own = await loadCredentials(all.paths.data.credentials);
   // The CA was sealed by the TPM, the data partition only encrypted: if they differ, somebody

@@ -24,11 +24,15 @@ export interface CuratorSettings {
 }
 
 /** The settings of the curator beside a member of etcd. */
-export function curatorSettings(member: Member, { data, ephemeral }: Paths): CuratorSettings {
+export function curatorSettings(
+  member: Member,
+  { data, ephemeral }: Paths,
+  port = CURATOR_PORT,
+): CuratorSettings {
   return {
     nodeId: member.nodeId,
     socket: ephemeral.curatorSocket,
-    listen: { host: "0.0.0.0", port: CURATOR_PORT },
+    listen: { host: "0.0.0.0", port },
     credentials: data.credentials,
     etcd: { endpoint: clientEndpoint(member), credentials: data.etcdClient },
   };

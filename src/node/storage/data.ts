@@ -8,14 +8,21 @@ import { BLOCK_BYTES, type DataLayout, dataLayout } from "./data-layout.ts";
 import { type Growing, size } from "./growth.ts";
 import { closeLuks, formatLuks, MAPPED_DEVICE, openLuks, type Protection } from "./luks.ts";
 
-/** Which partition, where to, and how it is protected. */
-export interface DataSpec {
-  /** The partition itself. */
-  readonly partition: string;
-  readonly target: string;
+/** How a data partition is protected, and the key to it. */
+export interface DataLock {
   readonly protection: Protection;
   /** Unused where the partition is insecure. */
   readonly passphrase: Uint8Array;
+}
+
+/** A data partition, or what stands for one where nodes are plain processes. */
+export interface DataPartition {
+  /** Makes it anew and mounts it. All that was on it is lost. */
+  create(lock: DataLock, log: Logger): Promise<DataVolume>;
+  /** Opens and mounts what was made before. */
+  open(lock: DataLock): Promise<DataVolume>;
+  /** Unmounts and closes what an earlier attempt may have left. */
+  release(): Promise<void>;
 }
 
 /** A mounted data partition. */
@@ -63,17 +70,20 @@ function growing(device: string, target: string, layout: DataLayout): Growing {
   };
 }
 
-async function mountXfs(device: string, spec: DataSpec): Promise<DataVolume> {
+async function mountXfs(
+  device: string,
+  target: string,
+  protection: Protection,
+): Promise<DataVolume> {
   mount({
     source: device,
-    target: spec.target,
+    target,
     type: "xfs",
     flags: ["noExec", "noSuid", "noAtime"],
     data: "prjquota",
   });
-  if (spec.protection !== "authenticated") return {};
-  const layout = dataLayout(deviceSize(device));
-  return { growing: growing(device, spec.target, layout) };
+  if (protection !== "authenticated") return {};
+  return { growing: growing(device, target, dataLayout(deviceSize(device))) };
 }
 
 /** How much is written between two notes of progress, while the operator waits. */
@@ -89,33 +99,48 @@ async function writeInitial(device: string, layout: DataLayout, log: Logger): Pr
   }
 }
 
-/** Makes the data partition anew and mounts it. All that was on it is lost. */
-export async function createData(spec: DataSpec, log: Logger): Promise<DataVolume> {
-  const { partition, protection, passphrase } = spec;
+async function create(
+  partition: string,
+  target: string,
+  { protection, passphrase }: DataLock,
+  log: Logger,
+): Promise<DataVolume> {
   if (protection === "insecure") {
     log.warning("The data partition is not encrypted, as the cluster's configuration wants it");
     await run(mkfsArguments(partition, undefined));
-    return mountXfs(partition, spec);
+    return mountXfs(partition, target, protection);
   }
   await formatLuks(partition, protection, passphrase);
   await openLuks(partition, passphrase);
-  const layout = protection === "authenticated" ? dataLayout(deviceSize(MAPPED_DEVICE)) : undefined;
+  const isAuthenticated = protection === "authenticated";
+  const layout = isAuthenticated ? dataLayout(deviceSize(MAPPED_DEVICE)) : undefined;
   if (layout !== undefined) await writeInitial(MAPPED_DEVICE, layout, log);
   await run(mkfsArguments(MAPPED_DEVICE, layout));
-  return mountXfs(MAPPED_DEVICE, spec);
+  return mountXfs(MAPPED_DEVICE, target, protection);
 }
 
-/** Opens and mounts a data partition that was made before. */
-export async function openData(spec: DataSpec): Promise<DataVolume> {
-  const { partition, protection, passphrase } = spec;
-  if (protection === "insecure") return mountXfs(partition, spec);
+async function open(
+  partition: string,
+  target: string,
+  { protection, passphrase }: DataLock,
+): Promise<DataVolume> {
+  if (protection === "insecure") return mountXfs(partition, target, protection);
   await openLuks(partition, passphrase);
-  return mountXfs(MAPPED_DEVICE, spec);
+  return mountXfs(MAPPED_DEVICE, target, protection);
 }
 
-/** Unmounts and closes what an earlier attempt may have left. */
+/** Unmounts `target` and closes the device below, where an earlier attempt has left them. */
 export async function releaseData(target: string): Promise<void> {
   // Not only once: an interrupted attempt may have mounted on top of another.
   while (isMountPoint(target)) unmount(target);
   await closeLuks();
+}
+
+/** The data partition of a machine, to be mounted on `target`. */
+export function dataPartition(partition: string, target: string): DataPartition {
+  return {
+    create: (lock, log) => create(partition, target, lock, log),
+    open: (lock) => open(partition, target, lock),
+    release: () => releaseData(target),
+  };
 }

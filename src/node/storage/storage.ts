@@ -8,16 +8,19 @@ import { readFileSync } from "node:fs";
 import { Value } from "../../base/event/event.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { openTpm, type Tpm } from "../../base/tpm/tpm.ts";
-import { runningSlotId } from "../../image/image.ts";
+import { runningSlotId, type Slot } from "../../image/image.ts";
 import { Control, whileWanted } from "../control.ts";
-import { type BootDisk, findBootDisk } from "./boot-disk.ts";
+import { findBootDisk } from "./boot-disk.ts";
+import { type DataPartition, dataPartition } from "./data.ts";
 import { mountEsp } from "./esp.ts";
 import { type Growing, growth } from "./growth.ts";
 import type { Paths } from "./paths.ts";
 
 /** What everything on the node stands on. */
 export interface Ground {
-  readonly disk: BootDisk;
+  readonly partition: DataPartition;
+  /** The slot that the system runs from. */
+  readonly slot: Slot;
   /** Absent where the machine has none. */
   readonly tpm: Tpm | undefined;
 }
@@ -46,7 +49,8 @@ export function storage(news: StorageNews, paths: Paths): Runnable {
       }),
     );
     healthy();
-    news.ground.set({ disk, tpm });
+    const partition = dataPartition(disk.data, paths.data.root);
+    news.ground.set({ partition, slot: disk.slot, tpm });
     done();
   };
 }

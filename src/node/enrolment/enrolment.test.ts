@@ -1,0 +1,186 @@
+// Tests of enrolment as a whole: the real etcd and the real curator, a folder for the
+// disk, and a TPM that is a number.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { sleep, Value } from "../../base/event/event.ts";
+import { errorText, LogTree } from "../../base/logtree/logtree.ts";
+import { type Context, Supervisor } from "../../base/supervisor/supervisor.ts";
+import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { NodeParametersSchema } from "../../gen/metropolis/proto/api/configuration_pb.ts";
+import type { Member } from "../consensus/config.ts";
+import { consensus } from "../consensus/consensus.ts";
+import { ETCD, freePort, freePorts } from "../consensus/test-etcd.ts";
+import { Control } from "../control.ts";
+import { connectCluster } from "../roles/connection.ts";
+import { curator } from "../roles/curator.ts";
+import type { CuratorSettings } from "../roles/settings.ts";
+import type { Credentials } from "../storage/credentials.ts";
+import type { DataPartition } from "../storage/data.ts";
+import { type Paths, paths } from "../storage/paths.ts";
+import { StorageNews } from "../storage/storage.ts";
+import { folderPartition } from "../storage/test-partition.ts";
+import type { Machine } from "./attempt.ts";
+import { enrolment } from "./enrolment.ts";
+
+let root: string;
+let where: Paths;
+let partition: DataPartition;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "node-enrolment-"));
+  where = paths(root);
+  partition = folderPartition(where.data.root);
+  for (const path of [where.esp.metropolis, where.esp.images]) mkdirSync(path, { recursive: true });
+  mkdirSync(dirname(where.ephemeral.curatorSocket), { recursive: true });
+  writeFileSync(join(where.esp.images, "metropolis-a+2-1.efi"), "kernel");
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** A sealer that knows its own seals only, as a TPM does. */
+function machine(secret: number): Machine {
+  const seal = async (bytes: Uint8Array) => bytes.map((byte) => byte ^ secret);
+  return { seal, unseal: seal, random: async (length) => new Uint8Array(length) };
+}
+
+function writeBootstrapParameters(): void {
+  const message = create(NodeParametersSchema, {
+    cluster: {
+      case: "clusterBootstrap",
+      value: {
+        ownerPublicKey: new Uint8Array(32).fill(9),
+        ownershipSecret: new Uint8Array(32).fill(8),
+      },
+    },
+  });
+  writeFileSync(where.esp.parameters, toBinary(NodeParametersSchema, message));
+}
+
+interface Boot {
+  readonly membership: Value<Credentials>;
+  readonly isOpen: Value<boolean>;
+  readonly tree: LogTree;
+  readonly curatorPort: number;
+  readonly signal: AbortSignal;
+}
+
+/** One boot of the node, until `check` returns. */
+async function boot(tpm: Machine, check: (boot: Boot) => Promise<void>): Promise<void> {
+  const [etcdPorts, curatorPort] = [await freePorts(), await freePort()];
+  const news = {
+    membership: new Value<Credentials>(),
+    isOpen: new Value(false),
+    address: new Value("127.0.0.1"),
+  };
+  const controls = { consensus: new Control<Member>(), curator: new Control<CuratorSettings>() };
+  const storage = new StorageNews();
+  storage.ground.set({ partition, slot: "a", tpm: { ...tpm } });
+  const tree = new LogTree();
+  const node = async ({ run, healthy, signal }: Context) => {
+    run("consensus", consensus(controls.consensus, { path: ETCD }));
+    run("curator", curator(controls.curator, news));
+    // No growth here: a folder covers all of its disk.
+    const storageLog = tree.logger("root.storage");
+    run(
+      "enrolment",
+      enrolment({
+        ...{ ...news, ...controls, storage, storageLog, etcdPorts, curatorPort },
+        paths: where,
+        parameterSources: [],
+      }),
+    );
+    healthy();
+    await sleep(600_000, signal);
+  };
+  const supervisor = new Supervisor(node, { tree });
+  supervisor.start();
+  try {
+    await check({ ...news, tree, curatorPort, signal: AbortSignal.timeout(30_000) });
+  } catch (error) {
+    const { backlog } = tree.read({ dn: "", withChildren: true, backlog: "all" });
+    for (const entry of backlog.filter(({ dn }) => dn !== "root.consensus")) console.log(entry);
+    throw new TypeError(errorText(error), { cause: error });
+  } finally {
+    await supervisor.stop();
+  }
+}
+
+/** Waits for a line of enrolment. */
+async function line(tree: LogTree, text: string): Promise<void> {
+  const read = { dn: "root.enrolment", backlog: "all", stream: true } as const;
+  const { backlog, stream } = tree.read(read);
+  const has = (entry: unknown) => JSON.stringify(entry).includes(text);
+  if (!backlog.some(has)) for await (const entry of stream) if (has(entry)) break;
+  stream.close();
+}
+
+async function enrolled({ membership, tree }: Boot, signal: AbortSignal, flow: string) {
+  const own = await membership.first(signal);
+  await line(tree, `${flow}: done`);
+  return own;
+}
+
+const withEtcd = test.if(existsSync(ETCD));
+
+withEtcd(
+  "enrolment bootstraps a cluster, and joins it after a reboot",
+  async () => {
+    writeBootstrapParameters();
+    let first: Credentials | undefined;
+    await boot(machine(7), async (running) => {
+      first = await enrolled(running, running.signal, "Bootstrapping");
+      using channel = connectCluster(first, `127.0.0.1:${running.curatorPort}`);
+      const answer = await channel.client(CuratorLocal).getCACertificate({});
+      expect(answer.identityCaCertificate).toEqual(first.ca);
+    });
+    expect(existsSync(where.esp.parameters)).toBe(false);
+    expect(readdirSync(where.esp.images)).toEqual(["metropolis-a.efi"]);
+    await boot(machine(7), async (running) => {
+      expect(await enrolled(running, running.signal, "Joining")).toEqual(first as Credentials);
+      expect(running.isOpen.current).toBe(true);
+    });
+  },
+  90_000,
+);
+
+withEtcd(
+  "enrolment starts over when it was cut before its commit point",
+  async () => {
+    writeBootstrapParameters();
+    const ids: string[] = [];
+    for (const _ of ["cut", "whole"]) {
+      await boot(machine(7), async (running) => {
+        ids.push((await enrolled(running, running.signal, "Bootstrapping")).nodeId);
+      });
+      if (ids.length > 1) break;
+      // As if the power had gone just before the sealed configuration was written.
+      rmSync(where.esp.sealedConfiguration);
+      writeBootstrapParameters();
+    }
+    expect(new Set(ids).size).toBe(2);
+  },
+  90_000,
+);
+
+withEtcd(
+  "enrolment refuses the disk of another machine, and says what to do",
+  async () => {
+    writeBootstrapParameters();
+    await boot(machine(7), async (running) => {
+      await enrolled(running, running.signal, "Bootstrapping");
+    });
+    await boot(machine(8), async (running) => {
+      await line(running.tree, "The node cannot start: unsealing the node's configuration");
+      expect(running.membership.current).toBeUndefined();
+    });
+  },
+  90_000,
+);
+
+test("enrolment without parameters says so", async () => {
+  await boot(machine(7), async (running) => {
+    await line(running.tree, "there are no node parameters");
+  });
+});
