@@ -37,6 +37,23 @@ export function authorizeByOption(caDer: () => Uint8Array): (call: Call) => void
   };
 }
 
+/**
+ * The `isMember` of such a server: whether certificates are those of a node or
+ * user of the cluster.
+ */
+export function memberOf(
+  caDer: () => Uint8Array,
+): (certificates: readonly Uint8Array[]) => boolean {
+  return (certificates) => {
+    try {
+      return verifyPeer(certificates, caDer()).kind !== "anonymous";
+    } catch {
+      // Whatever is wrong with them, the answer is no.
+      return false;
+    }
+  };
+}
+
 function authenticate(call: Call, caDer: Uint8Array): Peer {
   try {
     const peer = verifyPeer(call.peerCertificates, caDer);

@@ -1,7 +1,7 @@
 // The door of a server: it accepts connections, does TLS, and hands over to
 // gRPC what spoke properly. Each connection is known here with the certificate
-// it proved, and there are only so many whose calls nobody has admitted yet:
-// the oldest of those gives way, so that idle strangers cannot fill the house.
+// it proved, and of strangers, who proved none of the cluster, there are only
+// so many: the oldest gives way to the newest, so they cannot fill the house.
 import * as net from "node:net";
 import * as tls from "node:tls";
 
@@ -18,7 +18,7 @@ export type Listen = { readonly host: string; readonly port: number } | { readon
 export interface GateLimits {
   /** All connections together. */
   readonly connections: number;
-  /** Connections on which no call was admitted yet. */
+  /** Connections of strangers. */
   readonly strangers: number;
   /** For the TLS handshake. */
   readonly handshakeMs: number;
@@ -28,6 +28,19 @@ export interface GateLimits {
 export interface Connection {
   readonly peerCertificates: readonly Uint8Array[];
   readonly remoteAddress: string;
+  /** Belongs to somebody we know. */
+  readonly isMember: boolean;
+}
+
+/** What a gate is made of. */
+export interface GateOptions {
+  /** Absent: plain. */
+  readonly tls?: ServerTls | undefined;
+  readonly limits: GateLimits;
+  /** Tells members from strangers by what they proved. */
+  readonly isMember: (certificates: readonly Uint8Array[]) => boolean;
+  /** Gets each connection that passed. */
+  readonly admit: (socket: net.Socket) => void;
 }
 
 /** Addresses of both ends, as node:net and gRPC tell them. */
@@ -38,27 +51,21 @@ export interface Endpoints {
   readonly remotePort?: number | undefined;
 }
 
-const nobody: Connection = { peerCertificates: [], remoteAddress: "" };
+const stranger: Connection = { peerCertificates: [], remoteAddress: "", isMember: false };
 
 /** An open gate. */
 export class Gate {
-  readonly #limits: GateLimits;
-  readonly #admit: (socket: net.Socket) => void;
+  readonly #options: GateOptions;
   readonly #sockets = new Set<net.Socket>();
   /** Oldest first. */
-  readonly #strangers = new Map<string, net.Socket>();
+  readonly #strangers = new Set<net.Socket>();
   readonly #known = new Map<string, Connection>();
   readonly #server: net.Server | tls.Server;
 
-  constructor(
-    security: ServerTls | undefined,
-    limits: GateLimits,
-    admit: (socket: net.Socket) => void,
-  ) {
-    this.#limits = limits;
-    this.#admit = admit;
-    this.#server = security === undefined ? this.#plain() : this.#secured(security);
-    this.#server.maxConnections = limits.connections;
+  constructor(options: GateOptions) {
+    this.#options = options;
+    this.#server = options.tls === undefined ? this.#plain() : this.#secured(options.tls);
+    this.#server.maxConnections = options.limits.connections;
   }
 
   #plain(): net.Server {
@@ -78,7 +85,7 @@ export class Gate {
         requestCert: true,
         rejectUnauthorized: false,
         ALPNProtocols: ["h2"],
-        handshakeTimeout: this.#limits.handshakeMs,
+        handshakeTimeout: this.#options.limits.handshakeMs,
       },
       (socket) => {
         socket.on("error", () => {});
@@ -92,36 +99,36 @@ export class Gate {
 
   #enter(socket: net.Socket, peerCertificates: readonly Uint8Array[]): void {
     const key = endpointKey(socket);
+    const isMember = this.#options.isMember(peerCertificates);
+    const remoteAddress = socket.remoteAddress ?? "";
     this.#sockets.add(socket);
-    this.#known.set(key, { peerCertificates, remoteAddress: socket.remoteAddress ?? "" });
-    this.#strangers.set(key, socket);
-    socket.once("close", () => this.#leave(key, socket));
+    this.#known.set(key, { peerCertificates, remoteAddress, isMember });
+    if (!isMember) this.#strangers.add(socket);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#strangers.delete(socket);
+      this.#known.delete(key);
+    });
     this.#makeRoom();
-    this.#admit(socket);
-  }
-
-  #leave(key: string, socket: net.Socket): void {
-    this.#sockets.delete(socket);
-    this.#known.delete(key);
-    this.#strangers.delete(key);
+    this.#options.admit(socket);
   }
 
   #makeRoom(): void {
-    if (this.#strangers.size <= this.#limits.strangers) return;
-    const [oldest] = this.#strangers.entries();
+    if (this.#strangers.size <= this.#options.limits.strangers) return;
+    const [oldest] = this.#strangers;
     if (oldest === undefined) return;
-    this.#strangers.delete(oldest[0]);
-    oldest[1].destroy();
+    this.#strangers.delete(oldest);
+    oldest.destroy();
   }
 
   /** The connection between two endpoints. */
   connection(endpoints: Endpoints): Connection {
-    return this.#known.get(endpointKey(endpoints)) ?? nobody;
+    return this.#known.get(endpointKey(endpoints)) ?? this.#unknown();
   }
 
-  /** Notes that a call on this connection was admitted. */
-  befriend(endpoints: Endpoints): void {
-    this.#strangers.delete(endpointKey(endpoints));
+  /** Unix sockets have no addresses to tell them apart, and need none: all are ours. */
+  #unknown(): Connection {
+    return typeof this.#server.address() === "string" ? { ...stranger, isMember: true } : stranger;
   }
 
   /** Uses another key and certificate from the next connection on. */

@@ -81,9 +81,8 @@ function content(index: Index, asked: Question["messageRequest"]): Content {
 
 function fileContent(file: DescFile | undefined, wanted: string): Content {
   if (file === undefined) return failure(Code.notFound, `not found: ${wanted}`);
-  const fileDescriptorProto = [...withImports(file)].map(({ proto }) =>
-    toBinary(FileDescriptorProtoSchema, proto),
-  );
+  const files = [...withImports(file)].reverse();
+  const fileDescriptorProto = files.map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
   return { case: "fileDescriptorResponse", value: { fileDescriptorProto } };
 }
 
@@ -99,12 +98,11 @@ function failure(errorCode: number, errorMessage: string): Content {
   return { case: "errorResponse", value: { errorCode, errorMessage } };
 }
 
-/** A file and all it imports, each once. */
+/** A file and all it imports, each once and after what it imports. */
 function withImports(file: DescFile, found = new Set<DescFile>()): Set<DescFile> {
   if (found.has(file)) return found;
-  found.add(file);
   for (const dependency of file.dependencies) withImports(dependency, found);
-  return found;
+  return found.add(file);
 }
 
 /** Where to find what, over all files of the services. */

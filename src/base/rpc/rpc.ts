@@ -7,7 +7,7 @@
 //
 // TLS libraries judge nobody here: the server is handed every certificate
 // that a caller proved, and the client has one function that says yes or no.
-export { authorizeByOption } from "./authorization.ts";
+export { authorizeByOption, memberOf } from "./authorization.ts";
 export { type Channel, type ConnectOptions, connect } from "./channel.ts";
 export { type ClientTls, TlsError } from "./credentials.ts";
 export type { Listen, ServerTls } from "./gate.ts";

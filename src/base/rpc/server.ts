@@ -8,7 +8,7 @@ import { ServerHealth } from "./health.ts";
 import { type Call, decode, encode, methodPath, type Service } from "./method.ts";
 import { reflection } from "./reflection.ts";
 import { Code, RpcError } from "./rpc-error.ts";
-import { ServerCall } from "./server-call.ts";
+import { limitMessages, ServerCall } from "./server-call.ts";
 
 /** What a server serves, to whom, where. */
 export interface ServeOptions {
@@ -18,6 +18,11 @@ export interface ServeOptions {
   readonly listen: Listen;
   /** Absent: plain, for unix sockets and tests. */
   readonly tls?: ServerTls | undefined;
+  /**
+   * Tells whether certificates are those of somebody we know; everyone else is
+   * kept on a short leash. Asked once per connection. Absent: all are known.
+   */
+  readonly isMember?: ((certificates: readonly Uint8Array[]) => boolean) | undefined;
   /** Hears of failures that callers are not told about. */
   readonly onError?: ((method: DescMethod, error: unknown) => void) | undefined;
   readonly limits?: Partial<ServeLimits> | undefined;
@@ -35,15 +40,25 @@ export interface ServeLimits extends GateLimits {
   readonly callsPerConnection: number;
   /** A connection without calls is closed after this. */
   readonly idleMs: number;
+  /** How long the request of a unary call may take to arrive. */
+  readonly requestMs: number;
+  /** Longest request of a stranger. */
+  readonly strangerRequestBytes: number;
+  /** Calls of all strangers together at the same time. */
+  readonly strangerCalls: number;
 }
 
 const defaultLimits: ServeLimits = {
   connections: 20_000,
-  strangers: 256,
+  strangers: 512,
   handshakeMs: 10_000,
   requestBytes: 4 << 20,
   callsPerConnection: 256,
   idleMs: 120_000,
+  requestMs: 30_000,
+  // Together at most 64 MiB, however many strangers there are.
+  strangerRequestBytes: 64 << 10,
+  strangerCalls: 1_024,
 };
 
 /** A running server. */
@@ -75,6 +90,8 @@ class RunningServer implements Server {
   port = 0;
   readonly health: ServerHealth;
   readonly #options: ServeOptions;
+  readonly #limits: ServeLimits;
+  #strangerCalls = 0;
   readonly #routes = new Map<string, Route>();
   readonly #calls = new Set<ServerCall>();
   readonly #grpc: grpc.Server;
@@ -85,6 +102,7 @@ class RunningServer implements Server {
   constructor(options: ServeOptions) {
     const limits = { ...defaultLimits, ...options.limits };
     this.#options = options;
+    this.#limits = limits;
     this.#grpc = new grpc.Server({
       ...serverOptions(limits),
       interceptors: [(definition, wire) => this.#intercept(definition.path, wire)],
@@ -96,7 +114,12 @@ class RunningServer implements Server {
     if (options.withReflection !== false) services.push(...reflection(described));
     for (const service of services) this.#register(service);
     this.#injector = this.#grpc.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-    this.#gate = new Gate(options.tls, limits, (socket) => this.#injector.injectConnection(socket));
+    this.#gate = new Gate({
+      tls: options.tls,
+      limits,
+      isMember: options.isMember ?? (() => true),
+      admit: (socket) => this.#injector.injectConnection(socket),
+    });
   }
 
   #register({ desc, handlers, isPublic = false }: Service): void {
@@ -132,21 +155,31 @@ class RunningServer implements Server {
   }
 
   async #run(route: Route, wire: grpc.ServerInterceptingCallInterface): Promise<void> {
-    const endpoints = wire.getConnectionInfo();
-    const call = new ServerCall(wire, route.method, this.#gate.connection(endpoints));
+    const connection = this.#gate.connection(wire.getConnectionInfo());
+    const call = new ServerCall(wire, route.method, connection);
     this.#calls.add(call);
+    if (!connection.isMember) this.#strangerCalls++;
     call.start();
     try {
       if (this.#isClosing) throw new RpcError(Code.unavailable, "the server is closing");
+      if (!connection.isMember) this.#leash(wire);
       if (!route.isPublic) await this.#options.authorize(call);
-      this.#gate.befriend(endpoints);
-      await dispatch(route, call);
+      await dispatch(route, call, this.#limits.requestMs);
       call.end(Code.ok, "");
     } catch (error) {
       this.#fail(call, error);
     } finally {
       this.#calls.delete(call);
+      if (!connection.isMember) this.#strangerCalls--;
       call.abort();
+    }
+  }
+
+  /** Bounds what strangers can make us hold. */
+  #leash(wire: grpc.ServerInterceptingCallInterface): void {
+    limitMessages(wire, this.#limits.strangerRequestBytes);
+    if (this.#strangerCalls > this.#limits.strangerCalls) {
+      throw new RpcError(Code.resourceExhausted, "too many calls from strangers");
     }
   }
 
@@ -204,12 +237,16 @@ type Unary = (request: unknown, call: Call) => Promise<Init>;
 type Stream = (request: unknown, call: Call) => AsyncIterable<Init>;
 
 /** Runs the handler in the way of its kind; `service()` has checked the types. */
-async function dispatch({ method, handler }: Route, call: ServerCall): Promise<void> {
+async function dispatch(
+  { method, handler }: Route,
+  call: ServerCall,
+  requestMs: number,
+): Promise<void> {
   switch (method.methodKind) {
     case "unary":
-      return call.send(await (handler as Unary)(await call.single(), call));
+      return call.send(await (handler as Unary)(await call.single(requestMs), call));
     case "server_streaming":
-      return call.sendAll((handler as Stream)(await call.single(), call));
+      return call.sendAll((handler as Stream)(await call.single(requestMs), call));
     case "bidi_streaming":
       return call.sendAll((handler as Stream)(call.requests(), call));
     default:

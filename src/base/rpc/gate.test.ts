@@ -1,0 +1,192 @@
+// Hostile connections: what they get, and that others do not feel it.
+import { expect, test } from "bun:test";
+import { connect as dial, type Socket } from "node:net";
+import { connect as dialTls } from "node:tls";
+import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { issueCa, issueUser, selfSigned, validFor } from "../pki/certificate.ts";
+import { certificatePem, generateKeyPair, privateKeyPem } from "../pki/keys.ts";
+import { Code, connect, memberOf, type ServeLimits, serve, service } from "./rpc.ts";
+import { failure } from "./test-pair.ts";
+
+const caKeys = generateKeyPair();
+const ca = { keyPair: caKeys, certificate: await issueCa(caKeys) };
+const serverKeys = generateKeyPair();
+const tls = {
+  keyPem: privateKeyPem(serverKeys),
+  certificatePem: certificatePem(await selfSigned(serverKeys)),
+};
+const owner = {
+  keyPem: privateKeyPem(serverKeys),
+  certificatePem: certificatePem(await issueUser(ca, serverKeys.publicKey, "owner", validFor(1))),
+  verify: () => {},
+};
+const nobody = { verify: () => {} };
+
+/** A server that answers everything, within limits. */
+function guarded(limits: Partial<ServeLimits> = {}) {
+  return serve({
+    services: [
+      service(Health, { check: async () => ({ status: 1 }) }),
+      service(ServerReflection, {
+        serverReflectionInfo: async function* (questions) {
+          for await (const { host } of questions) yield { validHost: host };
+        },
+      }),
+    ],
+    authorize: () => {},
+    isMember: memberOf(() => ca.certificate),
+    listen: { host: "127.0.0.1", port: 0 },
+    tls,
+    limits,
+  });
+}
+
+function check(port: number, credentials: typeof owner | typeof nobody, service = "") {
+  const channel = connect({ target: `127.0.0.1:${port}`, credentials });
+  return channel
+    .client(Health)
+    .check({ service }, { timeoutMs: 5_000 })
+    .finally(() => channel.close());
+}
+
+/** Resolves when the other side has closed the connection. */
+async function closed(socket: Socket): Promise<true> {
+  socket.on("error", () => {});
+  socket.resume();
+  return new Promise((resolve) => socket.once("close", () => resolve(true)));
+}
+
+/** A connection that has shaken hands and then says nothing. */
+async function idle(port: number): Promise<Socket> {
+  const options = { port, host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["h2"] };
+  const socket = dialTls(options);
+  socket.on("error", () => {});
+  await new Promise((resolve) => socket.once("secureConnect", resolve));
+  return socket;
+}
+
+test.each([
+  ["HTTP/1", "GET / HTTP/1.1\r\nhost: x\r\n\r\n"],
+  ["noise", Buffer.from(crypto.getRandomValues(new Uint8Array(4_096)))],
+  ["half a TLS record", Buffer.of(0x16, 3, 1, 0x40, 0)],
+  ["a preface of HTTP/2 in plain", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+])("%s on the port is closed, and others go on", async (_, bytes) => {
+  await using server = await guarded({ handshakeMs: 300 });
+  const socket = dial(server.port, "127.0.0.1");
+  socket.write(bytes);
+  expect(await closed(socket)).toBe(true);
+  expect((await check(server.port, owner)).status).toBe(1);
+});
+
+test("a connection that never begins TLS is closed in time", async () => {
+  await using server = await guarded({ handshakeMs: 200 });
+  expect(await closed(dial(server.port, "127.0.0.1"))).toBe(true);
+});
+
+test("a client without HTTP/2 is closed", async () => {
+  await using server = await guarded();
+  const socket = dialTls({ port: server.port, host: "127.0.0.1", rejectUnauthorized: false });
+  expect(await closed(socket)).toBe(true);
+});
+
+test("noise inside TLS ends its connection only", async () => {
+  await using server = await guarded();
+  const socket = await idle(server.port);
+  socket.write(Buffer.from(crypto.getRandomValues(new Uint8Array(70_000))));
+  expect(await closed(socket)).toBe(true);
+  expect((await check(server.port, owner)).status).toBe(1);
+});
+
+test("of idle strangers the oldest gives way to the newest", async () => {
+  await using server = await guarded({ strangers: 3 });
+  const sockets: Socket[] = [];
+  for (let count = 0; count < 3; count++) sockets.push(await idle(server.port));
+  const [first, second] = sockets.map(closed);
+  expect((await check(server.port, nobody)).status).toBe(1);
+  expect(await first).toBe(true);
+  const undisturbed = await Promise.race([second, Bun.sleep(50)]);
+  expect(undisturbed).toBeUndefined();
+  for (const socket of sockets) socket.destroy();
+});
+
+test("members are not counted among the strangers", async () => {
+  await using server = await guarded({ strangers: 1 });
+  using member = connect({ target: `127.0.0.1:${server.port}`, credentials: owner });
+  await member.client(Health).check({});
+  for (let count = 0; count < 5; count++) await check(server.port, nobody);
+  const answers = member.client(ServerReflection).serverReflectionInfo([{ host: "still here" }]);
+  expect((await Array.fromAsync(answers))[0]?.validHost).toBe("still here");
+});
+
+test("an idle connection is closed after its time", async () => {
+  await using server = await guarded({ idleMs: 200 });
+  expect(await closed(await idle(server.port))).toBe(true);
+});
+
+test("strangers may send short requests, members longer ones", async () => {
+  await using server = await guarded();
+  const long = "x".repeat(1 << 20);
+  expect((await check(server.port, nobody, "x".repeat(60_000))).status).toBe(1);
+  expect(await failure(check(server.port, nobody, long))).toMatchObject({
+    code: Code.resourceExhausted,
+  });
+  expect((await check(server.port, owner, long)).status).toBe(1);
+});
+
+test("strangers have only so many calls together, members are not held up", async () => {
+  await using server = await guarded({ strangerCalls: 2 });
+  using channel = connect({ target: `127.0.0.1:${server.port}`, credentials: nobody });
+  const over = Promise.withResolvers<void>();
+  async function* questions() {
+    yield { host: "a" };
+    await over.promise;
+  }
+  const streams = [1, 2].map(() =>
+    channel.client(ServerReflection).serverReflectionInfo(questions())[Symbol.asyncIterator](),
+  );
+  for (const stream of streams) await stream.next();
+  expect(await failure(check(server.port, nobody))).toMatchObject({
+    code: Code.resourceExhausted,
+  });
+  expect((await check(server.port, owner)).status).toBe(1);
+  over.resolve();
+  for (const stream of streams) await stream.next();
+  expect((await check(server.port, nobody)).status).toBe(1);
+});
+
+test("a request that does not arrive in time ends its call", async () => {
+  await using server = await guarded({ requestMs: 100 });
+  const { ClientCall } = await import("./client-call.ts");
+  const { Channel } = await import("@grpc/grpc-js");
+  const { ChannelCredentials } = await import("./credentials.ts");
+  const facts = { through: undefined, isReady: () => true, handshakeMs: 1_000 };
+  const credentials = new ChannelCredentials(owner, facts);
+  const channel = new Channel(`127.0.0.1:${server.port}`, credentials, {});
+  // Never sends its request, nor says that it will not.
+  const call = new ClientCall({ channel, calls: new Set() }, Health.method.check, {});
+  expect(await failure(call.read())).toMatchObject({ code: Code.deadlineExceeded });
+  channel.close();
+});
+
+test("500 idle connections, noise and long messages leave the server well", async () => {
+  await using server = await guarded();
+  const before = process.memoryUsage().rss;
+  const sockets = await Promise.all(Array.from({ length: 500 }, () => idle(server.port)));
+  const long = "x".repeat(16 << 20);
+  for (let count = 0; count < 5; count++) {
+    expect(await failure(check(server.port, owner, long))).toMatchObject({
+      code: Code.resourceExhausted,
+    });
+    const noise = dial(server.port, "127.0.0.1");
+    noise.on("error", () => {});
+    noise.end(crypto.getRandomValues(new Uint8Array(1_000)));
+  }
+  const began = performance.now();
+  expect((await check(server.port, owner)).status).toBe(1);
+  expect(performance.now() - began).toBeLessThan(1_000);
+  for (const socket of sockets) socket.destroy();
+  Bun.gc(true);
+  // Both ends are in this process, and the client's copies of long messages too.
+  expect(process.memoryUsage().rss - before).toBeLessThan(400 << 20);
+}, 30_000);
