@@ -71,6 +71,8 @@ async function requireOwner({ store }: Leader, key: Uint8Array): Promise<void> {
 async function ownerCertificate(leader: Leader, key: Uint8Array): Promise<Uint8Array> {
   const ca = await leader.ca();
   const { certificate, writes, compares } = await emitUser(leader.store, ca, key, OWNER);
-  if (writes.length > 0) await leader.store.commit(writes, compares);
+  if (writes.length === 0) return certificate;
+  await leader.store.commit(writes, compares);
+  leader.log.info(`Issued a certificate for user ${OWNER}`);
   return certificate;
 }

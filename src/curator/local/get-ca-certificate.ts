@@ -7,6 +7,7 @@ import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { InitialOwnerSchema } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { keys } from "../state/keys.ts";
+import { reached } from "../state/leader-store.ts";
 
 const PURPOSE = "metropolis ownership v1";
 const SHORTEST_NONCE = 16;
@@ -38,7 +39,7 @@ export function ownershipProof(secret: Uint8Array, nonce: Uint8Array, ca: Uint8A
 }
 
 async function ownershipSecret(store: Pick<Store, "get">): Promise<Uint8Array> {
-  const item = await store.get(keys.initialOwner);
+  const item = await reached(store.get(keys.initialOwner));
   if (item === undefined) return new Uint8Array();
   return fromBinary(InitialOwnerSchema, item.value).ownershipSecret;
 }

@@ -20,6 +20,7 @@ export function deleteNode(leader: Leader): Handler<typeof Management.method.del
       return { writes: gone.map((key) => ({ delete: key })) };
     });
     leader.heartbeats.forget(id);
+    leader.log.info(`Node ${id} was deleted`);
     return {};
   };
 }

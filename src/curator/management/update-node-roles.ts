@@ -12,9 +12,11 @@ import { changeNode, namedId } from "../state/nodes.ts";
 /** Gives and takes roles, all that are asked for or none. */
 export function updateNodeRoles(leader: Leader): Handler<typeof Management.method.updateNodeRoles> {
   return async (request) => {
-    await changeNode(leader, namedId(request.node), ({ roles }) => ({
+    const id = namedId(request.node);
+    await changeNode(leader, id, ({ roles }) => ({
       fields: { roles: changedRoles(roles, request) },
     }));
+    leader.log.info(`Node ${id} has new roles`);
     return {};
   };
 }

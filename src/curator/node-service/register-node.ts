@@ -79,6 +79,7 @@ async function ensureNode(
       await freeJoinKey(leader, joinKey, id),
     ],
   );
+  if (before === undefined) leader.log.info(`Node ${id} has registered and waits for approval`);
 }
 
 function oldJoinKey(old: Uint8Array | undefined, present: Uint8Array) {

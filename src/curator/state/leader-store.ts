@@ -52,8 +52,8 @@ export class LeaderStore {
   }
 }
 
-/** What etcd says of itself is not what our caller did wrong. */
-async function reached<T>(result: Promise<T>): Promise<T> {
+/** Turns failures of etcd into unavailable: they are not what our caller did wrong. */
+export async function reached<T>(result: Promise<T>): Promise<T> {
   try {
     return await result;
   } catch (cause) {

@@ -7,6 +7,7 @@ import {
   type Node,
   NodeSchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { keys } from "./keys.ts";
 import type { Leader } from "./leader.ts";
 import type { CachedNode } from "./node-cache.ts";
@@ -73,7 +74,12 @@ export async function changeNode(
       [...changed, ...writes],
       [{ key: keys.node(id), modRevision: revision }, ...compares],
     );
+    logState(leader, id, node.fsmState, fields?.fsmState);
   });
+}
+
+function logState({ log }: Leader, id: string, before: NodeState, after = before): void {
+  if (after !== before) log.info(`Node ${id}: ${NodeState[before]} => ${NodeState[after]}`);
 }
 
 /** Writes, and waits until nodes among it can be read. Only under `nodesLock`. */
