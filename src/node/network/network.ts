@@ -13,6 +13,7 @@
 // and time, and which address the node is known by.
 import type { Value } from "../../base/event/event.ts";
 import { writeSysctl } from "../../base/linux/sysctl.ts";
+import { run as command } from "../../base/process/process.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { dhcp } from "./dhcp.ts";
 import type { NetworkStatus } from "./status.ts";
@@ -33,6 +34,8 @@ const sysctls: Readonly<Record<string, string>> = {
 export function network(status: Value<NetworkStatus>): Runnable {
   return async ({ log, run, healthy, done }) => {
     for (const [name, value] of Object.entries(sysctls)) writeSysctl(name, value);
+    // etcd's clients, the curator and we meet there; nobody else would bring it up.
+    await command(["/usr/bin/ip", "link", "set", "dev", "lo", "up"]);
     run("interfaces", async (context) => {
       context.log.info("Starting network interface management");
       context.run("dhcp", dhcp(status));
