@@ -102,7 +102,7 @@ function price({ name }: CelFunc, values: readonly unknown[], meter: Meter): num
   for (const value of values) units += meter.size(value);
   if (name === "matches") units += matchPrice(values);
   // With a time zone, the time methods make a formatter.
-  if (name.startsWith("get") && values.length > 1) units += 200;
+  if (name.startsWith("get") && values.length > 1) units += 1_000;
   return units;
 }
 

@@ -6,6 +6,8 @@ import { MADE, TURN } from "./meter.ts";
 /** A parsed expression. */
 export type Expression = ReturnType<typeof parse>["expr"];
 
+type Loop = Extract<Expression["exprKind"], { case: "comprehensionExpr" }>["value"];
+
 /** Longest source, in UTF-16 units. Parsing is not linear in it. */
 const LONGEST_SOURCE = 4_096;
 const MOST_NODES = 1_000;
@@ -48,17 +50,22 @@ function parseSource(source: string): Expression {
 function tag(node: Expression, depth: number, loops: number): number {
   if (depth > DEEPEST) throw new StructureError("filter is nested too deeply");
   const kind = node.exprKind;
-  const isLoop = kind.case === "comprehensionExpr";
-  if (isLoop && loops === DEEPEST_LOOP)
-    throw new StructureError("filter has too many nested loops");
   let nodes = 1;
-  for (const child of children(node)) nodes += tag(child, depth + 1, loops + (isLoop ? 1 : 0));
-  if (isLoop && kind.value.loopCondition !== undefined) {
-    kind.value.loopCondition = call(TURN, nodes, kind.value.loopCondition);
-  } else if (kind.case === "listExpr" || kind.case === "structExpr") {
-    wrap(node);
-  }
+  for (const child of children(node)) nodes += tag(child, depth + 1, loops);
+  if (kind.case === "comprehensionExpr") return nodes + tagLoop(kind.value, depth, loops);
+  if (kind.case === "listExpr" || kind.case === "structExpr") wrap(node);
   return nodes;
+}
+
+/** Puts the price of one turn into a loop. */
+function tagLoop(loop: Loop, depth: number, loops: number): number {
+  if (loops === DEEPEST_LOOP) throw new StructureError("filter has too many nested loops");
+  let turn = 1;
+  for (const child of present([loop.loopCondition, loop.loopStep])) {
+    turn += tag(child, depth + 1, loops + 1);
+  }
+  if (loop.loopCondition !== undefined) loop.loopCondition = call(TURN, turn, loop.loopCondition);
+  return turn;
 }
 
 function children(node: Expression): Expression[] {
@@ -77,8 +84,9 @@ function children(node: Expression): Expression[] {
         present([keyKind.case === "mapKey" ? keyKind.value : undefined, value]),
       );
     case "comprehensionExpr": {
-      const { iterRange, accuInit, loopCondition, loopStep, result } = kind.value;
-      return present([iterRange, accuInit, loopCondition, loopStep, result]);
+      // What is not done in each turn: a loop over the result of another is not nested in it.
+      const { iterRange, accuInit, result } = kind.value;
+      return present([iterRange, accuInit, result]);
     }
     default:
       return [];
