@@ -34,19 +34,30 @@ async function untilUnwanted<T>(control: Control<T>, settings: T, signal: AbortS
 }
 
 /**
- * A runnable that waits for a wish and then does `work`, which has to set `running` once it
- * answers. When the wish changes, the signal of the work aborts and the next wish is served.
+ * A runnable that waits for a wish and then does `work`, which has to set `running`, and say
+ * that it is healthy, once it answers. When the wish changes, the signal of the work aborts and
+ * the next wish is served.
  */
 export function whileWanted<T>(
   control: Control<T>,
   work: (settings: T, context: Context) => Promise<void>,
 ): Runnable {
   return async (context) => {
-    context.healthy();
+    // Health may be signalled once, and there may be many wishes. It is left to the work, or a
+    // program that dies right after its start would be started again without ever a pause.
+    const healthy = once(context.healthy);
     for (;;) {
       const settings = await control.wanted.first(context.signal, (wanted) => wanted !== null);
-      if (settings !== null) await serve(control, settings, work, context);
+      if (settings !== null) await serve(control, settings, work, { ...context, healthy });
     }
+  };
+}
+
+function once(act: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) act();
+    isDone = true;
   };
 }
 
@@ -58,8 +69,8 @@ async function serve<T>(
 ): Promise<void> {
   const ended = new AbortController();
   const signal = AbortSignal.any([context.signal, ended.signal]);
-  // The wait for wishes has said that it is healthy, which may be said only once, and never ends.
-  const working = work(settings, { ...context, signal, healthy: () => {}, done: () => {} });
+  // The wait for wishes never ends, whatever the work says.
+  const working = work(settings, { ...context, signal, done: () => {} });
   try {
     // Work that is done stays done for as long as the wish is the same.
     const finished = working.then(() => untilUnwanted(control, settings, signal));

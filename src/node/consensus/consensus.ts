@@ -42,10 +42,11 @@ async function isHealthy(metricsPort: number, signal: AbortSignal): Promise<bool
 async function announce(
   member: Member,
   control: Control<Member>,
-  { signal, log }: Context,
+  { signal, log, healthy }: Context,
 ): Promise<void> {
   while (!(await isHealthy(member.ports.metrics, signal))) await sleep(PROBE_MS, signal);
   log.info(`etcd answers at ${clientEndpoint(member)}`);
+  healthy();
   control.running.set(member);
 }
 
@@ -57,6 +58,7 @@ export function consensus(control: Control<Member>, etcd: EtcdProgram): Runnable
       argv: [etcd.path, ...etcdArguments(member)],
       onStderr: lineImporter(context.tree, context.dn, parseZap),
       graceMs: GRACE_MS,
+      signalsHealthy: false,
       ...(owner === undefined ? {} : owner),
       ...(cgroup === undefined ? {} : { cgroup }),
     });

@@ -28,9 +28,16 @@ test("createKeyring makes secrets that have nothing in common", async () => {
     return new Uint8Array(length);
   };
   const ring = await createKeyring(random);
-  expect(asked).toEqual([32, 32, 32, 32]);
+  expect(asked).toEqual([32]);
   const secrets = [ring.node.seed, ring.join.seed, ring.nodeUnlockKey, ring.clusterUnlockKey];
   expect(new Set(secrets.map((bytes) => bytes.toHex())).size).toBe(4);
+});
+
+test("createKeyring makes other secrets of the same random bytes of a TPM", async () => {
+  const stuck = async (length: number) => new Uint8Array(length);
+  const [one, other] = [await createKeyring(stuck), await createKeyring(stuck)];
+  expect(one.nodeUnlockKey).not.toEqual(other.nodeUnlockKey);
+  expect(one.node.seed).not.toEqual(other.node.seed);
 });
 
 test("unsealSecrets gives back what sealSecrets sealed, on the same machine", async () => {

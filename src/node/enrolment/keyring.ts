@@ -9,6 +9,7 @@
 // key therefore opens with this machine's TPM alone, as the node unlock key does; with
 // more members it takes as many of them as consensus does.
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { hkdf } from "../../base/pki/hkdf.ts";
 import { type KeyPair, keyPairFromSeed } from "../../base/pki/keys.ts";
 import {
   type BoxKeyPair,
@@ -21,11 +22,14 @@ import {
   RecoverySchema,
   SealedConfigurationSchema,
 } from "../../gen/metropolis/proto/private/private_pb.ts";
-import { type RandomSource, safeRandom, UNLOCK_KEY_BYTES } from "../storage/keys.ts";
 import { type Sealer, sealPayload, unsealPayload } from "../storage/sealed.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
 
+/** Length of every secret here. */
 const SEED_BYTES = 32;
+
+/** A second source of random bytes, such as a TPM: as good as the better of the two. */
+export type RandomSource = (length: number) => Promise<Uint8Array>;
 
 /** What only this node knows, from the first boot on. */
 export interface Keyring {
@@ -36,13 +40,22 @@ export interface Keyring {
   readonly recovery: BoxKeyPair;
 }
 
-/** New secrets, of the kernel's random bytes and a TPM's. */
+/**
+ * New secrets, of the kernel's random bytes and a TPM's.
+ *
+ * The TPM is asked once, as it takes its time; what it gave is spread over all secrets.
+ */
 export async function createKeyring(random: RandomSource | undefined): Promise<Keyring> {
+  const given = await random?.(SEED_BYTES);
+  const secret = (info: string) => {
+    const own = crypto.getRandomValues(new Uint8Array(SEED_BYTES));
+    return given === undefined ? own : hkdf(own, { salt: given, info, bytes: SEED_BYTES });
+  };
   return {
-    node: keyPairFromSeed(await safeRandom(SEED_BYTES, random)),
-    join: keyPairFromSeed(await safeRandom(SEED_BYTES, random)),
-    nodeUnlockKey: await safeRandom(UNLOCK_KEY_BYTES, random),
-    clusterUnlockKey: await safeRandom(UNLOCK_KEY_BYTES, random),
+    node: keyPairFromSeed(secret("node key")),
+    join: keyPairFromSeed(secret("join key")),
+    nodeUnlockKey: secret("node unlock key"),
+    clusterUnlockKey: secret("cluster unlock key"),
     recovery: generateBoxKeyPair(),
   };
 }

@@ -63,9 +63,10 @@ export async function persist<R>(signal: AbortSignal, call: () => Promise<R>): P
 async function announce(
   settings: CuratorSettings,
   control: Control<CuratorSettings>,
-  signal: AbortSignal,
+  { signal, healthy }: Context,
 ) {
   while (!existsSync(settings.socket)) await sleep(PROBE_MS, signal);
+  healthy();
   control.running.set(settings);
 }
 
@@ -103,6 +104,7 @@ async function runProcess(
   const running = program({
     ...command,
     stdin: "pipe",
+    signalsHealthy: false,
     onStart: (_, send) => {
       send(settingsLine(settings, { dn, externalAddress: address.current ?? "" }));
       started.resolve(send);
@@ -125,7 +127,7 @@ export function curator(
   return whileWanted(control, async (settings, context) => {
     const parts: readonly Part[] = [
       (signal) => runProcess(settings, news, options, { ...context, signal }),
-      (signal) => announce(settings, control, signal),
+      (signal) => announce(settings, control, { ...context, signal }),
       (signal) => open(settings, news, { ...context, signal }),
     ];
     try {

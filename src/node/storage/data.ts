@@ -93,9 +93,9 @@ async function writeInitial(device: string, layout: DataLayout, log: Logger): Pr
   const { initialBytes, finalBytes } = layout;
   log.info(`Writing the first ${size(initialBytes)} of ${size(finalBytes)}`);
   for (let start = 0n; start < initialBytes; start += NOTE_BYTES) {
-    const left = initialBytes - start;
-    await zeroDevice(device, start, left < NOTE_BYTES ? left : NOTE_BYTES);
-    log.info(`Written ${((initialBytes - left + NOTE_BYTES) * 100n) / initialBytes}%`);
+    const end = start + NOTE_BYTES < initialBytes ? start + NOTE_BYTES : initialBytes;
+    await zeroDevice(device, start, end - start);
+    log.info(`Written ${(end * 100n) / initialBytes}%`);
   }
 }
 

@@ -1,6 +1,6 @@
 // Tests of the keys.
 import { expect, test } from "bun:test";
-import { dataPassphrase, KeyError, safeRandom } from "./keys.ts";
+import { dataPassphrase, KeyError } from "./keys.ts";
 
 const nodeKey = new Uint8Array(32).fill(1);
 const clusterKey = new Uint8Array(32).fill(2);
@@ -24,21 +24,4 @@ test("dataPassphrase needs both halves, in their places", () => {
 test("dataPassphrase refuses a half of another length", () => {
   expect(() => dataPassphrase(nodeKey, new Uint8Array(31))).toThrow(KeyError);
   expect(() => dataPassphrase(new Uint8Array(), clusterKey)).toThrow("node unlock key has 0 bytes");
-});
-
-test("safeRandom mixes a second source in", async () => {
-  const seen: number[] = [];
-  const zeros = async (length: number) => {
-    seen.push(length);
-    return new Uint8Array(length);
-  };
-  const bytes = await safeRandom(32, zeros);
-  expect(seen).toEqual([32]);
-  // A source of zeros must not make the result zero.
-  expect(bytes.some((byte) => byte !== 0)).toBe(true);
-  expect((await safeRandom(32)).length).toBe(32);
-});
-
-test("safeRandom refuses a source that gives too little", async () => {
-  await expect(safeRandom(32, async () => new Uint8Array(8))).rejects.toThrow("gave 8 of 32");
 });
