@@ -81,8 +81,18 @@ async function systemArchives(): Promise<readonly Archive[]> {
   throw new BuildError("no Debian archive among apt's sources: the build takes its packages there");
 }
 
+/** Where packages are looked up, and where they lie once they are fetched. */
+export interface PackageArchive {
+  /** Where the package with a hash lies, fetched or not. */
+  path(one: Pick<LockedPackage, "sha256">): string;
+  /** The newest packages of the release by name; throws if it has no such package. */
+  newest(names: readonly string[]): Promise<readonly LockedPackage[]>;
+  /** Which of the packages the archive still has in that very version. */
+  available(packages: readonly LockedPackage[]): Promise<ReadonlySet<LockedPackage>>;
+}
+
 /** apt with settings of its own below the cache. */
-export class Apt {
+export class Apt implements PackageArchive {
   readonly #folder: string;
   readonly #debs: string;
   #updated: Promise<void> | undefined;
@@ -92,12 +102,10 @@ export class Apt {
     this.#debs = join(cache, "debs");
   }
 
-  /** Where the package with a hash lies once it is fetched. */
   path({ sha256 }: Pick<LockedPackage, "sha256">): string {
     return join(this.#debs, `${sha256}.deb`);
   }
 
-  /** The newest packages of the release by name; throws if it has no such package. */
   async newest(names: readonly string[]): Promise<readonly LockedPackage[]> {
     const candidates = await this.#show(names);
     return names.map((name) => {
@@ -107,7 +115,6 @@ export class Apt {
     });
   }
 
-  /** Which of the packages the archive still has in that very version. */
   async available(packages: readonly LockedPackage[]): Promise<ReadonlySet<LockedPackage>> {
     const known = await this.#show(
       packages.map(({ name }) => name),

@@ -20,6 +20,9 @@ const FLAGS = [
   "--minify-whitespace",
   "--no-compile-autoload-dotenv",
   "--no-compile-autoload-bunfig",
+  // Packages that ask for their folder would be told the builder's, which no node has.
+  '--define=__dirname="/"',
+  '--define=__filename="/package.js"',
 ];
 
 interface Target {
@@ -60,7 +63,7 @@ export function executableStages(settings: BuildSettings): readonly Stage[] {
     name,
     summary,
     needs: [],
-    revision: 1,
+    revision: 2,
     inputs: async () => [Bun.version, Bun.revision, bun, ...FLAGS, ...(await sources(settings))],
     async make({ folder }) {
       const argv = [process.execPath, "build", ...FLAGS, `--target=${bun}`, "./src/main.ts"];

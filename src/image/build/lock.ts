@@ -5,7 +5,7 @@
 // What was used instead becomes part of the keys of the stages: same inputs, same bytes still holds.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { type Apt, type LockedPackage, SUITE } from "./debian.ts";
+import { type LockedPackage, type PackageArchive, SUITE } from "./debian.ts";
 import { BuildError } from "./stage.ts";
 
 /** The lists of package names in `initramfs/packages/`, by file name. */
@@ -62,7 +62,7 @@ export function formatLock({ suite, sets }: Lock): string {
 
 /** Locks the newest version of every named package. */
 export async function makeLock(
-  apt: Apt,
+  apt: PackageArchive,
   names: Readonly<Record<PackageSet, readonly string[]>>,
 ): Promise<Lock> {
   const [node, host, kernel] = await Promise.all([
@@ -88,7 +88,7 @@ export interface LockPolicy {
  */
 export async function effectivePackages(
   locked: readonly LockedPackage[],
-  apt: Apt,
+  apt: PackageArchive,
   policy: LockPolicy,
 ): Promise<readonly LockedPackage[]> {
   const unfetched = locked.filter((one) => !existsSync(apt.path(one)));

@@ -1,6 +1,6 @@
 // Picks files out of a tree of unpacked packages: those that globs name, what their links point at,
 // and every library that the programs among them are linked with.
-import { lstat, readFile, readlink } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { isElf, neededLibraries } from "../../base/format/elf.ts";
 import { BuildError } from "./stage.ts";
@@ -22,7 +22,8 @@ export async function selectFiles(
 ): Promise<readonly SelectedFile[]> {
   const found = new Map<string, SelectedFile>();
   const queue: string[] = [];
-  for (const glob of globs) queue.push(...(await expand(root, glob)));
+  const all = await readdir(root, { recursive: true });
+  for (const glob of globs) queue.push(...expand(all, glob));
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     if (found.has(path)) continue;
     const file = await readEntry(root, path);
@@ -32,9 +33,10 @@ export async function selectFiles(
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-async function expand(root: string, glob: string): Promise<readonly string[]> {
-  const scan = new Bun.Glob(glob).scan({ cwd: root, dot: true, onlyFiles: false });
-  const paths = await Array.fromAsync(scan);
+/** Matched by hand: Bun's own scan leaves out links whose target is missing on the host. */
+function expand(all: readonly string[], glob: string): readonly string[] {
+  const pattern = new Bun.Glob(glob);
+  const paths = all.filter((path) => pattern.match(path));
   if (paths.length > 0) return paths;
   throw new BuildError(`files.txt: no package has ${glob}`);
 }

@@ -75,7 +75,7 @@ async function copyProgram(from: string, to: string): Promise<void> {
 }
 
 /** Puts the hash tree behind the image and says in `verity.json` how to check it. */
-async function appendVerity(folder: string, path: string): Promise<VerityManifest> {
+export async function appendVerity(folder: string, path: string): Promise<VerityManifest> {
   const image = await readFile(path);
   // The salt only has to differ between images; from the image itself, it is the same every time.
   const salt = createHash("sha256").update(image).digest();
