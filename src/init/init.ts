@@ -12,6 +12,7 @@ import { Consoles, consoleDevices } from "../base/linux/console.ts";
 import { commandLine } from "../base/linux/machine.ts";
 import { errorText } from "../base/logtree/logtree.ts";
 import { roleCommand } from "../base/process/process.ts";
+import { guard } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import { live } from "./life.ts";
 import { prepare } from "./prepare.ts";
@@ -19,27 +20,18 @@ import { chooseRole } from "./role.ts";
 
 /** Runs until the machine ends. */
 export async function main(): Promise<void> {
-  const early = new Journal(new Consoles(["/dev/console"]));
-  guard(early);
+  const journal = new Journal(new Consoles(["/dev/console"]));
+  guard(journal.log);
   try {
-    prepare(early.log);
+    prepare(journal.log);
     // Only now does the kernel tell us which consoles there are.
-    early.moveTo(new Consoles(consoleDevices()));
+    journal.moveTo(new Consoles(consoleDevices()));
     const role = chooseRole();
     const isVerbose = commandLine().includes("verbose");
-    await live({ role, command: roleCommand(role), journal: early, isVerbose });
+    await live({ role, command: roleCommand(role), journal, isVerbose });
   } catch (error) {
-    early.log.fatal(`Init failed: ${errorText(error)}. Switch the machine off and on again`);
+    journal.log.fatal(`Init failed: ${errorText(error)}. Switch the machine off and on again`);
   }
   // To return would be a kernel panic, and nobody could read the line above.
   await new Promise(() => setInterval(() => {}, 60_000));
-}
-
-/** Nothing that is thrown and not caught may end this process. */
-function guard({ log }: Journal): void {
-  for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
-    process.on(kind, (error: unknown) => {
-      log.error(`Init goes on after an unexpected error: ${errorText(error)}`);
-    });
-  }
 }

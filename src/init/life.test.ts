@@ -1,0 +1,69 @@
+// Tests of init's life: as PID 1 of a namespace, with shell scripts as agents.
+import { expect, test } from "bun:test";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { asPidOne, type MachineRun, machineProgram, NAMESPACE_END } from "./test-machine.ts";
+
+/** Some machines let ordinary users have no namespaces; there is no PID 1 to test there. */
+const isPossible = Bun.spawnSync([...asPidOne(["true"])]).exitCode === 0;
+
+async function run(agentScript: string): Promise<MachineRun> {
+  const program = asPidOne([process.execPath, "-e", machineProgram(agentScript)]);
+  // A file, since the machine opens its console by name, and a pipe of Bun's has none.
+  const file = join(mkdtempSync(join(tmpdir(), "metropolis-life-")), "console");
+  const child = Bun.spawn([...program], { stdout: Bun.file(file), stderr: "inherit" });
+  const exitCode = await child.exited;
+  return { console: readFileSync(file, "utf8"), exitCode };
+}
+
+/** Which run of the agent this is, counted in a file that only the namespace sees. */
+const COUNT = "n=$(($(cat /run/n 2>/dev/null || echo 0) + 1)); echo $n > /run/n;";
+
+test("live restarts an agent that crashes and passes on its last words", async () => {
+  if (!isPossible) return;
+  const { console, exitCode } = await run(`${COUNT}
+    case $n in
+      1) echo "oh no" >&2; exit 3;;
+      2) timeout 0.5 cat > /run/heard; echo "heard: $(grep -c 'oh no' /run/heard)"; kill -9 $$;;
+      *) exit 65;;
+    esac`);
+  expect(console).toMatch(/init I Starting the node, \d+\.\d s after the kernel/);
+  expect(console).toContain("init node R oh no");
+  expect(console).toMatch(/init E The node exited with code 3 after .* again in 0.5 s/);
+  expect(console).toContain("init node R heard: 1");
+  expect(console).toMatch(/init E The node was killed by SIGKILL after .* again in 1 s/);
+  expect(console).toContain("init I The node asks to power off");
+  expect(console.trimEnd()).toEndWith("init I Powering off");
+  expect(exitCode).toBe(NAMESPACE_END.powerOff);
+}, 30_000);
+
+test("live reaps orphans", async () => {
+  if (!isPossible) return;
+  const { console } = await run(`${COUNT}
+    [ $n = 2 ] && exit 65
+    for i in 1 2 3; do (sleep 0.1 &); done
+    sleep 1.5
+    echo "zombies: $(grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l)"
+    exit 1`);
+  expect(console).toContain("zombies: 0");
+}, 30_000);
+
+test("live reboots at Ctrl-Alt-Del, and ends the agent gently before", async () => {
+  if (!isPossible) return;
+  const { console, exitCode } = await run(`
+    trap 'echo "saved all" > /dev/stderr; exit 0' TERM
+    kill -INT 1
+    sleep 20 & wait`);
+  expect(console).toContain("init I Ctrl-Alt-Del was pressed: going to reboot");
+  expect(console).not.toContain("starting it again");
+  expect(console.trimEnd()).toEndWith("init I Rebooting");
+  expect(exitCode).toBe(NAMESPACE_END.reboot);
+}, 30_000);
+
+test("live gives up waiting neither for deaf programs nor for what it cannot start", async () => {
+  if (!isPossible) return;
+  const { console, exitCode } = await run("trap '' TERM; (trap '' TERM; sleep 60) & exit 64");
+  expect(console).toContain("init I The node asks to reboot");
+  expect(exitCode).toBe(NAMESPACE_END.reboot);
+}, 30_000);
