@@ -55,14 +55,19 @@ function sources(): readonly Source[] {
 const all = sources();
 const written = all.filter(({ path }) => !path.endsWith(".test.ts"));
 
+/** What a test file is about, so that main.test.ts counts as main.ts. */
+function subject(path: string): string {
+  return path.replace(/\.test\.ts$/, ".ts");
+}
+
 /** The room a path belongs to: the first folder, and below base the second too. */
 function room(path: string): string {
-  const [first = "", second = ""] = path.split("/");
+  const [first = "", second = ""] = subject(path).split("/");
   return first === "base" ? `base/${second}` : first;
 }
 
 function level(path: string): string {
-  return path.split("/")[0] ?? "";
+  return subject(path).split("/")[0] ?? "";
 }
 
 interface Import {
