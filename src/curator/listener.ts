@@ -3,7 +3,7 @@
 // ceases to lead: clients lose their connections and find the new leader.
 import type { Store } from "../base/etcd/etcd.ts";
 import type { Value } from "../base/event/event.ts";
-import { type ServeOptions, type Server, serve } from "../base/rpc/rpc.ts";
+import { memberOf, type ServeOptions, type Server, serve } from "../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
 import { authorizeMember } from "./authorize.ts";
 import { readCredentials } from "./credentials.ts";
@@ -45,6 +45,7 @@ export function listener(
         server = await serve({
           services: leader === undefined ? local : [...local, ...leaderServices(leader)],
           authorize: authorizeMember(ca, parts.nodes),
+          isMember: memberOf(() => ca),
           listen: parts.listen,
           tls,
           onError: logFailure(context),

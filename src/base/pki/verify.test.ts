@@ -140,6 +140,16 @@ test("verifyPeer takes nodes and users, one certificate at a time", async () => 
   expect(() => verifyPeer([stranger], ca.certificate)).toThrow(CertificateError);
 });
 
+test("verifyPeer remembers its verdict for one CA, and no longer than it holds", () => {
+  const presented = [node];
+  expect(verifyPeer(presented, ca.certificate)).toBe(verifyPeer(presented, ca.certificate));
+  expect(() => verifyPeer(presented, foreign.certificate)).toThrow("not signed");
+  const later = new Date(Date.now() + 400 * DAY_MS);
+  expect(() => verifyPeer(presented, ca.certificate, { now: later })).toThrow("ended at");
+  const other = nodeId(generateKeyPair().publicKey);
+  expect(() => verifyPeer(presented, ca.certificate, { id: other })).toThrow("belongs to node");
+});
+
 test("verifyCa takes CAs only", () => {
   expect(() => verifyCa(ca.certificate)).not.toThrow();
   expect(() => verifyCa(node)).toThrow("not that of a CA");

@@ -88,9 +88,29 @@ export function verifyPeer(
       `caller presented ${presented.length} certificates, want exactly one`,
     );
   }
-  const usages = extendedKeyUsage(parse(der));
-  if (usages.includes(SERVER_AUTH)) return verifyNode(der, caDer, options);
-  return verifyUser(der, caDer, options);
+  const now = options.now ?? new Date();
+  const known = verdicts.get(der);
+  if (known !== undefined && known.caDer === caDer && options.id === undefined) {
+    checkTime(known, now.getTime());
+    return known.peer;
+  }
+  const certificate = parse(der);
+  const isNode = extendedKeyUsage(certificate).includes(SERVER_AUTH);
+  const peer = isNode ? verifyNode(der, caDer, options) : verifyUser(der, caDer, options);
+  const { validFromDate, validToDate } = certificate;
+  verdicts.set(der, { caDer, peer, validFromDate, validToDate });
+  return peer;
+}
+
+/**
+ * Peers by the very array that presented them, which a connection holds for as
+ * long as it lives and nobody changes: a call then costs no signature check.
+ */
+const verdicts = new WeakMap<Uint8Array, Verdict>();
+
+interface Verdict extends Pick<X509Certificate, "validFromDate" | "validToDate"> {
+  readonly caDer: Uint8Array;
+  readonly peer: Peer;
 }
 
 /** Throws unless a certificate can be a cluster's CA. */
@@ -131,7 +151,10 @@ function verifyMember(der: Uint8Array, caDer: Uint8Array, now = new Date()): Mem
   return { certificate, publicKey };
 }
 
-function checkTime({ validFromDate, validToDate }: X509Certificate, now: number): void {
+function checkTime(
+  { validFromDate, validToDate }: Pick<X509Certificate, "validFromDate" | "validToDate">,
+  now: number,
+): void {
   if (now + CLOCK_TOLERANCE_MS < validFromDate.getTime()) {
     throw new CertificateError(`certificate holds only from ${validFromDate.toISOString()}`);
   }

@@ -2,7 +2,7 @@
 // the control plane: NodeManagement, on port 7839, for the cluster's owner.
 import type { Value } from "../../base/event/event.ts";
 import type { LogTree } from "../../base/logtree/logtree.ts";
-import { authorizeByOption, type Server, serve, service } from "../../base/rpc/rpc.ts";
+import { authorizeByOption, memberOf, type Server, serve, service } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { NodeManagement } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { logs } from "./logs.ts";
@@ -38,6 +38,7 @@ export function api({ credentials, tree, power, port = PORT }: ApiOptions): Runn
     await using server: Server = await serve({
       services: [service(NodeManagement, { logs: logs(tree), reboot: reboot(power) })],
       authorize: authorizeByOption(() => current.ca),
+      isMember: memberOf(() => current.ca),
       listen: { host: "::", port },
       tls: security(first),
       onError: ({ name }, error) => log.error(`${name}: ${String(error)}`),
