@@ -16,6 +16,7 @@ import { kernelStage } from "./src/image/build/kernel.ts";
 import { firmwareStage, keysStage } from "./src/image/build/keys.ts";
 import { formatLock, makeLock, readNames } from "./src/image/build/lock.ts";
 import { hostStage, packagesStage } from "./src/image/build/packages.ts";
+import { pruneCache } from "./src/image/build/prune.ts";
 import { type BuildSettings, cacheFolder, lockedPackages } from "./src/image/build/settings.ts";
 import { BuildError, type Stage } from "./src/image/build/stage.ts";
 import { systemStage } from "./src/image/build/system.ts";
@@ -114,6 +115,9 @@ async function main(): Promise<string> {
     report,
   };
   const results = await runGraph(stages, wanted, options);
+  const names = stages.map(({ name }) => name);
+  const pruned = await pruneCache(settings.cache, names);
+  if (pruned.length > 0) say(`Removed ${pruned.length} old results from the cache`);
   return answer(results, wanted);
 }
 
