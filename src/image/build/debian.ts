@@ -81,6 +81,10 @@ async function systemArchives(): Promise<readonly Archive[]> {
   throw new BuildError("no Debian archive among apt's sources: the build takes its packages there");
 }
 
+async function ourSources(): Promise<string> {
+  return sourcesFor(await systemArchives());
+}
+
 /** Where packages are looked up, and where they lie once they are fetched. */
 export interface PackageArchive {
   /** Where the package with a hash lies, fetched or not. */
@@ -95,9 +99,12 @@ export interface PackageArchive {
 export class Apt implements PackageArchive {
   readonly #folder: string;
   readonly #debs: string;
+  readonly #sources: () => Promise<string>;
   #updated: Promise<void> | undefined;
 
-  constructor(cache: string) {
+  /** `sources` gives the text of a deb822 file; by default it is derived from the system's. */
+  constructor(cache: string, sources = ourSources) {
+    this.#sources = sources;
     this.#folder = join(cache, "apt");
     this.#debs = join(cache, "debs");
   }
@@ -196,7 +203,7 @@ export class Apt implements PackageArchive {
         await mkdir(join(this.#folder, folder), { recursive: true });
       }
       await writeFile(join(this.#folder, "status"), "");
-      await writeFile(join(this.#folder, "our.sources"), sourcesFor(await systemArchives()));
+      await writeFile(join(this.#folder, "our.sources"), await this.#sources());
       await host([...this.#command("apt-get"), "update"]);
     })();
     return this.#updated;

@@ -16,6 +16,8 @@ const FLAGS = [
   "--bytecode",
   "--format=esm",
   "--splitting",
+  // Logs and stack traces name lines of the source, not of the bundle.
+  "--sourcemap",
   "--minify-syntax",
   "--minify-whitespace",
   "--no-compile-autoload-dotenv",
