@@ -23,6 +23,7 @@ const FOLDERS = [
   "data",
   "ephemeral",
   "var",
+  "var/empty",
 ] as const;
 
 /** Links by path. What Debian's programs write below /var and /etc lives in memory, below /run. */

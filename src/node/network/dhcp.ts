@@ -19,17 +19,24 @@ const RESOLV_CONF = "/run/resolv.conf";
 /** A message of the hook is some kB; more is not ours. */
 const MAX_MESSAGE = 65_536;
 
-/** dhcpcd.conf(5). Interfaces of pods and tunnels are none of its business. */
+/**
+ * dhcpcd.conf(5). Interfaces of pods and tunnels are none of its business. An
+ * address is used without asking first whether somebody else has it (noarp):
+ * that takes five seconds of every boot, and the server is to know.
+ */
 const configuration = `script /usr/lib/metropolis/dhcp-hook
 allowinterfaces en* eth*
 vendorclassid dev.monogon.metropolis.node.v1
 clientid
 option subnet_mask, routers, domain_name_servers, classless_static_routes
-option interface_mtu, ntp_servers, dhcp6_name_servers, dhcp6_sntp_servers
+option interface_mtu, ntp_servers
+option dhcp6_name_servers
+option dhcp6_sntp_servers
 require dhcp_server_identifier
 noipv4ll
+noarp
 ipv6rs
-ia_na 1
+ia_na
 slaac hwaddr
 `;
 

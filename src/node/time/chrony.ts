@@ -1,14 +1,20 @@
 // The text of chrony's files (chrony.conf(5)).
 
+/** What of chrony is gone when the machine is off. */
+export const RUN_FOLDER = "/run/chrony";
+
 /** Where chrony reads the servers from that may change while it runs. */
-export const SOURCES_FOLDER = "/run/chrony/sources";
+export const SOURCES_FOLDER = `${RUN_FOLDER}/sources`;
+
+/** Where chronyd takes commands; root only. */
+export const COMMAND_SOCKET = `${RUN_FOLDER}/chronyd.sock`;
 
 /** Asked where the network names no servers. */
 const POOL = "pool pool.ntp.org iburst maxsources 4\n";
 
 /** Everything but the servers. */
 export const chronyConfiguration = `sourcedir ${SOURCES_FOLDER}
-bindcmdaddress /run/chrony/chronyd.sock
+bindcmdaddress ${COMMAND_SOCKET}
 cmdport 0
 pidfile /run/chrony/chronyd.pid
 stratumweight 0.01
@@ -17,6 +23,7 @@ maxslewrate 10000
 makestep 2.0 3
 rtconutc
 rtcsync
+driftfile /run/lib/chrony/drift
 `;
 
 /** A file of sources for some servers: those, or the public pool. */
