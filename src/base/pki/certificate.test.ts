@@ -1,4 +1,5 @@
 // Each profile, field by field, read back by the x509 library.
+import "reflect-metadata";
 import { expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";

@@ -1,4 +1,5 @@
 // Who is accepted as a node or a user, and everyone who is not.
+import "reflect-metadata";
 import { expect, test } from "bun:test";
 import * as x509 from "@peculiar/x509";
 import {

@@ -14,7 +14,7 @@ test("calls fail at once where nobody listens", async () => {
   expect(await failure(channel.client(Health).check({}))).toMatchObject({ code: Code.unavailable });
   const watching = Array.fromAsync(channel.client(Health).watch({}));
   expect(await failure(watching)).toMatchObject({ code: Code.unavailable });
-  expect(performance.now() - began).toBeLessThan(2_000);
+  expect(performance.now() - began).toBeLessThan(5_000);
 });
 
 test("a server that accepts and says nothing is given up", async () => {
@@ -66,7 +66,7 @@ test("close ends streams that would go on for ever", async () => {
   const signal = await handler.started;
   const began = performance.now();
   await pair.server.close(50);
-  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(performance.now() - began).toBeLessThan(5_000);
   expect(await call).toMatchObject({ code: Code.unavailable });
   expect(await aborted(signal)).toBe(true);
 });

@@ -184,7 +184,7 @@ test("500 idle connections, noise and long messages leave the server well", asyn
   }
   const began = performance.now();
   expect((await check(server.port, owner)).status).toBe(1);
-  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(performance.now() - began).toBeLessThan(5_000);
   for (const socket of sockets) socket.destroy();
   Bun.gc(true);
   // Both ends are in this process, and the client's copies of long messages too.
