@@ -26,6 +26,7 @@ const bun = process.execPath;
 /** VM tests boot machines under emulation: minutes, not seconds. */
 const VM_TIMEOUT_MS = 20 * 60_000;
 const UNIT_TIMEOUT_MS = 60_000;
+const CLUSTER_TIMEOUT_MS = 120_000;
 
 /** Runs a command with its output shown, and gives its exit code and stderr. */
 async function show(argv: readonly string[]): Promise<{ code: number; text: string }> {
@@ -91,6 +92,11 @@ const tiers: readonly Tier[] = [
     name: "unit",
     about: "every file of src, beside its source, with real programs",
     run: () => tests(["./src"], UNIT_TIMEOUT_MS),
+  },
+  {
+    name: "cluster",
+    about: "real etcd, real curator, real metroctl as processes",
+    run: () => tests(["./test/cluster"], CLUSTER_TIMEOUT_MS),
   },
   {
     name: "image",
