@@ -42,8 +42,11 @@ export interface Bundle extends AsyncDisposable {
   file(name: string): BundleFile;
   /** A file's content, not compared with the manifest. */
   source(name: string): ByteSource;
-  /** Reads every file and throws an ImageError at the first that is not as listed. */
-  verify(progress?: Progress): Promise<void>;
+  /**
+   * Reads every file, or only those named, and throws an ImageError at the first that is not as
+   * listed.
+   */
+  verify(progress?: Progress, names?: readonly string[]): Promise<void>;
 }
 
 /** Opens a bundle file. */
@@ -97,8 +100,7 @@ function bundleOf(
     manifest,
     file,
     source: (name) => zip.source(name),
-    async verify(progress = () => {}) {
-      const names = Object.keys(manifest.files);
+    async verify(progress = () => {}, names = Object.keys(manifest.files)) {
       const total = names.reduce((sum, name) => sum + file(name).size, 0);
       const report = reportSteps(progress, "Verifying bundle", total);
       for (const name of names) {
