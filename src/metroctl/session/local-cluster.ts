@@ -1,10 +1,12 @@
 // A cluster of virtual machines on this workstation, from blank disks to its
 // owner: the handbook's demo, made of the same steps an operator takes by hand.
 import { join } from "node:path";
+import { within } from "../../base/event/event.ts";
 import { type Cluster, createCluster, destroyCluster } from "../../launcher/launcher.ts";
 import { clusterConfiguration } from "../commands/install/bootstrap-args.ts";
 import { errorLine } from "../output/error-line.ts";
 import { type ContextFolder, forgetContext } from "./context.ts";
+import { interrupt } from "./interrupt.ts";
 import { writeMedium } from "./medium.ts";
 import { bootstrapParameters } from "./node-parameters.ts";
 import { takeOwnership } from "./take-ownership.ts";
@@ -39,21 +41,27 @@ export async function createLocalCluster(options: LocalCluster): Promise<Cluster
     await cluster.destroy();
     forgetContext(options.config, context.name);
   };
-  const interrupted = () => void undo().finally(() => process.exit(130));
-  process.removeAllListeners("SIGINT").once("SIGINT", interrupted);
+  using interrupted = interrupt();
+  const stopped = new UserError(`interrupted: cluster ${context.name} was destroyed again`);
   try {
-    await install(cluster, options);
-    await own(cluster, options);
+    await within(bringUp(cluster, options, interrupted.signal), interrupted.signal);
     return cluster;
   } catch (error) {
     await undo();
-    throw error;
-  } finally {
-    process.off("SIGINT", interrupted);
+    throw interrupted.signal.aborted ? stopped : error;
   }
 }
 
-async function install(cluster: Cluster, { context, config, bundle, step }: LocalCluster) {
+async function bringUp(cluster: Cluster, options: LocalCluster, signal: AbortSignal) {
+  await install(cluster, options, signal);
+  await own(cluster, options);
+}
+
+async function install(
+  cluster: Cluster,
+  { context, config, bundle, step }: LocalCluster,
+  signal: AbortSignal,
+) {
   step("Writing the installation medium");
   const medium = join(cluster.directory, "medium.img");
   const parameters = await bootstrapParameters(
@@ -64,7 +72,14 @@ async function install(cluster: Cluster, { context, config, bundle, step }: Loca
       cluster: "cluster.internal",
     }),
   );
-  await writeMedium({ target: medium, bundle, parameters, isConfirmed: true, progress: () => {} });
+  await writeMedium({
+    target: medium,
+    bundle,
+    parameters,
+    isConfirmed: true,
+    progress: () => {},
+    signal,
+  });
   const machine = cluster.machine();
   step("Starting it from the medium");
   await machine.powerOn({ medium, detachOnReset: true });

@@ -9,6 +9,7 @@ import {
   realpathSync,
   statSync,
 } from "node:fs";
+import { basename } from "node:path";
 import { formatSize } from "../../base/format/size.ts";
 import { type Progress, writeInstallerMedium } from "../../image/image.ts";
 import { confirm } from "./prompt.ts";
@@ -25,6 +26,8 @@ export interface Medium {
   /** Whether the question before overwriting a device was answered by `--yes`. */
   readonly isConfirmed: boolean;
   readonly progress: Progress;
+  /** Stops the work: a file is left as it was before, a device is said to be of no use. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -34,7 +37,7 @@ export interface Medium {
  * that does not match its manifest, and a target that is too small.
  */
 export async function writeMedium(medium: Medium): Promise<void> {
-  const { target, bundle, parameters, isConfirmed, progress } = medium;
+  const { target, bundle, parameters, isConfirmed, progress, signal } = medium;
   if (!existsSync(bundle))
     throw new UserError(`there is no bundle ${bundle}: give --bundle=<path>`);
   const isDevice = existsSync(target) && statSync(target).isBlockDevice();
@@ -43,9 +46,18 @@ export async function writeMedium(medium: Medium): Promise<void> {
     target,
     bundlePath: bundle,
     nodeParameters: parameters,
-    ...(isDevice ? { deviceBytes: sizeOf(target) } : {}),
-    progress,
+    ...(isDevice ? { deviceBytes: sizeOf(target), sectorSize: sectorSizeOf(target) } : {}),
+    // Called at each percent: often enough to stop here, and what is thrown undoes the work.
+    progress: (step) => {
+      if (signal.aborted) throw new UserError(interruptedText(target, isDevice));
+      progress(step);
+    },
   });
+}
+
+function interruptedText(target: string, isDevice: boolean): string {
+  if (!isDevice) return `interrupted: ${target} is as it was before`;
+  return `interrupted: ${target} holds no working medium now; run the command again to write it`;
 }
 
 async function checkDevice(target: string, isConfirmed: boolean): Promise<void> {
@@ -67,6 +79,13 @@ export function mountOf(target: string, mounts: string) {
   const [line] = mounts.split("\n").filter((text) => isPart(text.split(" ")[0] ?? ""));
   const [device = "", folder = ""] = line?.split(" ") ?? [];
   return line === undefined ? undefined : { device, folder };
+}
+
+/** What the kernel says; 512 where it says nothing, as on macOS. */
+function sectorSizeOf(target: string): 512 | 4096 {
+  const name = basename(realpathSync(target));
+  const path = `/sys/class/block/${name}/queue/logical_block_size`;
+  return existsSync(path) && readFileSync(path, "utf8").trim() === "4096" ? 4096 : 512;
 }
 
 /** The size of a device: where its end is. */

@@ -2,6 +2,7 @@
 // from its first line on; Ctrl-C leaves it.
 import { defineCommand } from "citty";
 import { attachConsole } from "../../../launcher/launcher.ts";
+import { interrupt } from "../../session/interrupt.ts";
 import { UsageError } from "../../session/user-error.ts";
 
 export default defineCommand({
@@ -18,12 +19,11 @@ export default defineCommand({
   async run({ args }) {
     if (!/^[1-9]\d?$/.test(args.machine))
       throw new UsageError(`--machine=${args.machine}: give the machine's number, from 1`);
-    const done = new AbortController();
-    process.removeAllListeners("SIGINT").once("SIGINT", () => done.abort());
+    using interrupted = interrupt();
     const terminal = {
       input: process.stdin,
       write: (bytes: Uint8Array) => void process.stdout.write(bytes),
     };
-    await attachConsole(args.name, Number(args.machine), terminal, done.signal);
+    await attachConsole(args.name, Number(args.machine), terminal, interrupted.signal);
   },
 });

@@ -4,6 +4,7 @@ import { defineCommand } from "citty";
 import { say } from "../../output/message.ts";
 import { progressBar } from "../../output/progress.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
+import { interrupt } from "../../session/interrupt.ts";
 import { writeMedium } from "../../session/medium.ts";
 import { bootstrapParameters, registerParameters } from "../../session/node-parameters.ts";
 import { UsageError } from "../../session/user-error.ts";
@@ -31,12 +32,14 @@ export default defineCommand({
       : await registerParameters(args);
     say("Generating installer image (this can take a while, see issues/92).");
     using progress = progressBar();
+    using interrupted = interrupt();
     await writeMedium({
       target: args.target,
       bundle: args.bundle,
       parameters,
       isConfirmed: args.yes === true,
       progress: progress.update,
+      signal: interrupted.signal,
     });
   },
 });
