@@ -4,7 +4,7 @@
 // person at the terminal. Progress goes to stderr; the last line on stdout is the path of what was
 // asked for.
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { bundleStage } from "./src/image/build/bundle.ts";
 import { Apt } from "./src/image/build/debian.ts";
@@ -29,6 +29,7 @@ const usage = `usage: bun build.ts [options] [stage...]
   all             everything; the default
 
   --keys DIR      Secure Boot keys to sign with, instead of those made on the first build
+  --quick         compress lightly: for trying things out, not for release
   --locked        fail when a locked Debian package has vanished, instead of taking the newest
 `;
 
@@ -84,12 +85,19 @@ function answer(results: ReadonlyMap<string, StageResult>, wanted: readonly stri
   return result === undefined ? "" : join(result.folder, result.stage.output ?? "");
 }
 
-function readSettings(keys: string | undefined, isStrict: boolean): BuildSettings {
+interface Flags {
+  readonly keys?: string | undefined;
+  readonly locked: boolean;
+  readonly quick: boolean;
+}
+
+function readSettings({ keys, locked, quick }: Flags): BuildSettings {
   const cache = cacheFolder(process.env);
   const checkout = import.meta.dir;
   const apt = new Apt(cache);
-  const packages = lockedPackages(checkout, apt, { isStrict, warn: say });
-  return { cache, checkout, apt, packages, keys: keys ?? join(cache, "keys") };
+  const packages = lockedPackages(checkout, apt, { isStrict: locked, warn: say });
+  const folder = keys === undefined ? join(cache, "keys") : resolve(keys);
+  return { cache, checkout, apt, packages, keys: folder, isQuick: quick };
 }
 
 async function main(): Promise<string> {
@@ -97,12 +105,13 @@ async function main(): Promise<string> {
     allowPositionals: true,
     options: {
       keys: { type: "string" },
+      quick: { type: "boolean", default: false },
       locked: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   if (values.help) return usage;
-  const settings = readSettings(values.keys, values.locked);
+  const settings = readSettings(values);
   await mkdir(settings.cache, { recursive: true });
   const stages = buildStages(settings);
   const [first = "all"] = positionals;

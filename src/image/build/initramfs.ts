@@ -9,7 +9,8 @@ import { skeleton } from "./skeleton.ts";
  * The firmware reads and hashes the archive once per installation, so size counts less than on
  * nodes; the highest levels take a minute for 2 MB.
  */
-const ZSTD_LEVEL = 12;
+const LEVEL = 12;
+const QUICK_LEVEL = 1;
 
 /** The loader and the libraries that the executable is linked with. */
 const LIBRARIES = [
@@ -24,7 +25,11 @@ const LIBRARIES = [
 const CONSOLE = { kind: "device", path: "dev/console", major: 5, minor: 1 } as const;
 
 /** The compressed archive, from a root with Debian's files and the executable. */
-export async function installerArchive(root: string, executable: string): Promise<Uint8Array> {
+export async function installerArchive(
+  root: string,
+  executable: string,
+  isQuick = false,
+): Promise<Uint8Array> {
   const libraries = await selectFiles(root, LIBRARIES);
   const archive = cpioArchive([
     ...skeleton,
@@ -33,7 +38,7 @@ export async function installerArchive(root: string, executable: string): Promis
     { kind: "file", path: "init", mode: 0o755, bytes: await readFile(executable) },
   ]);
   // Bun's own compressor, as its version is pinned: the host's would be another input.
-  return Bun.zstdCompress(archive, { level: ZSTD_LEVEL });
+  return Bun.zstdCompress(archive, { level: isQuick ? QUICK_LEVEL : LEVEL });
 }
 
 async function entryOf(root: string, { path, target }: SelectedFile): Promise<CpioEntry> {

@@ -12,6 +12,8 @@ export interface BuildSettings {
   readonly cache: string;
   /** Secure Boot keys: PK, KEK and db, each a `.key` and a `.crt`. */
   readonly keys: string;
+  /** Compress lightly: images are 15 % larger, and made in a fifth of the time. */
+  readonly isQuick: boolean;
   readonly apt: Apt;
   /** The Debian packages of a set, in the versions this build uses. */
   packages(set: PackageSet): Promise<readonly LockedPackage[]>;

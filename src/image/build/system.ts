@@ -26,7 +26,9 @@ import { readVersion } from "./version.ts";
  * Level 9 and clusters of 128 KiB: 12 s for 51.5 MB. Higher levels take minutes for 2 % less, and
  * larger clusters slow down every first read.
  */
-const EROFS_FLAGS = ["-zzstd,level=9", "-C131072", "-T0", "--all-root", "-x-1", "--quiet"];
+const LEVEL = 9;
+const QUICK_LEVEL = 1;
+const EROFS_FLAGS = ["-C131072", "-T0", "--all-root", "-x-1", "--quiet"];
 /** Fixed, as the file system is known by the partition that holds it. */
 const EROFS_ID = "6d657472-6f70-4f6c-8973-73797374656d";
 
@@ -38,7 +40,11 @@ export function systemStage(settings: BuildSettings): Stage {
     summary: "the system image: erofs with a verity tree behind it",
     needs: ["executable", "etcd", "packages", "host"],
     revision: 1,
-    inputs: async () => [await readVersion(settings), ...(await treeInputs(fixed))],
+    inputs: async () => [
+      await readVersion(settings),
+      compression(settings),
+      ...(await treeInputs(fixed)),
+    ],
     async make({ folder, result, note }) {
       const root = await mkdtemp(join(settings.cache, ".system-root-"));
       try {
@@ -52,7 +58,7 @@ export function systemStage(settings: BuildSettings): Stage {
         // mkdtemp made it private; as the root folder it must be open to all programs.
         await chmod(root, 0o755);
         const image = join(folder, "system.img");
-        const flags = [...EROFS_FLAGS, `-U${EROFS_ID}`];
+        const flags = [compression(settings), ...EROFS_FLAGS, `-U${EROFS_ID}`];
         const tools = join(result("host"), "root");
         await hostTool(tools, "usr/bin/mkfs.erofs", [...flags, image, root]);
         const { rootHash } = await appendVerity(folder, image);
@@ -68,6 +74,10 @@ export function systemStage(settings: BuildSettings): Stage {
 
 /** Links stay links, and those Debian ships twice (/usr/lib64) are the same both times. */
 const CP_TREE = { recursive: true, verbatimSymlinks: true } as const;
+
+function compression({ isQuick }: BuildSettings): string {
+  return `-zzstd,level=${isQuick ? QUICK_LEVEL : LEVEL}`;
+}
 
 async function copyProgram(from: string, to: string): Promise<void> {
   await copyFile(from, to);

@@ -7,5 +7,5 @@ import type { BuildSettings } from "./settings.ts";
 export function testSettings(folder: string, checkout = join(folder, "checkout")): BuildSettings {
   const cache = join(folder, "cache");
   const keys = join(folder, "keys");
-  return { checkout, cache, keys, apt: new Apt(cache), packages: async () => [] };
+  return { checkout, cache, keys, isQuick: false, apt: new Apt(cache), packages: async () => [] };
 }

@@ -70,10 +70,14 @@ export function installerStage(settings: BuildSettings): Stage {
     summary: "the kernel image of the installer, signed",
     needs: ["kernel", "host", "keys", "packages", "executable"],
     revision: 1,
-    inputs: async () => [await readVersion(settings)],
+    inputs: async () => [await readVersion(settings), settings.isQuick ? "quick" : "full"],
     async make(run) {
       const executable = join(run.result("executable"), "metropolis");
-      const archive = await installerArchive(join(run.result("packages"), "root"), executable);
+      const archive = await installerArchive(
+        join(run.result("packages"), "root"),
+        executable,
+        settings.isQuick,
+      );
       const initramfs = { name: ".initrd", bytes: archive };
       const path = join(run.folder, "installer.efi");
       const commandLine = `${ON_FAILURE} loglevel=4 ${CONSOLES}`;
