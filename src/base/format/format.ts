@@ -7,6 +7,9 @@
 //   block-device  byte-source          where bytes are read and written
 //   gpt  fat32  zip                    containers, built on those two
 //   guid  crc32  verity  efi-variable  size      values
+//   pe  authenticode  der              programs of UEFI and their signatures
+//   variable-store                     what OVMF keeps of UEFI's variables
+//   cpio  verity-tree  elf             the initramfs, the proof of an image, programs of Linux
 
 /** Bytes or text that are not what their format demands; the message says what and where. */
 export class FormatError extends Error {
