@@ -92,7 +92,10 @@ function imports({ path, lines }: Source): readonly Import[] {
   );
 }
 
-const edges = all.flatMap(imports);
+/** The one file above src/ that may be imported: it knows the version. */
+const PACKAGE = "../package.json";
+
+const edges = all.flatMap(imports).filter(({ target }) => target !== PACKAGE);
 
 function where({ from, line, target }: Import): string {
   return `src/${from}:${line} imports ${target}`;

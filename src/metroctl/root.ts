@@ -1,7 +1,6 @@
 // The tree of commands. Every leaf is loaded only when it is the one asked for,
 // so that starting metroctl costs nothing but its own few lines.
 import { type CommandDef, defineCommand } from "citty";
-import { roleCommand } from "./commands/node/role-change.ts";
 
 /** A command with nothing of its own but those below it. */
 function group(
@@ -19,9 +18,14 @@ function from(load: () => Promise<Module>): () => Promise<CommandDef> {
   return async () => (await load()).default as CommandDef;
 }
 
-const role = (verb: "add" | "remove") => async () =>
-  group(verb, `${verb === "add" ? "Give" : "Take"} something`, {
-    role: async () => roleCommand(verb) as unknown as CommandDef,
+const add = async () =>
+  group("add", "Give something to nodes", {
+    role: from(() => import("./commands/node/add/role.ts")),
+  });
+
+const remove = async () =>
+  group("remove", "Take something from nodes", {
+    role: from(() => import("./commands/node/remove/role.ts")),
   });
 
 const install = async () =>
@@ -36,8 +40,10 @@ const node = async () =>
     logs: from(() => import("./commands/node/logs.ts")),
     label: from(() => import("./commands/node/label.ts")),
     delete: from(() => import("./commands/node/delete.ts")),
-    add: role("add"),
-    remove: role("remove"),
+    reboot: from(() => import("./commands/node/reboot.ts")),
+    poweroff: from(() => import("./commands/node/poweroff.ts")),
+    add,
+    remove,
   });
 
 const cluster = async () =>
