@@ -53,6 +53,7 @@ const OPEN_FILES = 1_048_576n;
 
 /** How long an orderly end may take before init ends it the other way. */
 const STOP_MS = 20_000;
+const CURATOR_STOP_MS = 5_000;
 
 /** What the parts tell each other. */
 class News {
@@ -73,37 +74,43 @@ export async function main(): Promise<void> {
   void inheritLog(process.stdin, tree);
   setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES });
   const ending = new Value<number>();
-  const supervisor = new Supervisor(
-    node((request) => ending.set(EXIT_CODES[request])),
-    { tree },
-  );
+  const news = new News();
+  const power = (request: PowerRequest) => ending.set(EXIT_CODES[request]);
+  const supervisor = new Supervisor(node(news, power), { tree });
   process.on("SIGTERM", () => ending.set(0));
   supervisor.start();
   const code = await ending.first(new AbortController().signal);
-  await stop(supervisor, tree);
+  await stop(supervisor, news, tree);
   process.exit(code);
 }
 
 /** Ends everything in order, so that the next boot finds clean file systems. */
-async function stop(supervisor: Supervisor, tree: LogTree): Promise<void> {
+async function stop(supervisor: Supervisor, news: News, tree: LogTree): Promise<void> {
   const log = tree.logger("root");
   log.info("Stopping");
-  try {
-    await supervisor.stop(STOP_MS);
-    await releaseData(paths().data.root);
-  } catch (error) {
-    log.error(`Stopping in order failed: ${errorText(error)}`);
+  const steps = [
+    // The curator gives its leadership back as long as it has an etcd to write that to.
+    () => news.curator.stop(AbortSignal.timeout(CURATOR_STOP_MS)),
+    () => supervisor.stop(STOP_MS),
+    () => releaseData(paths().data.root),
+  ];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      // The machine goes down all the same; init ends and unmounts what is left.
+      log.error(`Stopping in order failed: ${errorText(error)}`);
+    }
   }
 }
 
 /** The root runnable. */
-function node(power: (request: PowerRequest) => void): Runnable {
+function node(news: News, power: (request: PowerRequest) => void): Runnable {
   return async (context) => {
     const { log, healthy, signal } = context;
     const version = runningVersion();
     log.info(`Metropolis ${formatVersion(version)} starts`);
     mkdirSync("/run/metropolis", { recursive: true, mode: 0o755 });
-    const news = new News();
     runMachine(context, news);
     runCluster(context, news, power);
     context.run("translate", translate(news));

@@ -59,15 +59,14 @@ export async function release(all: Surroundings): Promise<void> {
   await all.partition.release();
 }
 
-/** Makes a mounted data partition ready for use, and lets it grow. */
-export async function adoptData(all: Surroundings, volume: DataVolume): Promise<void> {
+/** Makes a mounted data partition ready for use. */
+export async function prepareData(all: Surroundings): Promise<void> {
   const { data } = all.paths;
   makeDataTree(all.paths);
   if (all.etcdOwner !== undefined) {
     const { uid, gid } = all.etcdOwner;
     for (const path of [data.etcd, data.etcdData, data.etcdPeer.root]) await chown(path, uid, gid);
   }
-  if (volume.growing !== undefined) all.growing.wanted.set(volume.growing);
 }
 
 /** The member of etcd that this node is. */
@@ -89,12 +88,18 @@ export async function startControlPlane(
   return settings;
 }
 
-/** The steps after the commit point, the same in every flow. */
-export function lastSteps(all: Surroundings, own: () => Credentials): Steps {
-  const { paths, log, slot, membership, isOpen, signal } = all;
+/** What the steps before have found or made. */
+export interface Outcome {
+  readonly credentials: Credentials;
+  readonly volume: DataVolume;
+}
+
+/** The last steps, the same in every flow. */
+export function lastSteps(all: Surroundings, outcome: () => Outcome): Steps {
+  const { paths, log, slot, growing, membership, isOpen, signal } = all;
   return {
     open: async () => {
-      membership.set(own());
+      membership.set(outcome().credentials);
       await isOpen.first(signal, (open) => open);
     },
     finish: async () => {
@@ -102,7 +107,10 @@ export function lastSteps(all: Surroundings, own: () => Credentials): Steps {
       if (await markBootGood(paths.esp.images, slot)) {
         log.info(`Slot ${slot.toUpperCase()} works and stays the one to boot`);
       }
-      const { nodeId, ca } = own();
+      const { credentials, volume } = outcome();
+      // Only now, so that the operator does not wait for half a disk.
+      if (volume.growing !== undefined) growing.wanted.set(volume.growing);
+      const { nodeId, ca } = credentials;
       log.info(`This node is ${nodeId}, the CA of its cluster ${fingerprint(ca)}`);
     },
   };

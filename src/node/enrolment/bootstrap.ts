@@ -16,10 +16,11 @@ import { caRecords, createEtcdCa, createMember } from "../consensus/pki.ts";
 import { connectCurator, persist } from "../roles/curator.ts";
 import type { CuratorSettings } from "../roles/settings.ts";
 import { type Credentials, makeCredentials, saveCredentials } from "../storage/credentials.ts";
+import type { DataVolume } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import {
-  adoptData,
   lastSteps,
+  prepareData,
   type Steps,
   type Surroundings,
   startControlPlane,
@@ -39,6 +40,7 @@ interface Attempt {
   readonly plan: BootstrapPlan;
   readonly ring: Keyring;
   readonly id: string;
+  volume?: DataVolume;
   settings?: CuratorSettings;
   credentials?: Credentials;
 }
@@ -53,11 +55,14 @@ function left<T>(value: T | undefined, what: string): T {
 export function bootstrapSteps(all: Surroundings, parameters: NodeParameters): Steps {
   let attempt: Attempt | undefined;
   const current = () => left(attempt, "plan");
-  const own = () => left(current().credentials, "certificate");
+  const outcome = () => ({
+    credentials: left(current().credentials, "certificate"),
+    volume: left(current().volume, "data partition"),
+  });
   return {
     storage: async () => {
       attempt = await begin(all, parameters);
-      await makeStorage(all, attempt);
+      attempt.volume = await makeStorage(all, attempt);
     },
     consensus: async () => {
       current().settings = await makeConsensus(all, current().id);
@@ -65,8 +70,8 @@ export function bootstrapSteps(all: Surroundings, parameters: NodeParameters): S
     cluster: async () => {
       current().credentials = await makeCluster(all, current());
     },
-    commit: () => commit(all, current(), own()),
-    ...lastSteps(all, own),
+    commit: () => commit(all, current(), outcome().credentials),
+    ...lastSteps(all, outcome),
   };
 }
 
@@ -81,13 +86,14 @@ async function begin({ tpm, log }: Surroundings, { cluster }: NodeParameters): P
   return { plan, ring, id: nodeId(ring.node.publicKey) };
 }
 
-async function makeStorage(all: Surroundings, { plan, ring }: Attempt): Promise<void> {
+async function makeStorage(all: Surroundings, { plan, ring }: Attempt): Promise<DataVolume> {
   const lock = {
     protection: protection(plan.storageSecurity),
     passphrase: dataPassphrase(ring.nodeUnlockKey, ring.clusterUnlockKey),
   };
   const volume = await all.partition.create(lock, all.storageLog);
-  await adoptData(all, volume);
+  await prepareData(all);
+  return volume;
 }
 
 async function makeConsensus(all: Surroundings, id: string): Promise<CuratorSettings> {
@@ -140,7 +146,7 @@ async function commit(all: Surroundings, { plan, ring, id }: Attempt, own: Crede
     nodes: [{ id, addresses: [{ host: "127.0.0.1" }] }],
   });
   await writeFileAtomic(esp.clusterDirectory, toBinary(ClusterDirectorySchema, directory));
-  await writeFileAtomic(esp.recovery, await sealRecovery(ring, sealer));
+  await writeFileAtomic(esp.recovery, await sealRecovery(ring));
   const secrets = await sealSecrets(ring, own.ca, plan.storageSecurity, sealer);
   // Everything that the sealed configuration leads to has to be on the disk before it is.
   syncDisks();

@@ -3,11 +3,12 @@
 // It is a member of the control plane and holds a share of the recovery key, so it
 // opens its data partition by itself; in a cluster of one, that share is all it takes.
 import { readFile } from "node:fs/promises";
-import { type Credentials, loadCredentials } from "../storage/credentials.ts";
+import { loadCredentials } from "../storage/credentials.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import {
-  adoptData,
   lastSteps,
+  type Outcome,
+  prepareData,
   type Steps,
   type Surroundings,
   startControlPlane,
@@ -30,40 +31,43 @@ function left<T>(value: T | undefined, what: string): T {
 /** The steps, for one attempt. */
 export function joinSteps(all: Surroundings): Steps {
   let unlocked: Unlocked | undefined;
-  let credentials: Credentials | undefined;
-  const own = () => left(credentials, "identity");
+  let opened: Outcome | undefined;
+  const outcome = () => left(opened, "data partition");
   return {
     unseal: async () => {
       unlocked = await unseal(all);
     },
     unlock: async () => {
-      credentials = await unlock(all, left(unlocked, "key"));
+      opened = await unlock(all, left(unlocked, "key"));
     },
     consensus: async () => {
-      await startControlPlane(all, own().nodeId);
+      await startControlPlane(all, outcome().credentials.nodeId);
     },
-    ...lastSteps(all, own),
+    ...lastSteps(all, outcome),
   };
 }
 
 async function unseal({ paths, tpm }: Surroundings): Promise<Unlocked> {
   const secrets = await unsealSecrets(await readFile(paths.esp.sealedConfiguration), tpm);
-  const clusterKey = await recoverClusterKey(await readFile(paths.esp.recovery), tpm);
+  const clusterKey = await recoverClusterKey(
+    await readFile(paths.esp.recovery),
+    secrets.nodeUnlockKey,
+  );
   return { secrets, passphrase: dataPassphrase(secrets.nodeUnlockKey, clusterKey) };
 }
 
-async function unlock(all: Surroundings, { secrets, passphrase }: Unlocked): Promise<Credentials> {
+async function unlock(all: Surroundings, { secrets, passphrase }: Unlocked): Promise<Outcome> {
   const lock = { protection: protection(secrets.storageSecurity), passphrase };
   const volume = await all.partition.open(lock);
-  await adoptData(all, volume);
-  const own = await loadCredentials(all.paths.data.credentials);
+  await prepareData(all);
+  const credentials = await loadCredentials(all.paths.data.credentials);
   // The CA was sealed by the TPM, the data partition only encrypted: if they differ, somebody
   // has put the pieces of two installations together.
-  if (Buffer.compare(own.ca, secrets.clusterCa) !== 0) {
+  if (Buffer.compare(credentials.ca, secrets.clusterCa) !== 0) {
     throw new EnrolmentError(
       "ESP and data partition belong to different clusters",
       "Put back the disk's own ESP, or install the node again",
     );
   }
-  return own;
+  return { credentials, volume };
 }

@@ -3,7 +3,10 @@
 //
 //   sealed_configuration.pb   node unlock key, join key, CA      sealed by the TPM
 //   recovery.pb               cluster unlock key                 encrypted to the recovery key
-//                             share of the recovery key          sealed by the TPM
+//                             share of the recovery key          under the node unlock key
+//
+// The share is sealed by the TPM too, by way of the node unlock key: a TPM takes a second
+// for each thing that it unseals, so it unseals one.
 //
 // In a cluster of one the only share is the recovery key itself. The cluster unlock
 // key therefore opens with this machine's TPM alone, as the node unlock key does; with
@@ -22,7 +25,7 @@ import {
   RecoverySchema,
   SealedConfigurationSchema,
 } from "../../gen/metropolis/proto/private/private_pb.ts";
-import { type Sealer, sealPayload, unsealPayload } from "../storage/sealed.ts";
+import { decrypt, encrypt, type Sealer, sealPayload, unsealPayload } from "../storage/sealed.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
 
 /** Length of every secret here. */
@@ -104,17 +107,27 @@ export async function unsealSecrets(
   };
 }
 
+/** Seals with the node unlock key what only this node may open. */
+function keySealer(nodeUnlockKey: Uint8Array): Sealer {
+  const key = hkdf(nodeUnlockKey, { info: "metropolis recovery share v1", bytes: SEED_BYTES });
+  return {
+    seal: async (secret) => encrypt(key, secret),
+    unseal: async (sealed) => decrypt(key, sealed),
+  };
+}
+
 /** The content of recovery.pb in a cluster of one. */
-export async function sealRecovery(
-  { recovery, clusterUnlockKey }: Pick<Keyring, "recovery" | "clusterUnlockKey">,
-  sealer: Sealer | undefined,
-): Promise<Uint8Array> {
+export async function sealRecovery({
+  recovery,
+  clusterUnlockKey,
+  nodeUnlockKey,
+}: Pick<Keyring, "recovery" | "clusterUnlockKey" | "nodeUnlockKey">): Promise<Uint8Array> {
   const message = create(RecoverySchema, {
     epoch: 1n,
     threshold: 1,
     recoveryPublicKey: recovery.publicKey,
     encryptedClusterUnlockKey: encryptTo(recovery.publicKey, clusterUnlockKey),
-    sealedShare: await sealPayload(recovery.privateKey, sealer),
+    sealedShare: await sealPayload(recovery.privateKey, keySealer(nodeUnlockKey)),
   });
   return toBinary(RecoverySchema, message);
 }
@@ -122,7 +135,7 @@ export async function sealRecovery(
 /** The cluster unlock key out of recovery.pb. */
 export async function recoverClusterKey(
   bytes: Uint8Array,
-  sealer: Sealer | undefined,
+  nodeUnlockKey: Uint8Array,
 ): Promise<Uint8Array> {
   const message = fromBinary(RecoverySchema, bytes);
   if (message.threshold !== 1) {
@@ -131,7 +144,7 @@ export async function recoverClusterKey(
       "This release recovers clusters of one node; start the other nodes with a newer one",
     );
   }
-  const { payload } = await unsealPayload(message.sealedShare, sealer);
+  const { payload } = await unsealPayload(message.sealedShare, keySealer(nodeUnlockKey));
   const pair = { publicKey: message.recoveryPublicKey, privateKey: payload };
   return decryptWith(pair, message.encryptedClusterUnlockKey);
 }

@@ -47,6 +47,12 @@ export function mkfsArguments(device: string, layout: DataLayout | undefined): r
   ];
 }
 
+/**
+ * How much is on its way to the disk at once. More is not faster, and whoever syncs a file
+ * meanwhile, as etcd does all the time, has to wait for all of it.
+ */
+const STEP_BYTES = 1 << 20;
+
 /** Writes zeros, past the page cache and in the kernel. */
 export async function zeroDevice(
   device: string,
@@ -55,7 +61,7 @@ export async function zeroDevice(
   signal?: AbortSignal,
 ): Promise<void> {
   // Forced, because the beginning of the device may be mounted.
-  const place = [`--offset=${start}`, `--length=${length}`];
+  const place = [`--offset=${start}`, `--length=${length}`, `--step=${STEP_BYTES}`];
   await run(["blkdiscard", "--force", "--zeroout", ...place, device], {
     ...(signal && { signal }),
   });

@@ -8,8 +8,8 @@ import { sleep } from "../../base/event/event.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { type Chunk, type DataLayout, nextChunk } from "./data-layout.ts";
 
-/** Written in one go; small, so that the disk is never kept busy for long. */
-const STEP_BYTES = 64n << 20n;
+/** Written between two rests; small, so that nobody has to share the disk for long. */
+const STEP_BYTES = 16n << 20n;
 
 /** Progress goes into the log at every so many percent. */
 const REPORT_PERCENT = 10n;

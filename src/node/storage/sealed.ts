@@ -21,14 +21,16 @@ export class SealError extends Error {
   override readonly name = "SealError";
 }
 
-function encrypt(key: Uint8Array, payload: Uint8Array): Uint8Array {
+/** AES-256-GCM: nonce, ciphertext, tag. */
+export function encrypt(key: Uint8Array, payload: Uint8Array): Uint8Array {
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
   const cipher = createCipheriv("aes-256-gcm", key, nonce);
   const parts = [nonce, cipher.update(payload), cipher.final(), cipher.getAuthTag()];
   return new Uint8Array(Buffer.concat(parts));
 }
 
-function decrypt(key: Uint8Array, encrypted: Uint8Array): Uint8Array {
+/** Opens what `encrypt` made; throws if it was changed, or made with another key. */
+export function decrypt(key: Uint8Array, encrypted: Uint8Array): Uint8Array {
   const nonce = encrypted.subarray(0, NONCE_BYTES);
   const body = encrypted.subarray(NONCE_BYTES, -TAG_BYTES);
   const decipher = createDecipheriv("aes-256-gcm", key, nonce);
