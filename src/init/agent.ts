@@ -1,6 +1,7 @@
 // One run of the agent, from its start to the end of everything it has started.
 
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import {
   CGROUP_ROOT,
   createCgroup,
@@ -19,8 +20,8 @@ import type { Journal } from "./journal.ts";
 import type { Role } from "./role.ts";
 import { unmountDisks } from "./way-down.ts";
 
-/** All of ours lives below this group: the agent in a leaf, its programs beside it. */
-const GROUP = `${CGROUP_ROOT}/metropolis`;
+/** All of ours lives in this group: the agent in a leaf, its programs beside it. */
+const GROUP = "metropolis";
 
 /** Time an agent gets to end well when the machine is to go down. */
 export const AGENT_GRACE_MS = 30_000;
@@ -36,6 +37,8 @@ export interface AgentOptions {
   readonly journal: Journal;
   /** Show what the agent prints on the console; the installer's lines always are. */
   readonly isVerbose: boolean;
+  /** Where control groups are; default is where the kernel has them. */
+  readonly cgroups?: string;
 }
 
 /** One run that is over. */
@@ -65,21 +68,19 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   } finally {
     signal.removeEventListener("abort", stop);
     detach();
-    await cleanUp(journal);
+    await cleanUp(options);
   }
 }
 
-function start(
-  { role, command, journal, isVerbose }: AgentOptions,
-  onLine: (line: string) => void,
-): Dialog | undefined {
+function start(options: AgentOptions, onLine: (line: string) => void): Dialog | undefined {
+  const { role, command, journal, isVerbose } = options;
   const hear = (line: string) => {
     onLine(line);
     if (role === "installer") journal.print(line);
     else if (isVerbose) journal.print(`${role}: ${line}`);
   };
   try {
-    const cgroup = makeGroup(role, journal);
+    const cgroup = makeGroup(options);
     return startDialog({
       ...command,
       ...(cgroup !== undefined && { cgroup }),
@@ -93,16 +94,18 @@ function start(
 }
 
 /** The group for the agent; without one we can still run it, only not clear up as well. */
-function makeGroup(role: Role, { log }: Journal): string | undefined {
-  if (!existsSync(`${CGROUP_ROOT}/cgroup.procs`)) return undefined;
+function makeGroup({ role, journal, cgroups = CGROUP_ROOT }: AgentOptions): string | undefined {
+  if (!existsSync(join(cgroups, "cgroup.procs"))) return undefined;
+  const group = join(cgroups, GROUP);
   try {
-    delegateControllers(CGROUP_ROOT);
-    createCgroup(GROUP);
-    delegateControllers(GROUP);
-    createCgroup(`${GROUP}/${role}`);
-    return `${GROUP}/${role}`;
+    delegateControllers(cgroups);
+    createCgroup(group);
+    delegateControllers(group);
+    createCgroup(join(group, role));
+    return join(group, role);
   } catch (error) {
-    log.warning(`Could not make a control group for the ${role}: ${errorText(error)}; going on`);
+    const reason = errorText(error);
+    journal.log.warning(`Could not make a control group for the ${role}: ${reason}; going on`);
     return undefined;
   }
 }
@@ -117,12 +120,13 @@ async function end(dialog: Dialog): Promise<void> {
 }
 
 /** Ends what a dead agent has left running and mounted, so that the next one starts afresh. */
-async function cleanUp({ log }: Journal): Promise<void> {
+async function cleanUp({ journal, cgroups = CGROUP_ROOT }: AgentOptions): Promise<void> {
+  const group = join(cgroups, GROUP);
   try {
-    await killCgroup(GROUP);
-    removeCgroup(GROUP);
+    await killCgroup(group);
+    removeCgroup(group);
   } catch (error) {
-    log.warning(`Could not end all that the agent had started: ${errorText(error)}; going on`);
+    journal.log.warning(`Could not end all that the agent started: ${errorText(error)}; going on`);
   }
-  unmountDisks(log);
+  unmountDisks(journal.log);
 }

@@ -3,7 +3,7 @@
 //   mounts, settings ─▶ reaper, watchdog ─▶ agent ──exit 64, 65──▶ way down ─▶ reboot(2)
 //                                            ▲  │                     ▲
 //                                    backoff └──┘ crash               │
-//                       Ctrl-Alt-Del, power button, SIGPWR, SIGTERM ──┘
+//                               Ctrl-Alt-Del, power button, SIGTERM ──┘
 //
 // It stays small and cannot fail: whatever goes wrong is said in a line on the console, and life
 // goes on. Nothing of ours but this process takes the machine down. What it has to say reaches the

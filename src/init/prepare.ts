@@ -21,20 +21,27 @@ const links: readonly (readonly [string, string])[] = [
   ["/proc/self/fd/2", "/dev/stderr"],
 ];
 
-/** Does each step; one that fails is logged, for a half-made system is better than none. */
+/** Mounts everything and does each step; nothing that fails stops the rest. */
 export function prepare(log: Logger): void {
   mountAll(log);
-  const steps: Readonly<Record<string, () => void>> = {
-    "link /dev": linkDevices,
-    "quieten the kernel": () => writeSysctl("kernel.printk", CONSOLE_LOGLEVEL),
-    // The agent names the node once it knows its name.
-    "set the host name": () => setHostname("metropolis"),
-    "take ctrl-alt-del": takeCtrlAltDel,
-    // Memory of our programs holds keys: it must not end up in a file.
-    "forbid core dumps": () => setLimit("core", { soft: 0n, hard: 0n }),
-    "raise the limit of open files": () =>
-      setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES }),
-  };
+  tryEach(
+    {
+      "link /dev": linkDevices,
+      "quieten the kernel": () => writeSysctl("kernel.printk", CONSOLE_LOGLEVEL),
+      // The agent names the node once it knows its name.
+      "set the host name": () => setHostname("metropolis"),
+      "take ctrl-alt-del": takeCtrlAltDel,
+      // Memory of our programs holds keys: it must not end up in a file.
+      "forbid core dumps": () => setLimit("core", { soft: 0n, hard: 0n }),
+      "raise the limit of open files": () =>
+        setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES }),
+    },
+    log,
+  );
+}
+
+/** Does each step; one that fails is logged by its name, for half a system is better than none. */
+export function tryEach(steps: Readonly<Record<string, () => void>>, log: Logger): void {
   for (const [name, step] of Object.entries(steps)) {
     try {
       step();

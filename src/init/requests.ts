@@ -8,11 +8,11 @@ const BUTTON_PERIOD_MS = 250;
 /** How often to look for power buttons while there is none: the kernel finds them in its own time. */
 const SEARCH_PERIOD_MS = 5_000;
 
+// No SIGPWR, which would suit a failing supply: Bun's collector needs it to stop threads.
 const signals = [
   // The kernel's translation of Ctrl-Alt-Del.
   ["SIGINT", "reboot", "Ctrl-Alt-Del was pressed"],
   ["SIGTERM", "power off", "Init was told to stop"],
-  ["SIGPWR", "power off", "The power fails"],
 ] as const satisfies readonly (readonly [NodeJS.Signals, Ending, string])[];
 
 /** The first request for an end: `signal` aborts with it, and `ending` says which. */

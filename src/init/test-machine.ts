@@ -23,15 +23,19 @@ export function asPidOne(argv: readonly string[]): readonly string[] {
   return ["unshare", ...user, ...namespaces, "--kill-child", ...argv];
 }
 
-/** A program that mounts everything and keeps the given shell script as its agent. */
+/**
+ * A program that mounts everything that has a place here and keeps the given shell script as its
+ * agent. It makes no places for mounts, for those would stay behind.
+ */
 export function machineProgram(agentScript: string): string {
   return `
     import { Consoles } from "${here}../base/linux/console.ts";
     import { Journal } from "${here}journal.ts";
     import { live } from "${here}life.ts";
-    import { mountAll } from "${here}mounts.ts";
+    import { existsSync } from "node:fs";
+    import { mountAll, mountTable } from "${here}mounts.ts";
     const journal = new Journal(new Consoles(["/proc/self/fd/1"]));
-    mountAll(journal.log);
+    mountAll(journal.log, mountTable.filter(({ target }) => existsSync(target)));
     const command = { argv: ["sh", "-c", ${JSON.stringify(agentScript)}] };
     await live({ role: "node", command, journal, isVerbose: false });
   `;

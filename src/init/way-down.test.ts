@@ -1,0 +1,10 @@
+// Tests of the way down. The way itself is walked in life.test.ts, inside a namespace.
+import { expect, test } from "bun:test";
+import { LogTree } from "../base/logtree/logtree.ts";
+import { unmountDisks } from "./way-down.ts";
+
+test("unmountDisks touches nothing unless it runs as PID 1", () => {
+  const tree = new LogTree();
+  unmountDisks(tree.logger("init"));
+  expect(tree.read({ dn: "init", backlog: "all" }).backlog).toEqual([]);
+});
