@@ -129,3 +129,31 @@ test("runGraph gives a stage only the results it names", async () => {
     "does not name it",
   );
 });
+
+test("runGraph twice at once gives one whole result", async () => {
+  const slow = stage("base", [], {
+    make: async ({ folder }) => {
+      await Bun.sleep(20);
+      await writeFile(join(folder, "text"), "base");
+    },
+  });
+  const both = [options(), options()].map((one) => runGraph([slow], ["base"], one));
+  const [first, second] = await Promise.all(both);
+  expect(first?.get("base")?.folder).toBe(second?.get("base")?.folder ?? "");
+  expect(await readdir(cache)).toHaveLength(1);
+});
+
+test("runGraph prepares before it asks for inputs, as programs can be inputs", async () => {
+  const order: string[] = [];
+  const asking = stage("base", [], {
+    inputs: async () => {
+      order.push("inputs");
+      return [];
+    },
+  });
+  const prepare = async (needed: readonly Stage[]) => {
+    order.push(...needed.map(({ name }) => `prepare ${name}`));
+  };
+  await runGraph([asking], ["base"], { ...options(), prepare });
+  expect(order).toEqual(["prepare base", "inputs"]);
+});

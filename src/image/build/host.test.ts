@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { hasProgram, host, installLine, missingPackages } from "./host.ts";
+import { join } from "node:path";
+import { ensurePrograms, hasProgram, host, installLine, missingPackages } from "./host.ts";
 import type { Stage } from "./stage.ts";
 
 function stage(more: Partial<Stage>): Stage {
@@ -38,4 +39,25 @@ test("installLine can be copied into a terminal", () => {
   expect(installLine(["flex", "bison"])).toBe(
     "apt-get install -y --no-install-recommends flex bison",
   );
+});
+
+test("stopPrograms ends what runs, and nothing starts any more", async () => {
+  // In a process of its own, as there is no way back from it.
+  const script = `
+    import { host, stopPrograms } from ${JSON.stringify(join(import.meta.dir, "host.ts"))};
+    setTimeout(stopPrograms, 100);
+    for (const attempt of [1, 2]) await host(["sleep", "60"]).catch(({ message }) => console.log(message));
+  `;
+  expect(await host([process.execPath, "-e", script])).toBe("interrupted\ninterrupted\n");
+});
+
+test("ensurePrograms is content when nothing is missing", async () => {
+  const notes: string[] = [];
+  await ensurePrograms([stage({ programs: { sh: "dash" } })], (text) => notes.push(text));
+  expect(notes).toEqual([]);
+});
+
+test("ensurePrograms cannot install Go, and says so", async () => {
+  const wanting = [stage({ programs: { "no-such-go": "go" } })];
+  await expect(ensurePrograms(wanting, () => {})).rejects.toThrow("Go 1.26 or newer is missing");
 });
