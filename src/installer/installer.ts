@@ -26,7 +26,7 @@ export async function main(): Promise<number> {
     return stay(print, error);
   }
   syncDisks();
-  print("Restarting. The installation media will need to be removed");
+  print("Restarting; the installation media will need to be removed");
   return EXIT_REBOOT;
 }
 
