@@ -4,6 +4,9 @@ import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { buildOutputs } from "../../src/launcher/launcher.ts";
 
+const ATTEMPTS = 10;
+const RETRY_MS = 2_000;
+
 /** What one command did. */
 export interface Transcript {
   /** The words after `metroctl`, the operator's own flags left out. */
@@ -63,5 +66,15 @@ export class Operator {
     const { exitCode, stdout, stderr } = await this.attempt(...words);
     if (exitCode === 0) return stdout;
     throw new CommandError(`metroctl ${words.join(" ")}: exit code ${exitCode}\n${stderr}`);
+  }
+
+  /** Runs a command until it works: a cluster that has just come up may be busy electing. */
+  async persist(...words: readonly string[]): Promise<string> {
+    for (let attempt = 1; ; attempt += 1) {
+      const { exitCode, stdout } = await this.attempt(...words);
+      if (exitCode === 0) return stdout;
+      if (attempt === ATTEMPTS) return this.metroctl(...words);
+      await Bun.sleep(RETRY_MS);
+    }
   }
 }

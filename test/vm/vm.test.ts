@@ -1,0 +1,25 @@
+// The VM tier: the real image on real firmware, with Secure Boot and a TPM. One
+// file, because the order matters: the demo makes the machine that the others copy,
+// and only one machine at a time has the cores.
+import { describe, expect, test } from "bun:test";
+import { demoFlow } from "./demo-flow.ts";
+import { golden, useOwnState } from "./golden.ts";
+import { lockedDown } from "./locked-down.ts";
+import { cutPower } from "./power-cut.ts";
+
+/** The sample of power cuts; `bun run proof powercut` takes twenty. */
+const SEEDS = [1, 2];
+
+useOwnState();
+
+describe("demo", demoFlow);
+
+describe("locked down", lockedDown);
+
+describe("power cut", () => {
+  test.each(SEEDS)("seed %d ends in a working cluster", async (seed) => {
+    const { node, during, cutMs } = await cutPower(seed, await golden());
+    console.log(`power cut ${seed}: after ${cutMs} ms, ${during}`);
+    expect(node).toMatch(/^metropolis-[0-9a-f]{32} +UP +10\.1\.0\.2 +HEALTHY /);
+  });
+});
