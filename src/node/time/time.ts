@@ -19,7 +19,7 @@ export interface TimeServers {
   readonly timeServers: readonly string[];
 }
 
-/** User and group `chrony` of our /etc/passwd. */
+/** User and group `_chrony` of our /etc/passwd. */
 const CHRONY_ID = 101;
 const CONFIGURATION = "/run/chrony/chrony.conf";
 /** Where /var/lib/chrony leads on our root. */
@@ -42,7 +42,7 @@ export function time(network: Value<TimeServers>): Runnable {
     start(
       "chrony",
       program({
-        argv: ["/usr/sbin/chronyd", "-d", "-u", "chrony", "-f", CONFIGURATION],
+        argv: ["/usr/sbin/chronyd", "-d", "-u", "_chrony", "-f", CONFIGURATION],
         env: environment,
         onStderr: tell,
         onStdout: tell,
