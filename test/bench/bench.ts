@@ -1,0 +1,74 @@
+// `bun run bench`: measures the product against the budgets it was designed for,
+// prints a table, and keeps the values as JSON.
+//
+//   --no-vm       leave out what needs a virtual machine
+//   --json FILE   keep the values there; default is the build's cache
+//   --strict      fail when a budget is missed
+//
+// Measured is the compiled executable of the last build.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { controlPlane } from "../cluster/control-plane.ts";
+import { cache, outputs, residentMib } from "../cluster/support.ts";
+import { calls, idle, writes } from "./api.ts";
+import { isMissed, judge, type Results, table } from "./budgets.ts";
+import { commands } from "./command.ts";
+import { images } from "./images.ts";
+import { machine } from "./machine.ts";
+import { registerNodes } from "./nodes.ts";
+
+const NODES = 1_000;
+
+const { values: options } = parseArgs({
+  options: {
+    "no-vm": { type: "boolean" },
+    json: { type: "string" },
+    strict: { type: "boolean" },
+  },
+});
+
+async function step<R>(title: string, work: () => Promise<R> | R): Promise<R> {
+  const start = performance.now();
+  process.stderr.write(`${title} … `);
+  const result = await work();
+  process.stderr.write(`${((performance.now() - start) / 1000).toFixed(1)} s\n`);
+  return result;
+}
+
+/** What one node's control plane does, as processes on this machine. */
+async function native(): Promise<Results> {
+  const start = () => controlPlane({ isDurable: true, executable: outputs("metropolis") });
+  await using plane = await step("control plane", start);
+  const resting = await step("idle", () => idle(plane));
+  const ids = await step(`registering ${NODES} nodes`, () => registerNodes(plane, NODES - 1));
+  return {
+    ...resting,
+    ...(await step("metroctl", () => commands(plane))),
+    ...(await step("calls", () => calls(plane))),
+    ...(await step("writes", () => writes(plane, ids))),
+    "rss.curator1000": residentMib(plane.pids.curator),
+  };
+}
+
+async function main(): Promise<void> {
+  const results = {
+    ...(await step("images", images)),
+    ...(await native()),
+    ...(options["no-vm"] === true ? {} : await step("machine", machine)),
+  };
+  const verdicts = judge(results);
+  console.log(table(verdicts));
+  const file = options.json ?? join(cache, "bench.json");
+  mkdirSync(dirname(file), { recursive: true });
+  const host = { cpus: cpus().length, model: cpus()[0]?.model };
+  const kept = { time: new Date().toISOString(), host, verdicts };
+  writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`);
+  console.log(`\nkept in ${file}`);
+  const missed = verdicts.filter(isMissed).length;
+  if (missed > 0) console.log(`${missed} budget${missed === 1 ? "" : "s"} missed`);
+  process.exitCode = options.strict === true && missed > 0 ? 1 : 0;
+}
+
+await main();
