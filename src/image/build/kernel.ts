@@ -16,6 +16,9 @@ const REPRODUCIBLE = {
   SOURCE_DATE_EPOCH: "0",
 };
 
+/** Object files of our configuration; only for progress. */
+const ABOUT_OBJECTS = 2800;
+
 /** Compiles the kernel: `bzImage`, and the `config` that came out. */
 export function kernelStage(settings: BuildSettings): Stage {
   const configFile = join(settings.checkout, "initramfs", "kernel.config");
@@ -55,7 +58,9 @@ export function kernelStage(settings: BuildSettings): Stage {
         note("Configuring");
         await configure(source, await readFile(configFile, "utf8"));
         note("Compiling; this takes 11 to 25 minutes on two cores, once");
-        await make(source, [`-j${availableParallelism() + 1}`, "bzImage"]);
+        await watched(source, note, () =>
+          make(source, [`-j${availableParallelism() + 1}`, "bzImage"]),
+        );
         await copyFile(join(source, "arch/x86/boot/bzImage"), join(folder, "bzImage"));
         await copyFile(join(source, ".config"), join(folder, "config"));
       } finally {
@@ -89,6 +94,26 @@ async function configure(source: string, ours: string): Promise<void> {
 
 async function make(source: string, args: readonly string[]): Promise<void> {
   await host(["make", "-s", ...args], { cwd: source, env: REPRODUCIBLE });
+}
+
+/** Says every minute how far the compiler is, so that nobody takes it for dead. */
+async function watched(
+  source: string,
+  note: (text: string) => void,
+  work: () => Promise<void>,
+): Promise<void> {
+  const tell = async () => {
+    const files = await readdir(source, { recursive: true });
+    const count = files.filter((name) => name.endsWith(".o")).length;
+    note(`Compiled ${count} of about ${ABOUT_OBJECTS} files`);
+  };
+  // A file that vanishes while it is counted is no reason to fail: the next minute tells more.
+  const timer = setInterval(() => void tell().catch(() => undefined), 60_000);
+  try {
+    await work();
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /**
