@@ -61,7 +61,7 @@ test("nextChunk goes over the device without a gap and ends", () => {
 });
 
 test("nextChunk takes a small remainder along", () => {
-  const layout = dataLayout(320n * MIB + 256n * MIB + 40n * MIB);
+  const layout = dataLayout(320n * MIB + 64n * MIB + 40n * MIB);
   const chunk = nextChunk(layout, layout.initialBytes);
   expect(chunk?.end).toBe(layout.finalBytes);
 });
@@ -69,5 +69,5 @@ test("nextChunk takes a small remainder along", () => {
 test("nextChunk stops where XFS dropped a remainder too small for a group", () => {
   const layout = dataLayout(1024n * MIB + 63n * BLOCK_BYTES);
   expect(nextChunk(layout, 1024n * MIB)).toBeUndefined();
-  expect(nextChunk(layout, 768n * MIB)?.end).toBe(layout.finalBytes);
+  expect(nextChunk(layout, 960n * MIB)?.end).toBe(layout.finalBytes);
 });

@@ -37,6 +37,9 @@ const SMALLEST_LOG = 64n * MIB;
 /** More helps only file systems with a great many cores writing metadata. */
 const LARGEST_LOG = 512n * MIB;
 
+/** Some seconds of writing, at half the speed of a slow disk: so much may be for nothing. */
+const SMALLEST_CHUNK = 64n * MIB;
+
 /** Where the numbers of one data partition come from: its size alone. */
 export interface DataLayout {
   /** What the file system covers in the end. */
@@ -83,7 +86,7 @@ export function dataLayout(deviceBytes: bigint): DataLayout {
     initialBytes: initialBytes < finalBytes ? initialBytes : finalBytes,
     groupBytes,
     logBytes: clamp(groupBytes / 16n, SMALLEST_LOG, LARGEST_LOG),
-    chunkBytes: clamp(groupBytes, SMALLEST_GROUP, GIB),
+    chunkBytes: clamp(groupBytes / 4n, SMALLEST_CHUNK, GIB),
   };
 }
 
@@ -96,7 +99,7 @@ export function nextChunk(layout: DataLayout, coveredBytes: bigint): Chunk | und
   if (left < SMALLEST_LAST_GROUP) return undefined;
   const end = coveredBytes + chunkBytes;
   // A small remainder goes along: it would not be worth a growth of its own.
-  return { start: coveredBytes, end: end + SECOND_GROUP_BYTES > finalBytes ? finalBytes : end };
+  return { start: coveredBytes, end: end + SMALLEST_CHUNK > finalBytes ? finalBytes : end };
 }
 
 /** XFS_MIN_AG_BLOCKS, 64 blocks: the kernel drops a smaller remainder when it grows. */

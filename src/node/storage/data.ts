@@ -48,30 +48,35 @@ export function mkfsArguments(device: string, layout: DataLayout | undefined): r
 }
 
 /**
- * How much is on its way to the disk at once. More is not faster, and whoever syncs a file
- * meanwhile, as etcd does all the time, has to wait for all of it.
+ * How much is on its way to the disk at once while others use it. More is not faster, and
+ * whoever syncs a file meanwhile, as etcd does all the time, has to wait for all of it.
  */
-const STEP_BYTES = 1 << 20;
+const STEP_BYTES = 1n << 20n;
 
-/** Writes zeros, past the page cache and in the kernel. */
-export async function zeroDevice(
+/** A part of a device. */
+interface Extent {
+  readonly start: bigint;
+  readonly length: bigint;
+}
+
+/** Writes zeros, past the page cache and in the kernel, `step` bytes at a time. */
+async function writeZeros(
   device: string,
-  start: bigint,
-  length: bigint,
+  { start, length }: Extent,
+  step: bigint,
   signal?: AbortSignal,
 ): Promise<void> {
+  const place = [`--offset=${start}`, `--length=${length}`, `--step=${step}`];
   // Forced, because the beginning of the device may be mounted.
-  const place = [`--offset=${start}`, `--length=${length}`, `--step=${STEP_BYTES}`];
-  await run(["blkdiscard", "--force", "--zeroout", ...place, device], {
-    ...(signal && { signal }),
-  });
+  const argv = ["blkdiscard", "--force", "--zeroout", ...place, device];
+  await run(argv, { ...(signal && { signal }) });
 }
 
 function growing(device: string, target: string, layout: DataLayout): Growing {
   return {
     layout,
     covered: () => xfsGeometry(target).blocks * BLOCK_BYTES,
-    zero: (start, length, signal) => zeroDevice(device, start, length, signal),
+    zero: (start, length, signal) => writeZeros(device, { start, length }, STEP_BYTES, signal),
     grow: (end) => growXfs(target, end / BLOCK_BYTES),
   };
 }
@@ -100,7 +105,8 @@ async function writeInitial(device: string, layout: DataLayout, log: Logger): Pr
   log.info(`Writing the first ${size(initialBytes)} of ${size(finalBytes)}`);
   for (let start = 0n; start < initialBytes; start += NOTE_BYTES) {
     const end = start + NOTE_BYTES < initialBytes ? start + NOTE_BYTES : initialBytes;
-    await zeroDevice(device, start, end - start);
+    const length = end - start;
+    await writeZeros(device, { start, length }, length);
     log.info(`Written ${(end * 100n) / initialBytes}%`);
   }
 }
