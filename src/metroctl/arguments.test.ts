@@ -1,10 +1,11 @@
 // Command lines, as people and scripts write them.
 import { expect, test } from "bun:test";
-import { find, subCommands } from "./arguments.ts";
+import { find } from "./arguments.ts";
+import { subCommands } from "./commands/tree.ts";
 import { outputArgs } from "./output/print.ts";
+import { UsageError } from "./output/user-error.ts";
 import { root } from "./root.ts";
 import { clusterArgs } from "./session/cluster-args.ts";
-import { UsageError } from "./session/user-error.ts";
 
 const shared = { ...clusterArgs, ...outputArgs };
 

@@ -2,8 +2,9 @@
 // parses values, but it takes unknown flags for granted, keeps only the last of
 // repeated ones, and hands a flag before the command to the root alone. So the
 // words are checked and put into citty's order first.
-import type { ArgsDef, CommandDef, SubCommandsDef } from "citty";
-import { UsageError } from "./session/user-error.ts";
+import type { ArgsDef, CommandDef } from "citty";
+import { argumentsOf, load, subCommands } from "./commands/tree.ts";
+import { UsageError } from "./output/user-error.ts";
 
 /** A command found on the command line. */
 export interface Found {
@@ -21,29 +22,11 @@ interface Flag {
   readonly takesValue: boolean;
 }
 
-/** A value that may be given as is, as a promise, or by a function that loads it. */
-type Loadable<T> = T | Promise<T> | (() => T) | (() => Promise<T>);
-
 /** Flags whose repetitions add up, as in `--endpoints a --endpoints b,c`. */
 const lists = new Set(["endpoints", "columns", "label"]);
 
 /** Positional arguments that take as many words as there are. */
 const many = new Set(["ids", "labels"]);
-
-/** Gives the value behind any of citty's lazy forms. */
-export async function load<T>(value: Loadable<T>): Promise<T> {
-  return value instanceof Function ? value() : value;
-}
-
-/** The commands below one, by name; none for a leaf. */
-export async function subCommands(command: CommandDef): Promise<SubCommandsDef> {
-  return (await load<SubCommandsDef | undefined>(command.subCommands)) ?? {};
-}
-
-/** The arguments of one command, by name. */
-export async function argumentsOf(command: CommandDef): Promise<ArgsDef> {
-  return (await load<ArgsDef | undefined>(command.args)) ?? {};
-}
 
 /**
  * Finds the command that the words mean. Flags in `shared` may also stand

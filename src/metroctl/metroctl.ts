@@ -9,13 +9,14 @@
 //
 // Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted.
 import { type CommandDef, renderUsage, runCommand } from "citty";
-import { find, load, subCommands } from "./arguments.ts";
+import { find } from "./arguments.ts";
+import { load, subCommands } from "./commands/tree.ts";
 import { errorLine } from "./output/error-line.ts";
 import { answer } from "./output/message.ts";
 import { outputArgs } from "./output/print.ts";
+import { UsageError } from "./output/user-error.ts";
 import { root } from "./root.ts";
 import { clusterArgs } from "./session/cluster-args.ts";
-import { UsageError } from "./session/user-error.ts";
 
 const INTERRUPTED = 130;
 

@@ -81,7 +81,7 @@ export const root: CommandDef = defineCommand({
     k8s,
     k8scredplugin: from(() => import("./commands/k8scredplugin.ts")),
     handbook: from(() => import("./commands/handbook.ts")),
-    completion: from(() => import("./commands/completion.ts")),
+    completion: async () => (await import("./commands/completion.ts")).completion(root),
     version: from(() => import("./commands/version.ts")),
   },
 });

@@ -2,9 +2,9 @@
 import { defineCommand } from "citty";
 import type { Node } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { answer } from "../output/message.ts";
+import { UserError } from "../output/user-error.ts";
 import { openCluster } from "../session/cluster.ts";
 import { clusterArgs } from "../session/cluster-args.ts";
-import { UserError } from "../session/user-error.ts";
 
 export default defineCommand({
   meta: { name: "approve", description: "Approve a node, or list the nodes pending approval" },

@@ -4,11 +4,11 @@ import {
   LogsRequest_BacklogMode as BacklogMode,
   LogsRequest_StreamMode as StreamMode,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
+import { UsageError, UserError } from "../output/user-error.ts";
+import { clusterConfiguration } from "../session/bootstrap-args.ts";
 import { ContextFolder } from "../session/context.ts";
 import { mountOf } from "../session/medium.ts";
 import { reachOf, target } from "../session/reach.ts";
-import { UsageError, UserError } from "../session/user-error.ts";
-import { clusterConfiguration } from "./install/bootstrap-args.ts";
 import { labelChange } from "./node/label.ts";
 import { logsRequest } from "./node/logs.ts";
 import { roleField } from "./node/role-change.ts";

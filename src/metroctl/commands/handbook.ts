@@ -2,7 +2,7 @@
 import { defineCommand } from "citty";
 import { chapters } from "../../handbook/handbook.ts";
 import { answer } from "../output/message.ts";
-import { UserError } from "../session/user-error.ts";
+import { UserError } from "../output/user-error.ts";
 
 export default defineCommand({
   meta: { name: "handbook", description: "Read the handbook" },

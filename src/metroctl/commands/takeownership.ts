@@ -3,11 +3,11 @@
 // May be repeated: the cluster gives the same key the same certificate.
 import { defineCommand } from "citty";
 import { say } from "../output/message.ts";
+import { UsageError } from "../output/user-error.ts";
 import { clusterArgs } from "../session/cluster-args.ts";
 import { chosenContext } from "../session/context.ts";
 import { writeKubeconfig } from "../session/kubeconfig.ts";
 import { takeOwnership } from "../session/take-ownership.ts";
-import { UsageError } from "../session/user-error.ts";
 
 export default defineCommand({
   meta: { name: "takeownership", description: "Take ownership of a new cluster" },

@@ -1,6 +1,6 @@
 // Completion scripts for bash, zsh and fish. All three look up the same table:
 // the command words so far, and what may follow them.
-import { UsageError } from "../session/user-error.ts";
+import { UsageError } from "./user-error.ts";
 
 /** What may follow one command. */
 export interface Words {

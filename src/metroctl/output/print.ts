@@ -1,9 +1,9 @@
 // One answer, three forms: a table for people, JSON and YAML for programs. The
 // flags that choose are the same for every command that answers with rows.
 
-import { UsageError } from "../session/user-error.ts";
 import { answer } from "./message.ts";
 import { columnsOf, type Row, renderTable } from "./table.ts";
+import { UsageError } from "./user-error.ts";
 
 /** Flags of commands that answer with rows. */
 export const outputArgs = {

@@ -19,12 +19,12 @@ import {
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { AAA } from "../../gen/metropolis/proto/api/aaa_pb.ts";
 import { Management } from "../../gen/metropolis/proto/api/management_pb.ts";
+import { UserError } from "../output/user-error.ts";
 import { openCluster } from "./cluster.ts";
 import { ContextFolder, contextFiles } from "./context.ts";
 import { bootstrapParameters } from "./node-parameters.ts";
 import { ensureOwnerKey } from "./owner.ts";
 import { takeOwnership } from "./take-ownership.ts";
-import { UserError } from "./user-error.ts";
 
 const caKey = generateKeyPair();
 const nodeKey = generateKeyPair();

@@ -8,11 +8,11 @@ import {
   type Node,
   NodeManagement,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
+import { UserError } from "../output/user-error.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import { chosenContext, type Reach } from "./context.ts";
 import { type Credentials, ownerCredentials, trustedCa } from "./owner.ts";
 import { reachOf, target } from "./reach.ts";
-import { UserError } from "./user-error.ts";
 
 /** How long one endpoint may take to answer before the next is asked. */
 const ENDPOINT_TIMEOUT_MS = 10_000;

@@ -9,8 +9,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { UserError } from "../output/user-error.ts";
 import { replaceFile } from "./replace-file.ts";
-import { UserError } from "./user-error.ts";
 
 /** How to reach a cluster. */
 export interface Reach {

@@ -4,10 +4,10 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { type Document, isSeq, parseDocument, type YAMLSeq } from "yaml";
+import { UserError } from "../output/user-error.ts";
 import type { ContextFolder } from "./context.ts";
 import { target } from "./reach.ts";
 import { replaceFile } from "./replace-file.ts";
-import { UserError } from "./user-error.ts";
 
 /** What the entries are made of. */
 export interface KubeconfigEntry {

@@ -3,14 +3,14 @@
 import { join } from "node:path";
 import { within } from "../../base/event/event.ts";
 import { type Cluster, createCluster, destroyCluster } from "../../launcher/launcher.ts";
-import { clusterConfiguration } from "../commands/install/bootstrap-args.ts";
 import { errorLine } from "../output/error-line.ts";
+import { UserError } from "../output/user-error.ts";
+import { clusterConfiguration } from "./bootstrap-args.ts";
 import { type ContextFolder, forgetContext } from "./context.ts";
 import { interrupt } from "./interrupt.ts";
 import { writeMedium } from "./medium.ts";
 import { bootstrapParameters } from "./node-parameters.ts";
 import { takeOwnership } from "./take-ownership.ts";
-import { UserError } from "./user-error.ts";
 
 /** What to make. */
 export interface LocalCluster {

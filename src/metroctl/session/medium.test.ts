@@ -14,8 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../base/process/process.ts";
 import { testBundle } from "../../image/test-bundle.ts";
+import { UserError } from "../output/user-error.ts";
 import { writeMedium } from "./medium.ts";
-import { UserError } from "./user-error.ts";
 
 let folder = "";
 let bundle = "";

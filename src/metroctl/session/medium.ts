@@ -12,8 +12,8 @@ import {
 import { basename } from "node:path";
 import { formatSize } from "../../base/format/size.ts";
 import { type Progress, writeInstallerMedium } from "../../image/image.ts";
+import { UserError } from "../output/user-error.ts";
 import { confirm } from "./prompt.ts";
-import { UserError } from "./user-error.ts";
 
 /** A medium to be written. */
 export interface Medium {

@@ -4,11 +4,11 @@ import { randomBytes } from "node:crypto";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { NodeParametersSchema } from "../../gen/metropolis/proto/api/configuration_pb.ts";
 import type { ClusterConfigurationSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { UserError } from "../output/user-error.ts";
 import { openCluster } from "./cluster.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import { type ContextFolder, chosenContext, contextFiles } from "./context.ts";
 import { ensureOwnerKey } from "./owner.ts";
-import { UserError } from "./user-error.ts";
 
 const SECRET_BYTES = 32;
 

@@ -9,8 +9,8 @@ import {
   privateKeyPem,
   readOwnerKeyFile,
 } from "../../base/pki/keys.ts";
+import { UserError } from "../output/user-error.ts";
 import { type ContextFolder, contextFiles } from "./context.ts";
-import { UserError } from "./user-error.ts";
 
 /** A key and the certificate to show with it, as TLS wants them. */
 export interface Credentials {

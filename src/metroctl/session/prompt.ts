@@ -1,6 +1,6 @@
 // Questions to the person at the terminal.
 import { createInterface } from "node:readline/promises";
-import { UserError } from "./user-error.ts";
+import { UserError } from "../output/user-error.ts";
 
 /**
  * Asks, and tells whether the answer was exactly `yes`.

@@ -1,7 +1,8 @@
 // Where the cluster is: from the flags, else from what the context remembers.
+
+import { UsageError, UserError } from "../output/user-error.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import type { ContextFolder, Reach } from "./context.ts";
-import { UsageError, UserError } from "./user-error.ts";
 
 /** The port of the Cluster API, for endpoints that name none. */
 export const CURATOR_PORT = 7835;

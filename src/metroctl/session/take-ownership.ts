@@ -6,11 +6,11 @@ import { fingerprint, verifyNode } from "../../base/pki/verify.ts";
 import { type Channel, Code, connect, RpcError } from "../../base/rpc/rpc.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { AAA } from "../../gen/metropolis/proto/api/aaa_pb.ts";
+import { UserError } from "../output/user-error.ts";
 import { type ContextFolder, contextFiles } from "./context.ts";
 import { type Credentials, initialCredentials, loadOwnerKey, trustedCa } from "./owner.ts";
 import { confirm } from "./prompt.ts";
 import { target } from "./reach.ts";
-import { UserError } from "./user-error.ts";
 
 /** What to take, and how to get there. */
 export interface Taking {

@@ -2,8 +2,8 @@
 // from its first line on; Ctrl-C leaves it.
 import { defineCommand } from "citty";
 import { attachConsole } from "../../../launcher/launcher.ts";
+import { UsageError } from "../../output/user-error.ts";
 import { interrupt } from "../../session/interrupt.ts";
-import { UsageError } from "../../session/user-error.ts";
 
 export default defineCommand({
   meta: { name: "console", description: "Show the console of a local machine" },

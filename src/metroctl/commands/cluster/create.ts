@@ -2,9 +2,9 @@
 // workstation, for trying things out and for tests.
 import { defineCommand } from "citty";
 import { say } from "../../output/message.ts";
+import { UsageError } from "../../output/user-error.ts";
 import { ContextFolder, configFolder } from "../../session/context.ts";
 import { createLocalCluster } from "../../session/local-cluster.ts";
-import { UsageError } from "../../session/user-error.ts";
 
 export default defineCommand({
   meta: { name: "create", description: "Make a cluster of virtual machines on this workstation" },

@@ -1,9 +1,9 @@
 // `metroctl context remove <name>`: forgets a cluster and the keys for it.
 import { defineCommand } from "citty";
 import { answer } from "../../output/message.ts";
+import { UserError } from "../../output/user-error.ts";
 import { configFolder, contextNames, forgetContext } from "../../session/context.ts";
 import { confirm } from "../../session/prompt.ts";
-import { UserError } from "../../session/user-error.ts";
 
 export default defineCommand({
   meta: { name: "remove", description: "Forget a context and its keys" },

@@ -3,12 +3,12 @@
 import { defineCommand } from "citty";
 import { say } from "../../output/message.ts";
 import { progressBar } from "../../output/progress.ts";
+import { UsageError } from "../../output/user-error.ts";
+import { bootstrapArgs, clusterConfiguration } from "../../session/bootstrap-args.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { interrupt } from "../../session/interrupt.ts";
 import { writeMedium } from "../../session/medium.ts";
 import { bootstrapParameters, registerParameters } from "../../session/node-parameters.ts";
-import { UsageError } from "../../session/user-error.ts";
-import { bootstrapArgs, clusterConfiguration } from "./bootstrap-args.ts";
 
 export default defineCommand({
   meta: { name: "genusb", description: "Write an installation medium" },

@@ -2,12 +2,12 @@
 import { defineCommand } from "citty";
 import { certificatePem } from "../../../base/pki/keys.ts";
 import { say } from "../../output/message.ts";
+import { UserError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { chosenContext } from "../../session/context.ts";
 import { writeKubeconfig } from "../../session/kubeconfig.ts";
 import { reachOf } from "../../session/reach.ts";
-import { UserError } from "../../session/user-error.ts";
 
 export default defineCommand({
   meta: { name: "configure", description: "Set up kubeconfig for this cluster" },

@@ -2,9 +2,9 @@
 // with a dash behind them, as kubectl does; all of them or none.
 import { defineCommand } from "citty";
 import { answer } from "../../output/message.ts";
+import { UsageError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
-import { UsageError } from "../../session/user-error.ts";
 
 export default defineCommand({
   meta: { name: "label", description: "Set labels (key=value) or remove them (key-)" },

@@ -10,9 +10,9 @@ import {
 import { type LogEntry, LogEntrySchema } from "../../../gen/osbase/logtree/proto/logtree_pb.ts";
 import { fromLogEntry } from "../../output/log-entry.ts";
 import { answer } from "../../output/message.ts";
+import { UsageError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
-import { UsageError } from "../../session/user-error.ts";
 
 export default defineCommand({
   meta: { name: "logs", description: "Print the logs of a node" },

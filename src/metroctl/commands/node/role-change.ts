@@ -2,9 +2,9 @@
 // each on its own; the command fails if one did, after all were tried.
 import { defineCommand } from "citty";
 import { answer } from "../../output/message.ts";
+import { UsageError, UserError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
-import { UsageError, UserError } from "../../session/user-error.ts";
 
 const roles = {
   consensusmember: "consensusMember",

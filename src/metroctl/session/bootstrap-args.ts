@@ -3,8 +3,8 @@
 import {
   ClusterConfiguration_StorageSecurityPolicy as Policy,
   ClusterConfiguration_TPMMode as TpmMode,
-} from "../../../gen/metropolis/proto/common/common_pb.ts";
-import { UsageError } from "../../session/user-error.ts";
+} from "../../gen/metropolis/proto/common/common_pb.ts";
+import { UsageError } from "../output/user-error.ts";
 
 const tpmModes: Readonly<Record<string, TpmMode>> = {
   required: TpmMode.TPM_MODE_REQUIRED,
