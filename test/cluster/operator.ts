@@ -7,23 +7,27 @@ import { ExitError, environment, roleCommand, run } from "../../src/base/process
 
 /** An operator of one cluster. */
 export class Operator {
+  /** What metroctl remembers. */
   readonly folder: string;
+  readonly #home: string;
   readonly #executable: string | undefined;
 
-  constructor(folder: string, executable?: string) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.folder = folder;
+  /** `home` stands for the person's home directory. */
+  constructor(home: string, executable?: string) {
+    this.#home = home;
+    this.folder = join(home, "metroctl");
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     this.#executable = executable;
   }
 
   /** The whole command line for some words of metroctl, and what it is run with. */
   command(...words: readonly string[]) {
-    const args = ["--config", this.folder, ...words];
     const { argv, env } =
       this.#executable === undefined
-        ? roleCommand("metroctl", args)
-        : { argv: [this.#executable, ...args], env: {} };
-    return { argv, env: environment({ ...env, KUBECONFIG: join(this.folder, "kubeconfig") }) };
+        ? roleCommand("metroctl", words)
+        : { argv: [this.#executable, ...words], env: {} };
+    const places = { HOME: this.#home, XDG_CONFIG_HOME: this.#home };
+    return { argv, env: environment({ ...env, ...places }) };
   }
 
   /** Runs a command that must work, and gives what it says on stdout. */
