@@ -110,10 +110,17 @@ const tiers: readonly Tier[] = [
   },
 ];
 
-/** npm packages, when this is a fresh clone. */
+/** npm packages and, for root, Debian packages, when this is a fresh machine. */
 async function install(): Promise<void> {
-  if (existsSync(join(top, "node_modules"))) return;
-  const { code } = await show([bun, "install", "--frozen-lockfile"]);
+  if (!existsSync(join(top, "node_modules"))) {
+    await mustRun([bun, "install", "--frozen-lockfile"]);
+  }
+  const { installCommands } = await import("./packages.ts");
+  for (const command of installCommands()) await mustRun(command);
+}
+
+async function mustRun(argv: readonly string[]): Promise<void> {
+  const { code } = await show(argv);
   if (code !== 0) finish({ passed: 0, failed: 1 });
 }
 

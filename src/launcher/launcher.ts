@@ -35,7 +35,7 @@ export type { MachineStatus } from "./hardware.ts";
 export { keeper } from "./keeper.ts";
 export { LauncherError } from "./launcher-error.ts";
 export type { Machine } from "./machine.ts";
-export { installLine, missingPackages, needs } from "./packages.ts";
+export { installLine, isInstalled, missingPackages, needs } from "./packages.ts";
 export { clusterPaths, clustersDirectory } from "./paths.ts";
 export type { PowerOnOptions } from "./qemu.ts";
 export { isReachable, waitForPort } from "./reach.ts";
