@@ -1,0 +1,26 @@
+// Tests of what the curator is told.
+import { expect, test } from "bun:test";
+import { ETCD_PORTS } from "../consensus/config.ts";
+import { paths } from "../storage/paths.ts";
+import { addressLine, curatorSettings, settingsLine } from "./settings.ts";
+
+const member = { nodeId: "metropolis-1", data: paths().data, ports: ETCD_PORTS };
+const settings = curatorSettings(member, paths());
+
+test("curatorSettings name ports and files, and no secret", () => {
+  expect(settings.etcd.endpoint).toBe("127.0.0.1:7836");
+  expect(settings.listen).toEqual({ host: "0.0.0.0", port: 7835 });
+  expect(settings.socket).toBe("/run/metropolis/curator.sock");
+  expect(settings.credentials.key).toBe("/data/node/credentials/cert-key.pem");
+});
+
+test("settingsLine and addressLine are one line of JSON each", () => {
+  const line = settingsLine(settings, { dn: "root.curator", externalAddress: "" });
+  expect(line.indexOf("\n")).toBe(line.length - 1);
+  expect(JSON.parse(line)).toMatchObject({
+    nodeId: "metropolis-1",
+    dn: "root.curator",
+    open: false,
+  });
+  expect(addressLine("10.1.0.2")).toBe('{"externalAddress":"10.1.0.2"}\n');
+});

@@ -1,0 +1,59 @@
+// Tests of the status push.
+import { expect, test } from "bun:test";
+import { sleep, Value } from "../../base/event/event.ts";
+import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
+import type { NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { parseVersion } from "../version.ts";
+import { nodeStatus, statusPush } from "./status.ts";
+import { testCluster } from "./test-cluster.ts";
+
+const facts = {
+  address: "10.1.0.2",
+  isCuratorOpen: true,
+  version: parseVersion("VERSION_ID=0.1.0\n"),
+  bootId: "8a4b0a4e-7f2f-4a3b-9d53-2f6d2f9a1c11",
+};
+
+test("nodeStatus says where the node is reached and what runs there", () => {
+  const status = nodeStatus(facts);
+  expect(status?.externalAddress).toBe("10.1.0.2");
+  expect(status?.runningCurator?.port).toBe(7835);
+  expect(status?.version?.release?.minor).toBe(1n);
+  expect(status?.bootId.toHex()).toBe("8a4b0a4e7f2f4a3b9d532f6d2f9a1c11");
+});
+
+test("nodeStatus leaves out a curator that is not open, and is none without an address", () => {
+  expect(nodeStatus({ ...facts, isCuratorOpen: false })?.runningCurator).toBeUndefined();
+  expect(nodeStatus({ ...facts, address: "" })).toBeUndefined();
+});
+
+/** Waits until so many statuses were pushed. */
+async function until(pushes: readonly unknown[], count: number): Promise<void> {
+  while (pushes.length < count) await sleep(1, AbortSignal.timeout(5_000));
+}
+
+test("statusPush pushes what is new, and only that", async () => {
+  await using cluster = await testCluster();
+  const status = new Value<NodeStatus | undefined>(undefined);
+  await using _ = testSupervisor(statusPush(cluster.curator, "metropolis-1", status));
+  status.set(undefined);
+  status.set(nodeStatus(facts));
+  await until(cluster.pushes, 1);
+  status.set(nodeStatus(facts));
+  await sleep(20);
+  status.set(nodeStatus({ ...facts, address: "10.1.0.3" }));
+  await until(cluster.pushes, 2);
+  const seen = cluster.pushes.map(({ nodeId, status }) => `${nodeId} ${status?.externalAddress}`);
+  expect(seen).toEqual(["metropolis-1 10.1.0.2", "metropolis-1 10.1.0.3"]);
+});
+
+test("statusPush is started again until the cluster takes the status", async () => {
+  await using cluster = await testCluster();
+  cluster.isLeaderless = true;
+  const status = new Value(nodeStatus(facts));
+  await using tested = testSupervisor(statusPush(cluster.curator, "metropolis-1", status));
+  while (tested.pauses.length === 0) await tested.quiet();
+  cluster.isLeaderless = false;
+  while (cluster.pushes.length === 0) await tested.pass();
+  expect(cluster.pushes.length).toBe(1);
+});

@@ -1,0 +1,92 @@
+// Tests of following the cluster.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { sleep, Value } from "../../base/event/event.ts";
+import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
+import {
+  type Node,
+  NodeSchema,
+  WatchEvent_Progress as Progress,
+  WatchEventSchema,
+} from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import {
+  ClusterDirectorySchema,
+  type NodeRoles,
+  NodeRolesSchema,
+} from "../../gen/metropolis/proto/common/common_pb.ts";
+import { testCluster } from "./test-cluster.ts";
+import { applyEvent, describeRoles, directory, directoryOf, ownRoles } from "./watch.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "node-watch-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function member(id: string, externalAddress: string): MessageInitShape<typeof NodeSchema> {
+  return { id, roles: { consensusMember: {} }, status: { externalAddress } };
+}
+
+test("describeRoles names all roles, or none", () => {
+  const roles = create(NodeRolesSchema, { consensusMember: {}, kubernetesWorker: {} });
+  expect(describeRoles(roles)).toBe("consensus member, Kubernetes worker");
+  expect(describeRoles(create(NodeRolesSchema))).toBe("none");
+});
+
+test("ownRoles keeps the roles of this node, and writes them down", async () => {
+  await using cluster = await testCluster();
+  const path = join(folder, "roles.pb");
+  const roles = new Value<NodeRoles>();
+  await using _ = testSupervisor(ownRoles(cluster.curator, "one", path, roles));
+  cluster.events.set({ nodes: [member("two", "10.1.0.3")] });
+  cluster.events.set({ nodes: [member("one", "10.1.0.2")] });
+  const own = await roles.first(AbortSignal.timeout(5_000));
+  expect(own.consensusMember).toBeDefined();
+  expect(fromBinary(NodeRolesSchema, readFileSync(path))).toEqual(own);
+  expect(cluster.watches).toEqual(["nodeInCluster"]);
+});
+
+test("applyEvent follows changes and deletions", () => {
+  const nodes = new Map<string, Node>();
+  const add = create(WatchEventSchema, { nodes: [member("one", "a"), member("two", "b")] });
+  applyEvent(nodes, add);
+  applyEvent(nodes, create(WatchEventSchema, { nodeTombstones: [{ nodeId: "one" }] }));
+  expect([...nodes.keys()]).toEqual(["two"]);
+});
+
+test("directoryOf names members that can be reached, in order", () => {
+  const all = [
+    member("two", "10.1.0.3"),
+    member("one", "10.1.0.2"),
+    member("silent", ""),
+    { id: "worker", roles: { kubernetesWorker: {} }, status: { externalAddress: "10.1.0.4" } },
+    { id: "new", roles: { consensusMember: {} } },
+  ];
+  const nodes = new Map(all.map((init) => [init.id ?? "", create(NodeSchema, init)]));
+  const found = directoryOf(nodes).nodes.map(({ id, addresses }) => [id, addresses[0]?.host]);
+  expect(found).toEqual([
+    ["one", "10.1.0.2"],
+    ["two", "10.1.0.3"],
+  ]);
+});
+
+test("directory is written once it is complete, and whenever it changes", async () => {
+  await using cluster = await testCluster();
+  const path = join(folder, "directory.pb");
+  await using _ = testSupervisor(directory(cluster.curator, path));
+  const written = async (count: number) => {
+    const read = () => fromBinary(ClusterDirectorySchema, readFileSync(path)).nodes.length;
+    while (!existsSync(path) || read() !== count) await sleep(1, AbortSignal.timeout(5_000));
+  };
+  while (cluster.watches.length === 0) await sleep(1);
+  cluster.events.set({ nodes: [member("one", "10.1.0.2")] });
+  await sleep(20);
+  expect(existsSync(path)).toBe(false);
+  cluster.events.set({ progress: Progress.LAST_BACKLOGGED });
+  await written(1);
+  cluster.events.set({ nodes: [member("two", "10.1.0.3")] });
+  await written(2);
+});
