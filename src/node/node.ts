@@ -23,7 +23,7 @@ import { api, type NodeCredentials, type PowerRequest } from "./api/api.ts";
 import type { Member } from "./consensus/config.ts";
 import { consensus } from "./consensus/consensus.ts";
 import { consoles } from "./console/console.ts";
-import { Control } from "./control.ts";
+import { Control } from "./control/control.ts";
 import { enrolment } from "./enrolment/enrolment.ts";
 import { inheritLog } from "./inherited-log.ts";
 import { kernelLog } from "./kernel.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { Supervisor } from "../../base/supervisor/supervisor.ts";
-import { Control } from "../control.ts";
+import { Control } from "../control/control.ts";
 import { makeDataTree, paths } from "../storage/paths.ts";
 import type { Member } from "./config.ts";
 import { consensus } from "./consensus.ts";

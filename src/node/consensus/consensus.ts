@@ -6,7 +6,7 @@
 import { lineImporter, parseZap } from "../../base/logtree/logtree.ts";
 import { program } from "../../base/process/process.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
-import { type Control, whileWanted } from "../control.ts";
+import { type Control, whileWanted } from "../control/control.ts";
 import { clientEndpoint, etcdArguments, type Member } from "./config.ts";
 import type { Owner } from "./pki.ts";
 

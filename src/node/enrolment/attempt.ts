@@ -7,7 +7,7 @@ import { fingerprint } from "../../base/pki/verify.ts";
 import type { Slot } from "../../image/image.ts";
 import { ETCD_PORTS, type EtcdPorts, type Member } from "../consensus/config.ts";
 import type { Owner } from "../consensus/pki.ts";
-import type { Control } from "../control.ts";
+import type { Control } from "../control/control.ts";
 import { type CuratorSettings, curatorSettings } from "../roles/settings.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import type { DataPartition, DataVolume } from "../storage/data.ts";

@@ -13,7 +13,7 @@ import { NodeParametersSchema } from "../../gen/metropolis/proto/api/configurati
 import type { Member } from "../consensus/config.ts";
 import { consensus } from "../consensus/consensus.ts";
 import { ETCD, freePort, freePorts } from "../consensus/test-etcd.ts";
-import { Control } from "../control.ts";
+import { Control } from "../control/control.ts";
 import { connectCluster } from "../roles/connection.ts";
 import { curator } from "../roles/curator.ts";
 import type { CuratorSettings } from "../roles/settings.ts";

@@ -11,7 +11,7 @@ import { program, roleCommand } from "../../base/process/process.ts";
 import { type Channel, Code, connect, RpcError } from "../../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
 import { CuratorBootstrap } from "../../gen/metropolis/node/core/curator/proto/local/bootstrap_pb.ts";
-import { type Control, type Part, together, whileWanted } from "../control.ts";
+import { type Control, type Part, together, whileWanted } from "../control/control.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import { addressLine, type CuratorSettings, settingsLine } from "./settings.ts";
 

@@ -11,7 +11,7 @@ import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type { NodeRoles, NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
-import { together } from "../control.ts";
+import { together } from "../control/control.ts";
 import type { Paths } from "../storage/paths.ts";
 import { connectCluster } from "./connection.ts";
 import type { CuratorNews } from "./curator.ts";

@@ -9,7 +9,7 @@ import { Value } from "../../base/event/event.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { openTpm, type Tpm } from "../../base/tpm/tpm.ts";
 import { runningSlotId, type Slot } from "../../image/image.ts";
-import { Control, whileWanted } from "../control.ts";
+import { Control, whileWanted } from "../control/control.ts";
 import { findBootDisk } from "./boot-disk.ts";
 import { type DataPartition, dataPartition } from "./data.ts";
 import { mountEsp } from "./esp.ts";

@@ -1,7 +1,7 @@
 // A part of the control plane that runs while enrolment wants it: its wishes and
 // its news, and the runnable around it.
-import { Value } from "../base/event/event.ts";
-import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
+import { Value } from "../../base/event/event.ts";
+import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
 
 /** Wishes and news of something that runs with settings `T`, or does not run. */
 export class Control<T> {

@@ -1,8 +1,8 @@
 // Tests of wishes and news.
 import { expect, test } from "bun:test";
-import { sleep } from "../base/event/event.ts";
-import { LogTree } from "../base/logtree/logtree.ts";
-import { type Context, Supervisor } from "../base/supervisor/supervisor.ts";
+import { sleep } from "../../base/event/event.ts";
+import { LogTree } from "../../base/logtree/logtree.ts";
+import { type Context, Supervisor } from "../../base/supervisor/supervisor.ts";
 import { Control, together, whileWanted } from "./control.ts";
 
 interface Settings {
