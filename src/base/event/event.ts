@@ -3,7 +3,7 @@
 // other: one side sets a value, any number of others watch it. Whatever waits
 // takes an AbortSignal and throws the signal's reason when that aborts, so that
 // the supervisor can tell a cancelled runnable from a failed one.
-export { Lock } from "./lock.ts";
+export { Lock, NamedLocks } from "./lock.ts";
 export { sleep } from "./sleep.ts";
 export { Value } from "./value.ts";
 export { within } from "./within.ts";

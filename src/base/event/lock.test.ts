@@ -1,6 +1,6 @@
 // Tests of the lock.
 import { expect, test } from "bun:test";
-import { Lock } from "./lock.ts";
+import { Lock, NamedLocks } from "./lock.ts";
 import { sleep } from "./sleep.ts";
 
 test("Lock.hold lets one in at a time, in the order of coming", async () => {
@@ -45,4 +45,30 @@ test("Lock.hold gives up with its signal, without opening the door", async () =>
   resolve();
   await Promise.all([first, third]);
   expect(trace).toEqual(["first", "third"]);
+});
+
+test("NamedLocks.hold keeps users of one name apart, and nobody else", async () => {
+  const locks = new NamedLocks();
+  const trace: string[] = [];
+  const { promise: leave, resolve } = Promise.withResolvers<void>();
+  const visit = (name: string, text: string, until?: Promise<void>) =>
+    locks.hold(name, async () => {
+      await until;
+      trace.push(text);
+    });
+  const first = visit("a", "a1", leave);
+  const second = visit("a", "a2");
+  await visit("b", "b");
+  expect(trace).toEqual(["b"]);
+  resolve();
+  await Promise.all([first, second]);
+  expect(trace).toEqual(["b", "a1", "a2"]);
+});
+
+test("NamedLocks.hold lets the next one in after a failure", async () => {
+  const locks = new NamedLocks();
+  const failed = locks.hold("a", () => Promise.reject(new TypeError("broken")));
+  const next = locks.hold("a", async () => "next");
+  await expect(failed).rejects.toThrow("broken");
+  expect(await next).toBe("next");
 });

@@ -1,4 +1,4 @@
-// A mutex for read-change-write on shared state. Name it for what it guards.
+// Mutexes for read-change-write on shared state. Name each for what it guards.
 import { within } from "./within.ts";
 
 /** A fair lock: those who wait get their turn in the order in which they came. */
@@ -22,6 +22,24 @@ export class Lock {
       return await work();
     } finally {
       leave();
+    }
+  }
+}
+
+/** A lock for each of many things, by name. Names that nobody holds cost nothing. */
+export class NamedLocks {
+  readonly #locks = new Map<string, { readonly lock: Lock; users: number }>();
+
+  /** Runs `work` while nobody else holds the lock of this name; see {@link Lock.hold}. */
+  async hold<R>(name: string, work: () => Promise<R>, signal?: AbortSignal): Promise<R> {
+    const held = this.#locks.get(name) ?? { lock: new Lock(), users: 0 };
+    this.#locks.set(name, held);
+    held.users++;
+    try {
+      return await held.lock.hold(work, signal);
+    } finally {
+      held.users--;
+      if (held.users === 0) this.#locks.delete(name);
     }
   }
 }

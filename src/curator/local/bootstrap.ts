@@ -36,7 +36,7 @@ export function bootstrap(
   return async (request, { signal }) => {
     const leading = await leader(signal);
     checkBootstrap(request, leading.self);
-    return leading.nodesLock.hold(async () => {
+    return leading.nodeLocks.hold(leading.self, async () => {
       const existing = await leading.store.get(keys.initialOwner);
       if (existing === undefined) return make(leading, request);
       return repeat(leading, request, fromBinary(InitialOwnerSchema, existing.value).publicKey);

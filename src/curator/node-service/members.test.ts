@@ -259,3 +259,13 @@ test("updateClusterNetworking refuses another node's key", async () => {
     code: Code.invalidArgument,
   });
 });
+
+test("updateClusterNetworking gives a key to one of two nodes that bring it at once", async () => {
+  await using leader = await testLeader();
+  const nodes = [await leader.add({ status }), await leader.add({ status })];
+  const clusternet = { wireguardPubkey, prefixes: [] };
+  const request = create(UpdateNodeClusterNetworkingRequestSchema, { clusternet });
+  const update = updateClusterNetworking(leader);
+  const outcomes = await Promise.allSettled(nodes.map(({ id }) => update(request, nodeCall(id))));
+  expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+});

@@ -25,6 +25,7 @@ import { isRegisterTicket } from "../state/register-ticket.ts";
 export function registerNode(leader: Leader): Handler<typeof Curator.method.registerNode> {
   return async (request, call) => {
     const publicKey = provenKey(call);
+    const id = nodeId(publicKey);
     requireKey(request.joinKey, "join_key");
     if (!(await isRegisterTicket(leader.store, request.registerTicket))) {
       throw new RpcError(Code.permissionDenied, "wrong register ticket");
@@ -34,7 +35,7 @@ export function registerNode(leader: Leader): Handler<typeof Curator.method.regi
     if (usage === undefined) {
       throw new RpcError(Code.permissionDenied, "the cluster demands a TPM");
     }
-    await leader.nodesLock.hold(() => ensureNode(leader, publicKey, request, usage));
+    await leader.nodeLocks.hold(id, () => ensureNode(leader, publicKey, request, usage));
     // The same answer for a repeated call: the first one may have been lost.
     return {
       clusterConfiguration,

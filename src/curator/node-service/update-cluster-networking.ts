@@ -2,9 +2,10 @@
 // network between nodes.
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import type { Node } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { callingNode } from "../state/callers.ts";
 import type { Leader } from "../state/leader.ts";
-import { changeNode } from "../state/nodes.ts";
+import { changeNode, type NodeChange } from "../state/nodes.ts";
 import { isWithin, parsePrefix } from "../state/prefix.ts";
 
 /** The addresses of pods, of which each node has a part. */
@@ -18,7 +19,7 @@ export function updateClusterNetworking(
 ): Handler<typeof Curator.method.updateNodeClusterNetworking> {
   return async ({ clusternet }, call) => {
     const { id } = callingNode(call);
-    await changeNode(leader, id, ({ status }) => {
+    const decide = ({ status }: Readonly<Node>): NodeChange => {
       const address = status?.externalAddress ?? "";
       if (address === "") {
         throw new RpcError(Code.failedPrecondition, "node has not reported its status yet");
@@ -27,7 +28,9 @@ export function updateClusterNetworking(
       checkKey(leader, id, clusternet.wireguardPubkey);
       for (const { cidr } of clusternet.prefixes) checkPrefix(cidr, address);
       return { fields: { clusternet } };
-    });
+    };
+    // A key that two nodes bring at the same time is still only for one of them.
+    await leader.meshLock.hold(() => changeNode(leader, id, decide));
     return {};
   };
 }

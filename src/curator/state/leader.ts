@@ -1,7 +1,7 @@
 // What the handlers of a leader work with. There is one of these for each
 // leadership; it is thrown away with it.
 import type { Store } from "../../base/etcd/etcd.ts";
-import { Lock } from "../../base/event/event.ts";
+import { Lock, NamedLocks } from "../../base/event/event.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import type { Issuer } from "../../base/pki/certificate.ts";
 import { loadCa } from "./cluster-pki.ts";
@@ -14,11 +14,13 @@ export interface Leader {
   /** The ID of this node. */
   readonly self: string;
   readonly store: LeaderStore;
-  /** All nodes. Whoever changes one holds `nodesLock`. */
+  /** All nodes. Whoever changes one holds its lock among `nodeLocks`. */
   readonly nodes: NodeCache;
   readonly heartbeats: Heartbeats;
-  /** Who changes nodes holds it from reading to writing. */
-  readonly nodesLock: Lock;
+  /** By node ID. Who changes a node holds its lock from reading to writing. */
+  readonly nodeLocks: NamedLocks;
+  /** Who changes what no two nodes may share holds it too, taken before a node's. */
+  readonly meshLock: Lock;
   /** Who changes the configuration of the cluster holds it. */
   readonly configurationLock: Lock;
   /** Who makes the register ticket holds it. */
@@ -59,7 +61,8 @@ export function makeLeader({ self, store, key, nodes, members, log, clock }: Lea
     store: guarded,
     nodes,
     heartbeats: new Heartbeats(clock),
-    nodesLock: new Lock(),
+    nodeLocks: new NamedLocks(),
+    meshLock: new Lock(),
     configurationLock: new Lock(),
     ticketLock: new Lock(),
     members,

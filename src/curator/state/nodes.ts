@@ -57,14 +57,14 @@ export interface NodeChange {
 
 /**
  * Changes one node as `decide` wants, and returns when the change can be read.
- * Nobody else changes a node meanwhile. Throws notFound where there is none.
+ * Nobody else changes it meanwhile. Throws notFound where there is none.
  */
 export async function changeNode(
   leader: Leader,
   id: string,
   decide: (node: Readonly<Node>) => Promise<NodeChange> | NodeChange,
 ): Promise<void> {
-  await leader.nodesLock.hold(async () => {
+  await leader.nodeLocks.hold(id, async () => {
     const { node, revision } = findNode(leader, id);
     const { fields, writes = [], compares = [] } = await decide(node);
     if (fields === undefined && writes.length === 0) return;
@@ -82,7 +82,7 @@ function logState({ log }: Leader, id: string, before: NodeState, after = before
   if (after !== before) log.info(`Node ${id}: ${NodeState[before]} => ${NodeState[after]}`);
 }
 
-/** Writes, and waits until nodes among it can be read. Only under `nodesLock`. */
+/** Writes, and waits until nodes among it can be read. Only under the locks of those nodes. */
 export async function commitNodes(
   { store, nodes }: Leader,
   writes: readonly Write[],
