@@ -23,14 +23,21 @@ export function consoles(devices = activeConsoles()): Runnable {
 
 /** The consoles named on the kernel's command line, by their device names. */
 export function activeConsoles(path = ACTIVE): readonly string[] {
-  return readFileSync(path, "utf8").split(/\s+/).filter((name) => name !== "");
+  return readFileSync(path, "utf8")
+    .split(/\s+/)
+    .filter((name) => name !== "");
 }
 
 function oneConsole(name: string, tree: LogTree): Runnable {
   return async ({ signal, healthy }) => {
     const device = openSync(`/dev/${name}`, "w");
     try {
-      const { backlog, stream } = tree.read({ dn: "", withChildren: true, backlog: BACKLOG, stream: true });
+      const { backlog, stream } = tree.read({
+        dn: "",
+        withChildren: true,
+        backlog: BACKLOG,
+        stream: true,
+      });
       signal.addEventListener("abort", () => stream.close(), { once: true });
       healthy();
       for (const entry of backlog) show(device, entry);

@@ -12,6 +12,7 @@ export function isForConsole(entry: Entry): boolean {
   if (entry.kind === "raw") return false;
   // The kernel writes its own messages to the console itself.
   if (isWithin(entry.dn, "kernel")) return false;
-  const isQuiet = quiet.some((dn) => isWithin(entry.dn, dn)) && !loud.some((dn) => isWithin(entry.dn, dn));
+  const isQuiet =
+    quiet.some((dn) => isWithin(entry.dn, dn)) && !loud.some((dn) => isWithin(entry.dn, dn));
   return !isQuiet || isAtLeast(entry.severity, "warning");
 }
