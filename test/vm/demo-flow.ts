@@ -5,6 +5,7 @@ import {
   continueFrom,
   type Golden,
   makeGolden,
+  outputs,
   powerOff,
   scratch,
   untilServing,
@@ -50,7 +51,7 @@ export function demoFlow(): void {
     const machine = cluster.machine();
     await machine.powerOn();
     await untilServing(cluster, machine);
-    const owner = new Operator(kept.owner).copy(scratch("again"));
+    const owner = new Operator(kept.owner, outputs).copy(scratch("again"));
     const reach = ["--endpoints", machine.address, "--proxy", cluster.proxy] as const;
     const described = await untilHealthy(owner, reach);
     expect(described).toMatch(

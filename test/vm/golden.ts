@@ -6,7 +6,19 @@
 // Kept in the build's cache under the hash of what went in; the transcripts of
 // the walk are kept with it, for the test that reads them message by message.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   buildOutputs,
@@ -50,6 +62,20 @@ export interface Walk {
 
 const folder = join(buildOutputs(), "..", "vm-tests");
 
+/**
+ * The build's outputs as they were when this process started: tests that begin with
+ * one build must not go on with another that somebody makes meanwhile.
+ */
+export const outputs = pinOutputs();
+
+function pinOutputs(): string {
+  const pinned = mkdtempSync(join(tmpdir(), "metropolis-out-"));
+  for (const name of readdirSync(buildOutputs())) {
+    symlinkSync(realpathSync(join(buildOutputs(), name)), join(pinned, name));
+  }
+  return pinned;
+}
+
 /** Keeps the clusters of tests apart from the user's own. Call before any other use. */
 export function useOwnState(): void {
   process.env.XDG_STATE_HOME = join(folder, "state");
@@ -75,15 +101,19 @@ export async function untilServing(cluster: Cluster, machine: Machine): Promise<
   return performance.now() - start;
 }
 
+/** This process's answer of `golden`: the same even if somebody builds meanwhile. */
+let chosen: Golden | undefined;
+
 /** The kept machine of this build; makes it when there is none. */
 export async function golden(): Promise<Golden> {
-  return existing(goldenFolder()) ?? (await makeGolden());
+  chosen ??= existing(goldenFolder()) ?? (await makeGolden());
+  return chosen;
 }
 
 function goldenFolder(): string {
   const hash = createHash("sha256");
   for (const name of ["bundle.zip", "OVMF_CODE.fd", "OVMF_VARS.fd", "metroctl"]) {
-    hash.update(readFileSync(join(buildOutputs(), name)));
+    hash.update(readFileSync(join(outputs, name)));
   }
   return join(folder, `golden-${hash.digest("hex").slice(0, 16)}`);
 }
@@ -116,18 +146,20 @@ export async function makeGolden(): Promise<Golden> {
   writeFileSync(join(working, "walk.json"), JSON.stringify(walk));
   rmSync(path, { recursive: true, force: true });
   renameSync(working, path);
-  return { ...parts(path), walk };
+  chosen = { ...parts(path), walk };
+  return chosen;
 }
 
 type Parts = ReturnType<typeof parts>;
 
 async function walkDemo(kept: Parts): Promise<Walk> {
-  const operator = new Operator(kept.candidate);
-  const bundle = join(buildOutputs(), "bundle.zip");
+  const operator = new Operator(kept.candidate, outputs);
+  const bundle = join(outputs, "bundle.zip");
   await operator.metroctl("install", "genusb", kept.medium, "--bootstrap", `--bundle=${bundle}`);
   await using cluster = await createCluster({
     name: "golden",
     machines: [{ disk: "4G" }],
+    out: outputs,
     isBound: true,
   });
   const machine = cluster.machine();
@@ -170,5 +202,5 @@ async function keep({ files }: Machine, to: string): Promise<void> {
 
 /** A cluster of one machine that continues from a kept one. It is off. */
 export function continueFrom(name: string, copyOf: string): Promise<Cluster> {
-  return createCluster({ name, machines: [{ copyOf }], isBound: true });
+  return createCluster({ name, machines: [{ copyOf }], out: outputs, isBound: true });
 }

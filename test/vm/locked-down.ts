@@ -5,17 +5,13 @@ import { X509Certificate } from "node:crypto";
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { nodeId } from "../../src/base/pki/node-id.ts";
-import {
-  buildOutputs,
-  isReachable,
-  type Machine,
-  manufactureTpm,
-} from "../../src/launcher/launcher.ts";
+import { isReachable, type Machine, manufactureTpm } from "../../src/launcher/launcher.ts";
 import { changeByte, findBytes, partitionOf } from "./disk-image.ts";
 import {
   API_PORT,
   continueFrom,
   golden,
+  outputs,
   patience,
   powerOff,
   scratch,
@@ -48,7 +44,7 @@ async function bootChanged(
 
 /** A piece of the kernel image that occurs nowhere else. */
 function pieceOfKernel(): Uint8Array {
-  const image = readFileSync(join(buildOutputs(), "metropolis.efi"));
+  const image = readFileSync(join(outputs, "metropolis.efi"));
   const middle = Math.floor(image.length / 2 / 4096) * 4096;
   return image.subarray(middle, middle + 64);
 }
@@ -97,7 +93,7 @@ export function lockedDown(): void {
     await bootChanged(
       "insecure",
       async ({ files }) => {
-        const variables = join(buildOutputs(), "host/usr/share/OVMF/OVMF_VARS_4M.fd");
+        const variables = join(outputs, "host/usr/share/OVMF/OVMF_VARS_4M.fd");
         copyFileSync(variables, files.variables);
       },
       UNSEAL_REFUSED,

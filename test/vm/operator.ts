@@ -2,7 +2,6 @@
 // own, as VM tests play one.
 import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { buildOutputs } from "../../src/launcher/launcher.ts";
 
 const ATTEMPTS = 10;
 const RETRY_MS = 2_000;
@@ -27,20 +26,24 @@ export class Operator {
   /** Every command so far, oldest first. */
   readonly transcripts: Transcript[] = [];
 
-  constructor(folder: string) {
+  readonly #outputs: string;
+
+  /** `outputs` is where the build put metroctl. */
+  constructor(folder: string, outputs: string) {
     mkdirSync(folder, { recursive: true });
     this.folder = folder;
+    this.#outputs = outputs;
   }
 
   /** One with the same keys and contexts, in another folder. */
   copy(folder: string): Operator {
     cpSync(this.folder, folder, { recursive: true });
-    return new Operator(folder);
+    return new Operator(folder, this.#outputs);
   }
 
   /** Runs a command, whatever comes of it. */
   async attempt(...words: readonly string[]): Promise<Transcript> {
-    const program = join(buildOutputs(), "metroctl");
+    const program = join(this.#outputs, "metroctl");
     const child = Bun.spawn([program, "--config", this.folder, ...words], {
       env: {
         HOME: this.folder,

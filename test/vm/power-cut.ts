@@ -1,7 +1,7 @@
 // Pulling the plug somewhere between the first boot from the disk and takeownership,
 // at a moment that a seed decides; and what becomes of the machine then.
 import { join } from "node:path";
-import { continueFrom, type Golden, scratch, untilServing } from "./golden.ts";
+import { continueFrom, type Golden, outputs, scratch, untilServing } from "./golden.ts";
 import { Operator } from "./operator.ts";
 
 /** How one power cut ended. */
@@ -37,7 +37,7 @@ export async function cutPower(seed: number, from: Golden): Promise<PowerCut> {
   const during = lastStep(machine.console.text());
   await machine.powerOn();
   const servingMs = Math.round(await untilServing(cluster, machine));
-  const owner = new Operator(from.candidate).copy(scratch(join("owners", String(seed))));
+  const owner = new Operator(from.candidate, outputs).copy(scratch(join("owners", String(seed))));
   await owner.persist("--proxy", cluster.proxy, "takeownership", machine.address);
   const rows = await owner.persist("node", "describe");
   return { seed, cutMs, during, servingMs, node: rows.trim().split("\n").at(-1) ?? "" };
