@@ -36,7 +36,9 @@ const RETRY_MS = 500;
 export async function createLocalCluster(options: LocalCluster): Promise<Cluster> {
   const { context, disk, memory, step } = options;
   step(`Making machine 1 of cluster ${context.name}: ${disk} disk, ${memory} memory`);
-  const cluster = await createCluster({ name: context.name, machines: [{ disk, memory }] });
+  const machines = [{ disk, memory }];
+  // Bound to this process until it is owned: a crash on the way leaves nothing behind either.
+  const cluster = await createCluster({ name: context.name, machines, isBound: true });
   const undo = async () => {
     await cluster.destroy();
     forgetContext(options.config, context.name);
@@ -45,6 +47,7 @@ export async function createLocalCluster(options: LocalCluster): Promise<Cluster
   const stopped = new UserError(`interrupted: cluster ${context.name} was destroyed again`);
   try {
     await within(bringUp(cluster, options, interrupted.signal), interrupted.signal);
+    await cluster.release();
     return cluster;
   } catch (error) {
     await undo();
