@@ -7,7 +7,7 @@
 //
 // Measured is the compiled executable of the last build.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { controlPlane } from "../cluster/control-plane.ts";
@@ -52,17 +52,24 @@ async function native(): Promise<Results> {
   };
 }
 
+/** What others did on this machine: it is in every number. */
+function load(): number {
+  return loadavg()[0] ?? Number.NaN;
+}
+
 async function main(): Promise<void> {
+  const before = load();
+  if (before > 1) console.error(`load is ${before.toFixed(1)}: times will be worse than they are`);
   const results = {
     ...(await step("images", images)),
     ...(await native()),
     ...(options["no-vm"] === true ? {} : await step("machine", machine)),
   };
   const verdicts = judge(results);
-  console.log(table(verdicts));
+  console.log(`\n${table(verdicts)}`);
   const file = options.json ?? join(cache, "bench.json");
   mkdirSync(dirname(file), { recursive: true });
-  const host = { cpus: cpus().length, model: cpus()[0]?.model };
+  const host = { cpus: cpus().length, model: cpus()[0]?.model, load: load() };
   const kept = { time: new Date().toISOString(), host, verdicts };
   writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`);
   console.log(`\nkept in ${file}`);
