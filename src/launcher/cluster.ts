@@ -174,7 +174,7 @@ async function untilReady(paths: ClusterPaths, keeper: Child): Promise<void> {
 
 function lastLine(file: string): string {
   const lines = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
-  const error = lines.findLast((line) => /error:|cannot|failed/i.test(line));
+  const error = lines.findLast((line) => /error:|cannot|failed|denied|\bE[A-Z]{4,}\b/i.test(line));
   return `${error?.trim() ?? lines.at(-1) ?? "no reason was given"} (see ${file})`;
 }
 

@@ -39,13 +39,14 @@ export const RELEASE = "release\n";
 
 /**
  * The program of `metroctl cluster keeper`. Arguments: which half, the cluster's
- * folder, and `bound` when it shall end with its standard input.
+ * folder, and then for the outer half `bound` when it shall end with its standard
+ * input, for the inner half the socket folder.
  */
 export async function keeper(args: readonly string[]): Promise<void> {
-  const [half, directory, life] = args;
+  const [half, directory, extra] = args;
   if (directory === undefined) throw new LauncherError("keeper: want a half and a folder");
-  const paths = pathsOf(directory);
-  await (half === "inside" ? keepInside(paths) : keepOutside(paths, life === BOUND));
+  if (half === "inside") await keepInside(pathsOf(directory, process.env, extra));
+  else await keepOutside(pathsOf(directory), extra === BOUND);
 }
 
 /** The command line that starts one half of this very program again. */
@@ -109,7 +110,7 @@ function startInside(paths: ClusterPaths): Child {
     // Both ways of dying are covered: unshare gets SIGKILL when we end, its child when it ends.
     [
       ...["setpriv", "--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--"],
-      ...keeperCommand(["inside", paths.directory]),
+      ...keeperCommand(["inside", paths.directory, paths.runtime]),
     ],
     { env: keeperEnvironment(), log: paths.log, lifeline: true },
   );

@@ -52,6 +52,12 @@ test("pathsOf gives a keeper the same paths as a command", () => {
   expect(pathsOf(paths.directory, environment)).toEqual(paths);
 });
 
+test("pathsOf takes a socket folder, for whom the user has changed", () => {
+  const paths = pathsOf("/s/demo", {}, "/tmp/metropolis-1000/abc");
+  expect(paths.control).toBe("/tmp/metropolis-1000/abc/control");
+  expect(machinePaths(paths, 1).qmpSocket).toBe("/tmp/metropolis-1000/abc/1.qmp");
+});
+
 test("machinePaths keeps machines apart", () => {
   const paths = clusterPaths("demo", { XDG_STATE_HOME: "/s" });
   const [one, two] = [machinePaths(paths, 1), machinePaths(paths, 2)];

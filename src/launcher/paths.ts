@@ -69,9 +69,15 @@ export function clusterPaths(name: string, environment: Environment = process.en
   return pathsOf(join(clustersDirectory(environment), checkName(name)), environment);
 }
 
-/** The same for a cluster whose folder is known, as the keeper is told. */
-export function pathsOf(directory: string, environment: Environment = process.env): ClusterPaths {
-  const runtime = runtimeDirectory(directory, environment);
+/**
+ * The same for a cluster whose folder is known. The keeper's inner half is told the
+ * socket folder too: in a user namespace it takes itself for another user.
+ */
+export function pathsOf(
+  directory: string,
+  environment: Environment = process.env,
+  runtime = runtimeDirectory(directory, environment),
+): ClusterPaths {
   return {
     directory,
     runtime,
