@@ -145,8 +145,7 @@ async function makeStage(
       result: (need) => neededFolder(stage, need, folderOf),
       note: (text) => options.report?.("note", stage, text),
     });
-    // Somebody else may have been faster: the same key means the same bytes, so theirs will do.
-    if (!existsSync(folder)) await rename(draft, folder);
+    await place(draft, folder);
   } catch (error) {
     options.report?.("failed", stage, `${elapsed().toFixed(1)} s`);
     throw error;
@@ -160,6 +159,15 @@ async function makeStage(
 function neededFolder(stage: Stage, need: string, folderOf: (name: string) => string): string {
   if (stage.needs.includes(need)) return folderOf(need);
   throw new BuildError(`${stage.name} reads ${need} but does not name it among its needs`);
+}
+
+/** Puts a result in its place; if somebody else was faster, theirs will do: the same key, the same bytes. */
+async function place(draft: string, folder: string): Promise<void> {
+  try {
+    await rename(draft, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+  }
 }
 
 /** Points the links of `<cache>/out/` at these results, each in one step. */
