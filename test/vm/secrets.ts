@@ -1,5 +1,6 @@
 // The private keys that a running node has in its memory, as whoever could read
-// that memory would find them: by the few bytes in front of every such key.
+// that memory would find them: by the few bytes in front of every key in a file's
+// form, and by the public half that follows each Ed25519 key while it is in use.
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { windows } from "./disk-image.ts";
 
@@ -20,15 +21,28 @@ export interface FoundKey {
   readonly publicKey: Uint8Array;
 }
 
-/** All private keys in a file with a machine's memory, each once. */
-export function keysInMemory(file: string): readonly FoundKey[] {
+/** All private keys in a file with a machine's memory, each once; `known` are public keys. */
+export function keysInMemory(file: string, known: readonly Uint8Array[]): readonly FoundKey[] {
   const found = new Map<string, FoundKey>();
   for (const { bytes } of windows(file, 128)) {
-    for (const der of [...binaryKeys(bytes), ...pemKeys(bytes)]) {
+    for (const der of [...binaryKeys(bytes), ...pemKeys(bytes), ...keysInUse(bytes, known)]) {
       found.set(der.toHex(), { seed: der.subarray(-SEED_BYTES), publicKey: publicKeyOf(der) });
     }
   }
   return [...found.values()];
+}
+
+/** Libraries keep seed and public key side by side: what stands before a public key is tried. */
+function* keysInUse(bytes: Buffer, known: readonly Uint8Array[]): Generator<Uint8Array> {
+  for (const publicKey of known) {
+    let place = bytes.indexOf(publicKey, SEED_BYTES);
+    while (place >= 0) {
+      const seed = bytes.subarray(place - SEED_BYTES, place);
+      const der = new Uint8Array([...(prefixes[0] ?? []), ...seed]);
+      if (Buffer.compare(publicKeyOf(der), publicKey) === 0) yield der;
+      place = bytes.indexOf(publicKey, place + 1);
+    }
+  }
 }
 
 function* binaryKeys(bytes: Buffer): Generator<Uint8Array> {
