@@ -13,6 +13,9 @@ import type { CredentialFiles } from "./settings.ts";
 import type { Leader } from "./state/leader.ts";
 import type { NodeCache } from "./state/node-cache.ts";
 
+/** How long an election may take before the port opens all the same. */
+const PATIENCE_MS = 2_000;
+
 /** What the port is opened with. */
 export interface ListenerParts {
   readonly self: string;
@@ -36,6 +39,7 @@ export function listener(
     await opened.first(signal, (isOpen) => isOpen);
     const { ca, ...tls } = await readCredentials(parts.credentials);
     const local = localServices({ ...parts, ca });
+    await leaderKnown(parts, signal);
     healthy();
     let server: Server | undefined;
     try {
@@ -58,6 +62,22 @@ export function listener(
       await server?.close(0);
     }
   };
+}
+
+/**
+ * Waits, but not for ever, until it is known who leads: a member that opened as a follower and
+ * is elected a moment later would drop its first callers, in a cluster of one at every start.
+ */
+async function leaderKnown({ leading, address, self }: ListenerParts, signal: AbortSignal) {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+  try {
+    await Promise.race([
+      leading.first(patience, (leader) => leader !== undefined),
+      address.first(patience, (leader) => leader !== undefined && leader.id !== self),
+    ]);
+  } catch {
+    signal.throwIfAborted();
+  }
 }
 
 /** Tells of failures that the caller only sees as an internal error. */

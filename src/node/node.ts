@@ -80,20 +80,15 @@ export async function main(): Promise<void> {
   process.on("SIGTERM", () => ending.set(0));
   supervisor.start();
   const code = await ending.first(new AbortController().signal);
-  await stop(supervisor, news, tree);
+  await stop(supervisor, tree);
   process.exit(code);
 }
 
 /** Ends everything in order, so that the next boot finds clean file systems. */
-async function stop(supervisor: Supervisor, news: News, tree: LogTree): Promise<void> {
+async function stop(supervisor: Supervisor, tree: LogTree): Promise<void> {
   const log = tree.logger("root");
   log.info("Stopping");
-  const steps = [
-    // The curator gives its leadership back as long as it has an etcd to write that to.
-    () => news.curator.stop(AbortSignal.timeout(CURATOR_STOP_MS)),
-    () => supervisor.stop(STOP_MS),
-    () => releaseData(paths().data.root),
-  ];
+  const steps = [() => supervisor.stop(STOP_MS), () => releaseData(paths().data.root)];
   for (const step of steps) {
     try {
       await step();
@@ -138,6 +133,7 @@ function runCluster({ run, tree }: Context, news: News, power: (request: PowerRe
       path: ETCD_PATH,
       owner: ETCD_OWNER,
       cgroup: `${CGROUPS}/consensus`,
+      unused: () => curatorEnded(member),
     }),
   );
   run("curator", curator(member, common, { cgroup: `${CGROUPS}/curator` }));
@@ -157,6 +153,12 @@ function runCluster({ run, tree }: Context, news: News, power: (request: PowerRe
     roles({ ...common, roles: news.roles, version: runningVersion(), bootId: bootId() }),
   );
   run("api", api({ credentials: news.apiCredentials, tree, power }));
+}
+
+/** The curator gives its leadership back as long as it has an etcd to write that to. */
+async function curatorEnded({ running }: Control<CuratorSettings>): Promise<void> {
+  const patience = AbortSignal.timeout(CURATOR_STOP_MS);
+  await running.first(patience, (settings) => settings === null).catch(() => {});
 }
 
 /** Turns news of one part into the words of another, so that neither knows the other. */

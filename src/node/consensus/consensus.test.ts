@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sleep } from "../../base/event/event.ts";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { Supervisor } from "../../base/supervisor/supervisor.ts";
 import { Control } from "../control/control.ts";
@@ -63,6 +64,28 @@ test.if(existsSync(ETCD))(
       expect(texts.filter((text) => text.startsWith("etcd answers at")).length).toBe(2);
       expect(texts.some((text) => text.includes("restarting local member"))).toBe(true);
     });
+  },
+  30_000,
+);
+
+test.if(existsSync(ETCD))(
+  "consensus keeps etcd running until nobody needs it",
+  async () => {
+    const member = await newMember();
+    const control = new Control<Member>();
+    const used = Promise.withResolvers<void>();
+    const supervisor = new Supervisor(
+      consensus(control, { path: ETCD, unused: () => used.promise }),
+    );
+    supervisor.start();
+    await control.start(member, AbortSignal.timeout(20_000));
+    const stopped = supervisor.stop();
+    await sleep(200);
+    const health = await fetch(`http://127.0.0.1:${member.ports.metrics}/health`);
+    expect(health.ok).toBe(true);
+    used.resolve();
+    await stopped;
+    expect(control.running.current).toBeNull();
   },
   30_000,
 );

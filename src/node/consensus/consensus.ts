@@ -18,6 +18,11 @@ export interface EtcdProgram {
   readonly owner?: Owner;
   /** Absent: in our own cgroup. */
   readonly cgroup?: string;
+  /**
+   * Resolves when nobody needs etcd any more; when all is stopped at once, it lives so long.
+   * Must not take for ever.
+   */
+  readonly unused?: () => Promise<void>;
 }
 
 /** etcd wants to hand over to another member before it ends. */
@@ -31,9 +36,18 @@ function isReady(line: string): boolean {
   return line.includes('"msg":"ready to serve client requests"');
 }
 
+/** A signal that aborts with another one, but only once nobody needs etcd any more. */
+function lateSignal(signal: AbortSignal, unused: () => Promise<void>): AbortSignal {
+  const late = new AbortController();
+  const abort = () => void unused().finally(() => late.abort(signal.reason));
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return late.signal;
+}
+
 /** Runs etcd while enrolment wants it. */
 export function consensus(control: Control<Member>, etcd: EtcdProgram): Runnable {
-  const { owner, cgroup } = etcd;
+  const { owner, cgroup, unused = async () => {} } = etcd;
   return whileWanted(control, (member, context) => {
     const { tree, dn, log, healthy } = context;
     const importLine = lineImporter(tree, dn, parseZap);
@@ -53,6 +67,6 @@ export function consensus(control: Control<Member>, etcd: EtcdProgram): Runnable
       ...(owner === undefined ? {} : owner),
       ...(cgroup === undefined ? {} : { cgroup }),
     });
-    return running(context);
+    return running({ ...context, signal: lateSignal(context.signal, unused) });
   });
 }
