@@ -1,0 +1,216 @@
+// For tests of commands: a server with real certificates that plays a cluster of one
+// machine, all services on one port, and metroctl started as a person starts it.
+import { createHmac } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { issueCa, issueNode, issueUser, validFor } from "../base/pki/certificate.ts";
+import { certificatePem, generateKeyPair, privateKeyPem } from "../base/pki/keys.ts";
+import { nodeId } from "../base/pki/node-id.ts";
+import { ExitError, run } from "../base/process/process.ts";
+import {
+  authorizeByOption,
+  Code,
+  type Implementation,
+  RpcError,
+  type Server,
+  serve,
+  service,
+} from "../base/rpc/rpc.ts";
+import { CuratorLocal } from "../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { AAA } from "../gen/metropolis/proto/api/aaa_pb.ts";
+import {
+  type LogsRequest,
+  type LogsResponseSchema,
+  Management,
+  type Node,
+  NodeManagement,
+  NodeSchema,
+} from "../gen/metropolis/proto/api/management_pb.ts";
+import { NodeState } from "../gen/metropolis/proto/common/common_pb.ts";
+import { ContextFolder, contextFiles } from "./session/context.ts";
+import { ensureOwnerKey } from "./session/owner.ts";
+
+/** What a run of metroctl came to. */
+export interface Outcome {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number | null;
+}
+
+const main = join(import.meta.dir, "..", "main.ts");
+const caKey = generateKeyPair();
+const nodeKey = generateKeyPair();
+const ca = { keyPair: caKey, certificate: await issueCa(caKey) };
+const nodeCertificate = await issueNode(ca, nodeKey.publicKey, validFor(1));
+
+/** A control plane, and an operator's home beside it. Leave it through `await using`. */
+export class TestControlPlane implements AsyncDisposable {
+  /** The ID of the node that serves. */
+  readonly id: string = nodeId(nodeKey.publicKey);
+  /** DER. */
+  readonly ca: Uint8Array = ca.certificate;
+  /** The operator's home; `.config/metroctl` in it is the configuration. */
+  readonly home: string = mkdtempSync(join(tmpdir(), "operator-"));
+  readonly context = new ContextFolder(join(this.home, ".config", "metroctl"), "default");
+  /** The nodes there are; the first is the one that serves. */
+  readonly nodes: Node[] = [];
+  /** Calls that change something, as method and request, in order. */
+  readonly changes: { readonly method: string; readonly request: object }[] = [];
+  /** What Logs was asked for, and what it answers. */
+  readonly logRequests: LogsRequest[] = [];
+  logAnswers: MessageInitShape<typeof LogsResponseSchema>[] = [];
+  /** What the next change is refused with. */
+  refusal: RpcError | undefined;
+  /** The cluster belongs to somebody else. */
+  isForeign = false;
+  #server: Server | undefined;
+
+  /** Starts the server. */
+  async start(): Promise<this> {
+    this.#server = await serve({
+      services: [
+        service(CuratorLocal, this.#curatorLocal()),
+        service(AAA, this.#aaa()),
+        service(Management, this.#management()),
+        service(NodeManagement, this.#nodeManagement()),
+      ],
+      authorize: authorizeByOption(() => ca.certificate),
+      listen: { host: "127.0.0.1", port: 0 },
+      tls: { certificatePem: certificatePem(nodeCertificate), keyPem: privateKeyPem(nodeKey) },
+    });
+    const status = { externalAddress: this.endpoint };
+    const fields = { id: this.id, pubkey: nodeKey.publicKey, status };
+    this.nodes.push(create(NodeSchema, { ...fields, state: NodeState.UP, health: 2 }));
+    return this;
+  }
+
+  /** Where the server listens. */
+  get endpoint(): string {
+    return `127.0.0.1:${this.#server?.port}`;
+  }
+
+  /** Makes the operator the owner, as takeownership would have. */
+  async own(): Promise<this> {
+    const { publicKey } = ensureOwnerKey(this.context);
+    const certificate = await issueUser(ca, publicKey, "owner", validFor(1));
+    this.context.write(contextFiles.ownerCertificate, certificatePem(certificate), 0o644);
+    this.context.write(contextFiles.ca, certificatePem(ca.certificate), 0o600);
+    this.context.saveReach({ endpoints: [this.endpoint] });
+    return this;
+  }
+
+  /** Adds a node that waits for approval, and gives its ID. */
+  addNew(): string {
+    const { publicKey } = generateKeyPair();
+    const fields = { id: nodeId(publicKey), pubkey: publicKey, state: NodeState.NEW };
+    this.nodes.push(create(NodeSchema, { ...fields, health: 1 }));
+    return fields.id;
+  }
+
+  /** Runs metroctl with the operator's home and no terminal. */
+  async metroctl(...words: readonly string[]): Promise<Outcome> {
+    const out = join(this.home, "stdout");
+    const env = {
+      ...{ PATH: process.env.PATH ?? "", HOME: this.home, METROPOLIS_ROLE: "metroctl", TZ: "UTC" },
+      XDG_CONFIG_HOME: join(this.home, ".config"),
+      XDG_STATE_HOME: join(this.home, ".state"),
+    };
+    const command = ["sh", "-c", 'exec "$@" >"$0"', out, process.execPath, main, ...words];
+    const { exitCode, stderr } = await run(command, { env, timeoutMs: 60_000 }).then(
+      ({ stderr }) => ({ exitCode: 0, stderr }),
+      (error: unknown) => {
+        if (error instanceof ExitError) return error;
+        throw error;
+      },
+    );
+    return { stdout: readFileSync(out, "utf8"), stderr, exitCode };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server?.close(0);
+    rmSync(this.home, { recursive: true });
+  }
+
+  #curatorLocal(): Partial<Implementation<typeof CuratorLocal>> {
+    const leader = { leaderNodeId: this.id, thisNodeId: this.id, leaderHost: "127.0.0.1" };
+    return {
+      getCACertificate: async ({ nonce }) => {
+        const secret = this.context.read(contextFiles.secret)?.trim();
+        if (secret === undefined) return { identityCaCertificate: ca.certificate };
+        const hmac = createHmac("sha256", Buffer.from(secret, "hex"));
+        hmac.update("metropolis ownership v1").update(nonce).update(ca.certificate);
+        return { identityCaCertificate: ca.certificate, proof: hmac.digest() };
+      },
+      getCurrentLeader: async function* () {
+        yield leader;
+      },
+    };
+  }
+
+  #aaa(): Partial<Implementation<typeof AAA>> {
+    const isForeign = () => this.isForeign;
+    return {
+      escrow: async function* (_, { peer }) {
+        const key = peer?.kind === "anonymous" ? peer.publicKey : undefined;
+        if (key === undefined || isForeign())
+          throw new RpcError(Code.permissionDenied, "this is not the owner's key");
+        yield { emittedCertificate: await issueUser(ca, key, "owner", validFor(1)) };
+      },
+    };
+  }
+
+  #management(): Partial<Implementation<typeof Management>> {
+    const find = (filter: string) => this.#find(filter);
+    const change = (method: string) => async (request: object) => {
+      if (this.refusal !== undefined) throw this.refusal;
+      this.changes.push({ method, request });
+      return {};
+    };
+    return {
+      getNodes: async function* ({ filter }) {
+        yield* find(filter);
+      },
+      getRegisterTicket: async () => ({ ticket: new TextEncoder().encode("the ticket") }),
+      getClusterInfo: async () => ({
+        caCertificate: ca.certificate,
+        clusterDirectory: { nodes: [{ id: this.id, addresses: [{ host: "127.0.0.1" }] }] },
+      }),
+      approveNode: change("approveNode"),
+      updateNodeRoles: async (request) => {
+        const { case: kind, value } = request.node;
+        if (kind === "id" && !this.nodes.some(({ id }) => id === value))
+          throw new RpcError(Code.notFound, "no such node");
+        return change("updateNodeRoles")(request);
+      },
+      updateNodeLabels: change("updateNodeLabels"),
+      deleteNode: change("deleteNode"),
+    };
+  }
+
+  /** Of CEL only what commands themselves send. */
+  #find(filter: string): readonly Node[] {
+    const [, wanted] = /^node\.id == "(.*)"$/.exec(filter) ?? [];
+    if (filter === "") return this.nodes;
+    if (wanted !== undefined) return this.nodes.filter(({ id }) => id === wanted);
+    if (filter === "node.state == NODE_STATE_NEW")
+      return this.nodes.filter(({ state }) => state === NodeState.NEW);
+    throw new RpcError(Code.invalidArgument, "filter: 1:6: no such field");
+  }
+
+  #nodeManagement(): Partial<Implementation<typeof NodeManagement>> {
+    const asked = this.logRequests;
+    const answers = () => this.logAnswers;
+    return {
+      logs: async function* (request) {
+        asked.push(request);
+        yield* answers();
+      },
+      reboot: async (request) => {
+        this.changes.push({ method: "reboot", request });
+        return {};
+      },
+    };
+  }
+}
