@@ -142,3 +142,49 @@ test("thousands of watchers of their own node cost little", async () => {
   await Promise.all(watches);
   expect(performance.now() - start).toBeLessThan(2_000);
 });
+
+/** A written node, as its writer knows it. */
+function written(id: string, modRevision: bigint, fsmState = NodeState.NEW) {
+  const value = toBinary(NodeSchema, create(NodeSchema, { id, fsmState }));
+  return { key: keys.node(id), value, modRevision };
+}
+
+const unchanging = { createRevision: 1n, version: 1n, lease: 0n };
+
+test("take shows a node at once, and older news of it change nothing", () => {
+  const cache = new NodeCache();
+  cache.take(written("a", 12n, NodeState.UP));
+  cache.take(written("b", 11n));
+  const stale = { ...written("a", 10n), ...unchanging };
+  cache.apply({ revision: 10n, events: [{ kind: "put", key: stale.key, item: stale }] });
+  cache.apply({ revision: 11n, events: [{ kind: "delete", key: stale.key, revision: 11n }] });
+  cache.reset({ revision: 11n, items: [{ ...written("b", 11n), ...unchanging }] });
+  expect(cache.list().map(({ id }) => id)).toEqual(["a", "b"]);
+  expect(cache.get("a")?.node.fsmState).toBe(NodeState.UP);
+});
+
+test("take does not hide what the watch has yet to bring", () => {
+  const cache = new NodeCache();
+  cache.take(written("a", 12n));
+  const other = { ...written("b", 11n), ...unchanging };
+  cache.apply({ revision: 11n, events: [{ kind: "put", key: other.key, item: other }] });
+  cache.apply({ revision: 13n, events: [{ kind: "delete", key: keys.node("a"), revision: 13n }] });
+  expect(cache.list().map(({ id }) => id)).toEqual(["b"]);
+});
+
+test("take tells watchers once", async () => {
+  await using world = await following();
+  const { cache, store, signal } = world;
+  const changes = cache.watch("a", signal);
+  const first = changes.next();
+  const modRevision = await put(store, "a");
+  cache.take(written("a", modRevision));
+  expect(names((await first).value ?? { nodes: [], gone: [] })).toEqual(["a"]);
+  await cache.reached(modRevision);
+  const next = changes.next();
+  cache.take(written("a", modRevision + 1n, NodeState.UP));
+  const { value } = await next;
+  expect(value?.nodes.map(({ node }: { node: { fsmState: NodeState } }) => node.fsmState)).toEqual([
+    NodeState.UP,
+  ]);
+});

@@ -57,7 +57,7 @@ export class NodeCache {
   reset({ revision, items }: Listing): void {
     if (revision < this.#revision) return;
     const present = new Set(items.map(({ key }) => idOf(key)));
-    for (const id of this.#nodes.keys()) if (!present.has(id)) this.#remove(id);
+    for (const id of this.#nodes.keys()) if (!present.has(id)) this.#remove(id, revision);
     for (const item of items) this.#put(item);
     this.#reach(revision);
   }
@@ -69,14 +69,22 @@ export class NodeCache {
       // After a listing, the watch may still deliver what the listing showed.
       if (changed <= this.#revision) continue;
       if (event.kind === "put") this.#put(event.item);
-      else this.#remove(idOf(event.key));
+      else this.#remove(idOf(event.key), event.revision);
     }
     this.#reach(revision);
   }
 
-  #put(item: KeyValue): void {
+  /**
+   * Takes in a node that was just written, without waiting to hear of it. What the watch
+   * delivers later, of this revision or an older one, changes nothing any more.
+   */
+  take(item: Pick<KeyValue, "key" | "value" | "modRevision">): void {
+    this.#put(item);
+  }
+
+  #put(item: Pick<KeyValue, "key" | "value" | "modRevision">): void {
     const id = idOf(item.key);
-    if (this.#nodes.get(id)?.revision === item.modRevision) return;
+    if ((this.#nodes.get(id)?.revision ?? 0n) >= item.modRevision) return;
     const node = fromBinary(NodeSchema, item.value);
     // Clusters from before nodes had an ID of their own have it only in the key.
     node.id ||= id;
@@ -84,7 +92,9 @@ export class NodeCache {
     this.#touch(id);
   }
 
-  #remove(id: string): void {
+  #remove(id: string, revision: bigint): void {
+    // What is there may have been written after that.
+    if ((this.#nodes.get(id)?.revision ?? 0n) > revision) return;
     if (this.#nodes.delete(id)) this.#touch(id);
   }
 

@@ -82,14 +82,19 @@ function logState({ log }: Leader, id: string, before: NodeState, after = before
   if (after !== before) log.info(`Node ${id}: ${NodeState[before]} => ${NodeState[after]}`);
 }
 
-/** Writes, and waits until nodes among it can be read. Only under the locks of those nodes. */
+/** Writes, and returns when nodes among it can be read. Only under the locks of those nodes. */
 export async function commitNodes(
   { store, nodes }: Leader,
   writes: readonly Write[],
   compares: readonly Compare[],
 ): Promise<void> {
   const revision = await store.commit(writes, compares);
-  if (!writes.some((write) => keyOf(write).startsWith(keys.nodes))) return;
+  const ofNodes = writes.filter((write) => keyOf(write).startsWith(keys.nodes));
+  for (const write of ofNodes) {
+    if ("put" in write) nodes.take({ key: write.put, value: write.value, modRevision: revision });
+  }
+  // Of nodes that are gone the watch has to tell: it may still bring older news of them.
+  if (ofNodes.every((write) => "put" in write)) return;
   try {
     await nodes.reached(revision, AbortSignal.timeout(READABLE_MS));
   } catch (cause) {
