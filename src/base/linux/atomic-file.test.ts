@@ -10,7 +10,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { removeFileAtomic, TEMPORARY_SUFFIX, writeFileAtomic } from "./atomic-file.ts";
+import {
+  removeFileAtomic,
+  renameAtomic,
+  TEMPORARY_SUFFIX,
+  writeFileAtomic,
+} from "./atomic-file.ts";
 
 const folder = () => mkdtempSync(join(tmpdir(), "metropolis-atomic-"));
 
@@ -43,4 +48,13 @@ test("removeFileAtomic removes a file, and is content without one", async () => 
   await removeFileAtomic(path);
   await removeFileAtomic(path);
   expect(existsSync(path)).toBe(false);
+});
+
+test("renameAtomic moves a file, over another one too", async () => {
+  const home = folder();
+  writeFileSync(join(home, "from"), "new");
+  writeFileSync(join(home, "to"), "old");
+  await renameAtomic(join(home, "from"), join(home, "to"));
+  expect(readdirSync(home)).toEqual(["to"]);
+  expect(readFileSync(join(home, "to"), "utf8")).toBe("new");
 });

@@ -18,6 +18,22 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/**
+ * Renames a file for good, on FAT too. There the entry under the new name is born
+ * empty; where the content lies gets into it only when the file itself is written
+ * back. Seen after a power cut: a folder in order, its newest files 0 bytes long.
+ */
+export async function renameAtomic(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  const file = await open(to, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await syncDirectory(dirname(to));
+}
+
 /** Writes a file by way of a neighbour: write, fsync, rename, fsync of the folder. */
 export async function writeFileAtomic(
   path: string,
@@ -34,8 +50,7 @@ export async function writeFileAtomic(
   } finally {
     await file.close();
   }
-  await rename(temporary, path);
-  await syncDirectory(dirname(path));
+  await renameAtomic(temporary, path);
 }
 
 /** Deletes a file, if it is there, for good. */

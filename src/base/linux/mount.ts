@@ -9,6 +9,8 @@ const flagBits = {
   noExec: 8,
   sync: 16,
   remount: 32,
+  /** Every change of a folder is on the disk when its call returns. */
+  dirSync: 128,
   noAtime: 1024,
   bind: 4096,
   move: 8192,

@@ -1,8 +1,8 @@
 // Telling the boot loader that the running system works: its kernel image loses the
 // counter in its name, with which systemd-boot would give up on it.
-import { readdir, rename } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { syncDirectory } from "../../base/linux/atomic-file.ts";
+import { renameAtomic } from "../../base/linux/atomic-file.ts";
 import { formatKernelName, parseKernelName, type Slot } from "../../image/image.ts";
 
 /** The counted name of a slot's kernel among files, and the name it gets; undefined if good. */
@@ -21,7 +21,6 @@ export function renaming(
 export async function markBootGood(folder: string, slot: Slot): Promise<boolean> {
   const names = renaming(await readdir(folder), slot);
   if (names === undefined) return false;
-  await rename(join(folder, names.from), join(folder, names.to));
-  await syncDirectory(folder);
+  await renameAtomic(join(folder, names.from), join(folder, names.to));
   return true;
 }

@@ -4,7 +4,7 @@
 //   events ──► machine ──► step ──► bootstrap or join
 //      ▲                                  │
 //      └──────── succeeded, failed ◄──────┘
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { errorText } from "../../base/logtree/logtree.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import type { NodeParameters } from "../../gen/metropolis/proto/api/configuration_pb.ts";
@@ -95,10 +95,15 @@ class Enrolment {
   }
 }
 
+/** An empty file is a rename on FAT that a power cut interrupted: as good as none. */
+function hasContent(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
 async function inspect(all: Surroundings, sources: readonly string[]): Promise<Found> {
   const { esp } = all.paths;
-  const hasSealedConfiguration = existsSync(esp.sealedConfiguration);
-  const hasRecovery = existsSync(esp.recovery);
+  const hasSealedConfiguration = hasContent(esp.sealedConfiguration);
+  const hasRecovery = hasContent(esp.recovery);
   if (hasSealedConfiguration) {
     const findings = { hasSealedConfiguration, hasRecovery, parameters: "none" } as const;
     return { findings, steps: joinSteps(all) };

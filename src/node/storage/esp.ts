@@ -46,7 +46,9 @@ export async function mountEsp(device: string, target: string, log: Logger): Pro
     source: device,
     target,
     type: "vfat",
-    flags: ["noExec", "noDev", "noSuid", "noAtime"],
+    // Without dirSync FAT may write the end of a rename before its beginning, and a power
+    // cut in between costs the file: the kernel image, or the sealed configuration.
+    flags: ["noExec", "noDev", "noSuid", "noAtime", "dirSync"],
     // The folder holds sealed keys: nobody but root has business there.
     data: "fmask=0177,dmask=0077,errors=continue",
   });
