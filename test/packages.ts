@@ -13,6 +13,8 @@ const needs: Readonly<Record<string, string>> = {
   losetup: "mount",
   tpm2: "tpm2-tools",
   "mkfs.xfs": "xfsprogs",
+  cryptsetup: "cryptsetup-bin",
+  fio: "fio",
 };
 
 /** The packages of tests and launcher that are missing here. */

@@ -2,7 +2,8 @@
 // result goes into test/proofs.json, so that a seed that once failed is known.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { golden, useOwnState } from "./vm/golden.ts";
+import { golden, outputs, useOwnState } from "./vm/golden.ts";
+import { proveGrowth } from "./vm/growth.ts";
 import { cutPower } from "./vm/power-cut.ts";
 
 /** One run of a proof with one seed. */
@@ -34,6 +35,11 @@ const proofs: Readonly<Record<string, Proof>> = {
       useOwnState();
       return cutPower(seed, await golden());
     },
+  },
+  growth: {
+    about: "the data partition grows behind the node through power cuts; nothing is left unwritten",
+    seeds: 5,
+    run: (seed) => proveGrowth(seed, join(outputs, "bzImage")),
   },
 };
 
