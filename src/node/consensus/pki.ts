@@ -4,7 +4,6 @@
 //
 // On bootstrap the CA is made here, before etcd first starts, so that etcd is never
 // reachable without TLS. Its key then goes into etcd and is nowhere on the disk.
-import { existsSync } from "node:fs";
 import { chown, mkdir } from "node:fs/promises";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import {
@@ -78,9 +77,4 @@ export async function createMember(
   const clientDer = await issueEtcdMember(ca, client.publicKey, CLIENT_NAME, [], validForever());
   await writeCredentials(data.etcdPeer, ca.certificate, memberDer, member, owner);
   await writeCredentials(data.etcdClient, ca.certificate, clientDer, client, undefined);
-}
-
-/** True if this data partition has been a member's. */
-export function hasMember({ etcdPeer, etcdClient }: DataPaths): boolean {
-  return existsSync(etcdPeer.key) && existsSync(etcdClient.key);
 }
