@@ -20,7 +20,7 @@ export const measures = {
   "metroctl.start": { about: "metroctl version, p50", unit: "ms", budget: 50 },
   "metroctl.nodeList": { about: "metroctl node list of 1,000 nodes, p50", unit: "ms", budget: 250 },
   "rss.curator": { about: "curator, idle RSS", unit: "MiB", budget: 160 },
-  "rss.curator1000": { about: "curator, idle RSS with 1,000 nodes", unit: "MiB" },
+  "rss.curator1000": { about: "curator, RSS after all this, 1,000 nodes", unit: "MiB" },
   "rss.etcd": { about: "etcd, idle RSS", unit: "MiB" },
   "cpu.curator": { about: "curator, idle CPU", unit: "%" },
   "cpu.etcd": { about: "etcd, idle CPU", unit: "%" },
