@@ -1,6 +1,7 @@
 // The node's consoles, serial and screen: what a person in front of the machine
 // wants to see of the log tree, in the handbook's format.
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { type Entry, formatEntry, type LogTree } from "../../base/logtree/logtree.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { isForConsole } from "./filter.ts";
@@ -12,10 +13,10 @@ const ACTIVE = "/sys/class/tty/console/active";
 const BACKLOG = 200;
 
 /** Writes to every console for as long as the node runs. */
-export function consoles(devices = activeConsoles()): Runnable {
-  return async ({ tree, healthy, done, runGroup }) => {
-    const writers = devices.map((name) => [name.toLowerCase(), oneConsole(name, tree)] as const);
-    runGroup(Object.fromEntries(writers));
+export function consoles(devices = activeConsoles(), folder = "/dev"): Runnable {
+  return async ({ tree, healthy, done, run }) => {
+    // Each in a group of its own: one that cannot be written must not silence the others.
+    for (const name of devices) run(name.toLowerCase(), oneConsole(join(folder, name), tree));
     healthy();
     done();
   };
@@ -28,9 +29,9 @@ export function activeConsoles(path = ACTIVE): readonly string[] {
     .filter((name) => name !== "");
 }
 
-function oneConsole(name: string, tree: LogTree): Runnable {
+function oneConsole(path: string, tree: LogTree): Runnable {
   return async ({ signal, healthy }) => {
-    const device = openSync(`/dev/${name}`, "w");
+    const device = openSync(path, "w");
     try {
       const { backlog, stream } = tree.read({
         dn: "",
