@@ -1,51 +1,184 @@
-// The hook and its socket: the real role against a socket of ours.
-import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+// The DHCP client as the node runs it, with a tiny shell script in dhcpcd's place: it says
+// what dhcpcd says, calls the real hook as dhcpcd does, and waits for its end.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { main } from "./dhcp-hook.ts";
+import * as fc from "fast-check";
+import { Value } from "../../base/event/event.ts";
+import { LogTree } from "../../base/logtree/logtree.ts";
+import { Supervisor } from "../../base/supervisor/supervisor.ts";
+import { type DhcpPlaces, dhcp } from "./dhcp.ts";
+import { type NetworkStatus, noNetwork } from "./status.ts";
 
-/** Runs the hook with an environment, and gives what arrived at the socket. */
-async function hooked(environment: Readonly<Record<string, string>>): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "hook-"));
-  const path = join(folder, "hook.sock");
-  const arrived = Promise.withResolvers<string>();
-  const server = createServer(async (socket) => {
-    arrived.resolve((await Array.fromAsync(socket)).join(""));
-  });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  const before = { ...process.env };
-  Object.assign(process.env, environment, { METROPOLIS_HOOK_SOCKET: path });
-  try {
-    expect(await main()).toBe(0);
-    return await arrived.promise;
-  } finally {
-    for (const name of Object.keys(environment)) delete process.env[name];
-    Object.assign(process.env, before);
-    delete process.env.METROPOLIS_HOOK_SOCKET;
-    server.close();
-    rmSync(folder, { recursive: true });
-  }
-}
+const main = join(import.meta.dir, "..", "..", "main.ts");
+let folder = "";
+let places: DhcpPlaces;
+let status: Value<NetworkStatus>;
+let tree: LogTree;
+let supervisor: Supervisor | undefined;
 
-test("main passes on what the node has a use for, and nothing else", async () => {
-  const text = await hooked({
-    reason: "BOUND",
-    interface: "eth0",
-    new_ip_address: "10.1.0.2",
-    old_ip_address: "10.1.0.9",
-    SECRET: "x",
-  });
-  expect(JSON.parse(text)).toEqual({
-    reason: "BOUND",
-    interface: "eth0",
-    new_ip_address: "10.1.0.2",
-  });
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "dhcp-"));
+  places = {
+    program: join(folder, "dhcpcd"),
+    configuration: join(folder, "dhcpcd.conf"),
+    state: join(folder, "state"),
+    resolvConf: join(folder, "resolv.conf"),
+    hookSocket: join(folder, "run", "hook.sock"),
+  };
+  status = new Value<NetworkStatus>();
+  tree = new LogTree();
+});
+afterEach(async () => {
+  await supervisor?.stop();
+  supervisor = undefined;
+  rmSync(folder, { recursive: true });
 });
 
-test("main ends with 1 where nobody listens", async () => {
-  process.env.METROPOLIS_HOOK_SOCKET = "/nonexistent/hook.sock";
-  expect(await main()).toBe(1);
-  delete process.env.METROPOLIS_HOOK_SOCKET;
+/** A call of the hook, as dhcpcd makes it. */
+function hook(variables: Readonly<Record<string, string>>): string {
+  const given = { ...variables, METROPOLIS_ROLE: "dhcp-hook" };
+  const words = Object.entries({ ...given, METROPOLIS_HOOK_SOCKET: places.hookSocket });
+  const assignments = words.map(([name, value]) => `${name}='${value}'`).join(" ");
+  return `${assignments} '${process.execPath}' '${main}'`;
+}
+
+/** Starts the client with a script as dhcpcd. */
+function start(...script: readonly string[]): void {
+  writeFileSync(places.program, ["#!/bin/sh", ...script, ""].join("\n"));
+  chmodSync(places.program, 0o755);
+  supervisor = new Supervisor(dhcp(status, places), { tree, rootDn: "dhcp" });
+  supervisor.start();
+}
+
+function until(matches: (value: NetworkStatus) => boolean): Promise<NetworkStatus> {
+  return status.first(AbortSignal.timeout(10_000), matches);
+}
+
+/** Whole messages of the log, raw and leveled. */
+function logged(): readonly string[] {
+  const { backlog, stream } = tree.read({ dn: "dhcp", withChildren: true, backlog: "all" });
+  stream.close();
+  return backlog.map((entry) => (entry.kind === "raw" ? entry.text : entry.messages.join("\n")));
+}
+
+async function untilLogged(text: string): Promise<void> {
+  const limit = performance.now() + 10_000;
+  while (!logged().some((line) => line.includes(text)) && performance.now() < limit)
+    await Bun.sleep(5);
+  expect(logged().join("\n")).toContain(text);
+}
+
+/** Sends bytes to the hook's socket, and waits until the node has closed or read them. */
+async function send(bytes: string | Uint8Array): Promise<void> {
+  const socket = createConnection({ path: places.hookSocket });
+  socket.on("error", () => {});
+  socket.end(bytes);
+  await new Promise((resolve) => socket.once("close", resolve));
+}
+
+const sleep = "exec sleep 60";
+const bound = {
+  reason: "BOUND",
+  interface: "eth0",
+  new_ip_address: "10.1.0.2",
+  new_domain_name_servers: "10.1.0.1 10.1.0.3",
+  new_ntp_servers: "10.1.0.1",
+};
+
+test("dhcp makes a status and resolv.conf of what dhcpcd tells its hook", async () => {
+  start(hook(bound), sleep);
+  expect(await until(({ address }) => address !== "")).toEqual({
+    address: "10.1.0.2",
+    nameservers: ["10.1.0.1", "10.1.0.3"],
+    timeServers: ["10.1.0.1"],
+  });
+  expect(readFileSync(places.resolvConf, "utf8")).toBe(
+    "nameserver 10.1.0.1\nnameserver 10.1.0.3\n",
+  );
+  await untilLogged("Address is 10.1.0.2, from eth0 ipv4");
+});
+
+test("dhcp logs the handbook's transitions, whoever noticed them first", async () => {
+  const say = (text: string) => `echo "eth0: ${text}" >&2`;
+  start(say("soliciting a DHCP lease"), say("offered 10.1.0.2 from 10.1.0.1"), hook(bound), sleep);
+  await untilLogged("REQUESTING => BOUND");
+  const transitions = logged().filter((line) => line.includes("=>"));
+  expect(transitions).toEqual(["DISCOVERING => REQUESTING", "REQUESTING => BOUND"]);
+  expect(logged()).toContain("eth0: offered 10.1.0.2 from 10.1.0.1");
+});
+
+test("dhcp hands dhcpcd its configuration, and neither environment nor daemon mode", async () => {
+  start(`echo "args: $*" >&2`, `echo "env: $(env | cut -d= -f1 | sort | tr '\\n' ' ')" >&2`, sleep);
+  await untilLogged("env: ");
+  expect(logged()).toContain(`args: --nobackground --config ${places.configuration}`);
+  expect(logged().find((line) => line.startsWith("env: "))).not.toMatch(/METROPOLIS|BUN|HOME/);
+  const configuration = readFileSync(places.configuration, "utf8");
+  expect(configuration).toContain("allowinterfaces en* eth*");
+  expect(configuration).toContain("script /usr/lib/metropolis/dhcp-hook");
+});
+
+test("dhcp knows no network any more when the lease expires", async () => {
+  start(hook(bound), hook({ reason: "EXPIRE", interface: "eth0" }), sleep);
+  await until(({ address }) => address !== "");
+  await untilLogged("No address any more on eth0 ipv4");
+  expect(await until(({ address }) => address === "")).toEqual(noNetwork);
+  expect(readFileSync(places.resolvConf, "utf8")).toBe("");
+});
+
+test("dhcp knows no network while dhcpcd is dead, and starts it again", async () => {
+  const marker = join(folder, "second");
+  start(
+    `if [ -e '${marker}' ]; then exec sleep 60; fi`,
+    `touch '${marker}'`,
+    hook(bound),
+    "sleep 0.1",
+    "exit 3",
+  );
+  await until(({ address }) => address === "10.1.0.2");
+  expect(await until(({ address }) => address === "")).toEqual(noNetwork);
+});
+
+test("dhcp takes the messages of hooks in the order in which they came", async () => {
+  start(sleep);
+  while (!existsSync(places.hookSocket)) await Bun.sleep(5);
+  for (let last = 2; last < 30; last++)
+    await send(JSON.stringify({ ...bound, reason: "RENEW", new_ip_address: `10.1.0.${last}` }));
+  await until(({ address }) => address === "10.1.0.29");
+  await Bun.sleep(20);
+  expect(status.current?.address).toBe("10.1.0.29");
+});
+
+test.each([
+  ["no JSON", "not json"],
+  ["nothing", ""],
+  ["a list", "[1,2]"],
+  ["null", "null"],
+  ["half an object", '{"reason":"BOUND"'],
+  ["text without end", `{"reason":"${"x".repeat(100_000)}`],
+  ["an address that is none", JSON.stringify({ ...bound, new_ip_address: "10.1.0.2; rm -rf /" })],
+  ["values that are no text", JSON.stringify({ ...bound, new_ip_address: { $: 1 } })],
+  ["an interface from elsewhere", JSON.stringify({ ...bound, interface: "../../etc" })],
+])("dhcp survives %s at its socket, and believes nothing of it", async (_, text) => {
+  start(sleep);
+  while (!existsSync(places.hookSocket)) await Bun.sleep(5);
+  await send(text);
+  await send(JSON.stringify({ ...bound, interface: "eth1", new_ip_address: "10.1.0.9" }));
+  const { address } = await until((value) => value.address !== "");
+  expect(address).toBe("10.1.0.9");
+  expect(supervisor?.states().get("dhcp")).toBe("HEALTHY");
+});
+
+test("dhcp never writes anything but addresses into resolv.conf", async () => {
+  start(sleep);
+  while (!existsSync(places.hookSocket)) await Bun.sleep(5);
+  const servers = fc.sample(fc.string({ maxLength: 40 }), 40);
+  for (const text of ["10.1.0.1\nsearch evil.example", "1.1.1.1 options", ...servers]) {
+    await send(JSON.stringify({ ...bound, new_domain_name_servers: text }));
+  }
+  await send(JSON.stringify({ ...bound, new_ip_address: "10.1.0.7" }));
+  await until(({ address }) => address === "10.1.0.7");
+  expect(readFileSync(places.resolvConf, "utf8")).toMatch(/^(nameserver [0-9.]+\n)*$/);
 });

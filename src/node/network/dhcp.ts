@@ -12,10 +12,23 @@ import { DhcpStates } from "./dhcp-state.ts";
 import { type HookEvent, type HookVariables, readHook } from "./lease.ts";
 import { Leases, type NetworkStatus, noNetwork, resolvConf } from "./status.ts";
 
-const CONFIGURATION = "/run/metropolis/dhcpcd.conf";
-/** Where /var/lib/dhcpcd leads on our root. */
-const STATE = "/run/lib/dhcpcd";
-const RESOLV_CONF = "/run/resolv.conf";
+/** The client and its files. Tests have their own. */
+export interface DhcpPlaces {
+  readonly program: string;
+  readonly configuration: string;
+  /** Where /var/lib/dhcpcd leads on our root. */
+  readonly state: string;
+  readonly resolvConf: string;
+  readonly hookSocket: string;
+}
+
+const machine: DhcpPlaces = {
+  program: "/usr/sbin/dhcpcd",
+  configuration: "/run/metropolis/dhcpcd.conf",
+  state: "/run/lib/dhcpcd",
+  resolvConf: "/run/resolv.conf",
+  hookSocket: HOOK_SOCKET,
+};
 /** A message of the hook is some kB; more is not ours. */
 const MAX_MESSAGE = 65_536;
 
@@ -41,16 +54,18 @@ slaac hwaddr
 `;
 
 /** Runs dhcpcd and sets `status` to what its leases come to. */
-export function dhcp(status: Value<NetworkStatus>): Runnable {
+export function dhcp(status: Value<NetworkStatus>, places: DhcpPlaces = machine): Runnable {
+  const { program: path, configuration: file, state, resolvConf: resolver, hookSocket } = places;
   return async (context) => {
-    for (const folder of [dirname(HOOK_SOCKET), STATE]) mkdirSync(folder, { recursive: true });
-    await writeFileAtomic(CONFIGURATION, configuration, 0o600);
+    for (const folder of [dirname(hookSocket), state]) mkdirSync(folder, { recursive: true });
+    await writeFileAtomic(file, configuration, 0o600);
     const states = new DhcpStates();
-    const client = { leases: new Leases(), states, status, order: new Lock() };
-    const server = await listen(context, (variables) => take(variables, client, context));
+    const client = { leases: new Leases(), states, status, resolver, order: new Lock() };
+    const onMessage = (variables: HookVariables) => take(variables, client, context);
+    const server = await listen(hookSocket, context, onMessage);
     try {
       await program({
-        argv: ["/usr/sbin/dhcpcd", "--nobackground", "--config", CONFIGURATION],
+        argv: [path, "--nobackground", "--config", file],
         env: { PATH: "/usr/sbin:/usr/bin" },
         onStderr: (line) => tell(line, states, context),
         onStdout: (line) => tell(line, states, context),
@@ -74,6 +89,8 @@ interface Client {
   readonly leases: Leases;
   readonly states: DhcpStates;
   readonly status: Value<NetworkStatus>;
+  /** Path of resolv.conf. */
+  readonly resolver: string;
   /** Messages are taken one after the other, in the order in which they came. */
   readonly order: Lock;
 }
@@ -84,14 +101,15 @@ async function take(variables: HookVariables, client: Client, { log }: Context):
   });
 }
 
-async function apply(event: HookEvent, { leases, states, status }: Client, log: Logger) {
+async function apply(event: HookEvent, client: Client, log: Logger) {
+  const { leases, states, status, resolver } = client;
   const now = leases.apply(event);
   const { lease } = event;
   if (lease?.family === "ipv4") {
     const transition = states.enter(lease.interface, "BOUND");
     if (transition !== undefined) log.info(transition);
   }
-  await writeFileAtomic(RESOLV_CONF, resolvConf(now), 0o644);
+  await writeFileAtomic(resolver, resolvConf(now), 0o644);
   if (now.address !== status.current?.address) log.info(addressLine(now.address, event.key));
   status.set(now);
 }
@@ -102,10 +120,11 @@ function addressLine(address: string, key: string): string {
 
 /** The socket that hooks write to, one line each. */
 async function listen(
+  path: string,
   { log }: Context,
   onMessage: (variables: HookVariables) => Promise<void>,
 ): Promise<Server> {
-  rmSync(HOOK_SOCKET, { force: true });
+  rmSync(path, { force: true });
   const server = createServer((socket) => {
     void receive(socket)
       .then(onMessage)
@@ -113,7 +132,7 @@ async function listen(
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(HOOK_SOCKET, resolve);
+    server.listen(path, resolve);
   });
   return server;
 }

@@ -2,6 +2,7 @@
 // public pool where it names none. Certificates and leases depend on it, so a
 // clock that is far off is stepped, once, right after the start.
 import { chmodSync, chownSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { sleep, type Value } from "../../base/event/event.ts";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import { ExitError, program, run } from "../../base/process/process.ts";
@@ -21,28 +22,48 @@ export interface TimeServers {
 
 /** User and group `_chrony` of our /etc/passwd. */
 const CHRONY_ID = 101;
-const CONFIGURATION = "/run/chrony/chrony.conf";
-/** Where /var/lib/chrony leads on our root. */
-const STATE = "/run/lib/chrony";
-const SOURCES = `${SOURCES_FOLDER}/dhcp.sources`;
+
+/** chrony's programs and files. Tests have their own. */
+export interface ChronyPlaces {
+  readonly daemon: string;
+  readonly client: string;
+  readonly run: string;
+  /** Where /var/lib/chrony leads on our root. */
+  readonly state: string;
+  readonly sources: string;
+  /** User and group that chronyd becomes. */
+  readonly ownerId: number;
+}
+
+const machine: ChronyPlaces = {
+  daemon: "/usr/sbin/chronyd",
+  client: "/usr/bin/chronyc",
+  run: RUN_FOLDER,
+  state: "/run/lib/chrony",
+  sources: SOURCES_FOLDER,
+  ownerId: CHRONY_ID,
+};
+
 /** How often to ask a chronyd that does not answer yet, and how long to wait in between. */
 const ATTEMPTS = 60;
 const RETRY_MS = 500;
 const environment = { PATH: "/usr/sbin:/usr/bin" };
 
 /** Runs chrony and tells it of the servers that the network names. */
-export function time(network: Value<TimeServers>): Runnable {
+export function time(network: Value<TimeServers>, places: ChronyPlaces = machine): Runnable {
+  const sources = join(places.sources, "dhcp.sources");
+  const configuration = join(places.run, "chrony.conf");
   return async ({ run: start, healthy, signal, raw, tree, dn }) => {
-    for (const folder of [RUN_FOLDER, STATE]) makeOwned(folder);
-    mkdirSync(SOURCES_FOLDER, { recursive: true });
-    await writeFileAtomic(SOURCES, chronySources(network.current?.timeServers ?? []), 0o644);
-    await writeFileAtomic(CONFIGURATION, chronyConfiguration, 0o644);
+    for (const folder of [places.run, places.state]) makeOwned(folder, places.ownerId);
+    mkdirSync(places.sources, { recursive: true });
+    await writeFileAtomic(sources, chronySources(network.current?.timeServers ?? []), 0o644);
+    await writeFileAtomic(configuration, chronyConfiguration, 0o644);
     // chronyd's lines belong to the node's clock, not to a detail of it.
     const tell = (line: string) => tree.raw(dn).write(`${line}\n`);
     start(
       "chrony",
       program({
-        argv: ["/usr/sbin/chronyd", "-d", "-u", "_chrony", "-f", CONFIGURATION],
+        argv: [places.daemon, "-d", "-u", "_chrony", "-f", configuration],
         env: environment,
         onStderr: tell,
         onStdout: tell,
@@ -53,25 +74,25 @@ export function time(network: Value<TimeServers>): Runnable {
     for await (const { timeServers } of network.watch(signal)) {
       if (timeServers.join(" ") === known) continue;
       known = timeServers.join(" ");
-      await writeFileAtomic(SOURCES, chronySources(timeServers), 0o644);
-      await reload(signal);
+      await writeFileAtomic(sources, chronySources(timeServers), 0o644);
+      await reload(places.client, signal);
       raw.write(`Time servers are ${known === "" ? "those of the public pool" : known}\n`);
     }
   };
 }
 
 /** chronyd gives up root, and wants its folders to be its own and nobody else's. */
-function makeOwned(folder: string): void {
+function makeOwned(folder: string, id: number): void {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o750);
-  chownSync(folder, CHRONY_ID, CHRONY_ID);
+  chownSync(folder, id, id);
 }
 
 /** Makes a running chronyd read its servers again; it may have been started just now. */
-async function reload(signal: AbortSignal): Promise<void> {
+async function reload(client: string, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await run(["/usr/bin/chronyc", "-h", COMMAND_SOCKET, "-n", "reload", "sources"], {
+      await run([client, "-h", COMMAND_SOCKET, "-n", "reload", "sources"], {
         env: environment,
       });
       return;
