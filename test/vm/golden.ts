@@ -25,6 +25,8 @@ import {
   type Cluster,
   copySparse,
   createCluster,
+  destroyCluster,
+  listClusters,
   type Machine,
   slowness,
 } from "../../src/launcher/launcher.ts";
@@ -156,6 +158,7 @@ async function walkDemo(kept: Parts): Promise<Walk> {
   const operator = new Operator(kept.candidate, outputs);
   const bundle = join(outputs, "bundle.zip");
   await operator.metroctl("install", "genusb", kept.medium, "--bootstrap", `--bundle=${bundle}`);
+  await clear("golden");
   await using cluster = await createCluster({
     name: "golden",
     machines: [{ disk: "4G" }],
@@ -200,7 +203,14 @@ async function keep({ files }: Machine, to: string): Promise<void> {
   for (const [name, file] of Object.entries(names)) await copySparse(file, join(to, name));
 }
 
+/** Removes the cluster that a test left which was killed. */
+async function clear(name: string): Promise<void> {
+  const clusters = await listClusters();
+  if (clusters.some((cluster) => cluster.name === name)) await destroyCluster(name);
+}
+
 /** A cluster of one machine that continues from a kept one. It is off. */
-export function continueFrom(name: string, copyOf: string): Promise<Cluster> {
+export async function continueFrom(name: string, copyOf: string): Promise<Cluster> {
+  await clear(name);
   return createCluster({ name, machines: [{ copyOf }], out: outputs, isBound: true });
 }

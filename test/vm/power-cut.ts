@@ -17,6 +17,12 @@ export interface PowerCut {
   readonly node: string;
 }
 
+/**
+ * How far moments reach beyond the node's first sign of life: a cut some seconds
+ * after enrolment finds what was acknowledged but not yet on the disk.
+ */
+const REACH = 1.5;
+
 /** The moment that a seed means, from 0 up to but not including 1. */
 export function moment(seed: number): number {
   // Mulberry32: well spread even for seeds in a row.
@@ -31,7 +37,7 @@ export async function cutPower(seed: number, from: Golden): Promise<PowerCut> {
   await using cluster = await continueFrom(`cut-${seed}`, from.installed);
   const machine = cluster.machine();
   await machine.powerOn();
-  const cutMs = Math.round(moment(seed) * from.walk.firstBootMs);
+  const cutMs = Math.round(moment(seed) * REACH * from.walk.firstBootMs);
   await Bun.sleep(cutMs);
   await machine.kill();
   const during = lastStep(machine.console.text());
