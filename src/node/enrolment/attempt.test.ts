@@ -1,0 +1,105 @@
+// Tests of what all attempts have in common.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sleep, Value } from "../../base/event/event.ts";
+import { LogTree } from "../../base/logtree/logtree.ts";
+import { generateKeyPair } from "../../base/pki/keys.ts";
+import type { Member } from "../consensus/config.ts";
+import { Control } from "../control/control.ts";
+import type { CuratorSettings } from "../roles/settings.ts";
+import type { Credentials } from "../storage/credentials.ts";
+import { dataLayout } from "../storage/data-layout.ts";
+import type { Growing } from "../storage/growth.ts";
+import { type Paths, paths } from "../storage/paths.ts";
+import { folderPartition } from "../storage/test-partition.ts";
+import { lastSteps, memberOf, prepareData, release, type Surroundings } from "./attempt.ts";
+
+let root: string;
+let where: Paths;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "node-attempt-"));
+  where = paths(root);
+  for (const path of [where.esp.metropolis, where.esp.images]) mkdirSync(path, { recursive: true });
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** Surroundings in which nothing runs, with a trace of releases. */
+function surroundings(trace: string[] = []): Surroundings {
+  const partition = folderPartition(where.data.root);
+  return {
+    paths: where,
+    partition: { ...partition, release: async () => void trace.push("released") },
+    tpm: undefined,
+    slot: "b",
+    growing: new Control<Growing>(),
+    consensus: new Control<Member>(),
+    curator: new Control<CuratorSettings>(),
+    membership: new Value<Credentials>(),
+    isOpen: new Value(false),
+    storageLog: new LogTree().logger("root.storage"),
+    log: new LogTree().logger("root.enrolment"),
+    signal: AbortSignal.timeout(5_000),
+  };
+}
+
+const growing: Growing = {
+  layout: dataLayout(2n ** 32n),
+  covered: () => 0n,
+  zero: async () => {},
+  grow: () => {},
+};
+
+const credentials: Credentials = {
+  nodeId: "metropolis-1",
+  keyPair: generateKeyPair(),
+  certificate: new Uint8Array(),
+  ca: new Uint8Array(8),
+};
+
+test("release ends the curator before etcd, both before the data partition", async () => {
+  const trace: string[] = [];
+  const all = surroundings(trace);
+  const member = memberOf(all, "metropolis-1");
+  all.consensus.wanted.set(member);
+  all.consensus.running.set(member);
+  const released = release(all);
+  await sleep(5);
+  expect(all.consensus.wanted.current).toBeNull();
+  expect(trace).toEqual([]);
+  all.consensus.running.set(null);
+  await released;
+  expect(trace).toEqual(["released"]);
+});
+
+test("prepareData makes the folders of the data partition", async () => {
+  await prepareData(surroundings());
+  expect(readdirSync(where.data.root).toSorted()).toEqual(["etcd", "node"]);
+});
+
+test("the last steps open the node with its credentials, and wait for the curator", async () => {
+  const all = surroundings();
+  const { open } = lastSteps(all, () => ({ credentials, volume: {} }));
+  let isThrough = false;
+  const opened = open?.().then(() => {
+    isThrough = true;
+  });
+  await sleep(5);
+  expect([all.membership.current, isThrough]).toEqual([credentials, false]);
+  all.isOpen.set(true);
+  await opened;
+  expect(isThrough).toBe(true);
+});
+
+test("the last steps let the disk grow only when the node is up, and clean up", async () => {
+  writeFileSync(where.esp.parameters, "secret");
+  writeFileSync(join(where.esp.images, "metropolis-b+2-1.efi"), "kernel");
+  const all = surroundings();
+  const { finish } = lastSteps(all, () => ({ credentials, volume: { growing } }));
+  expect(all.growing.wanted.current).toBeNull();
+  await finish?.();
+  expect(all.growing.wanted.current).toBe(growing);
+  expect(existsSync(where.esp.parameters)).toBe(false);
+  expect(readdirSync(where.esp.images)).toEqual(["metropolis-b.efi"]);
+});
