@@ -1,9 +1,26 @@
 // What metroctl says to a person: on stderr, with the timestamp that the
 // handbook prints (that of Go's log package). Answers go to stdout instead.
+import { createConsola } from "consola/core";
+
+const messages = createConsola({
+  reporters: [
+    {
+      log: ({ type, date, args }) => {
+        const text = type === "warn" ? `Warning: ${args.join(" ")}` : args.join(" ");
+        process.stderr.write(`${timestamp(date)} ${text}\n`);
+      },
+    },
+  ],
+});
 
 /** Says one line, such as `2022/07/07 10:42:07 Success! …`. */
 export function say(text: string): void {
-  process.stderr.write(`${timestamp(new Date())} ${text}\n`);
+  messages.log(text);
+}
+
+/** Warns of something that does not stop the command. */
+export function warn(text: string): void {
+  messages.warn(text);
 }
 
 /** `YYYY/MM/DD hh:mm:ss` in local time. */

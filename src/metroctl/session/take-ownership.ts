@@ -6,6 +6,7 @@ import { fingerprint, verifyNode } from "../../base/pki/verify.ts";
 import { type Channel, Code, connect, RpcError } from "../../base/rpc/rpc.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { AAA } from "../../gen/metropolis/proto/api/aaa_pb.ts";
+import { warn } from "../output/message.ts";
 import { UserError } from "../output/user-error.ts";
 import { type ContextFolder, contextFiles } from "./context.ts";
 import { type Credentials, initialCredentials, loadOwnerKey, trustedCa } from "./owner.ts";
@@ -85,6 +86,9 @@ async function learnCa(context: ContextFolder, taking: Taking, credentials: Cred
   if (secret !== undefined && proof.length > 0) {
     if (!isProof(proof, secret, nonce, ca)) throw new UserError(wrongProof(taking.endpoint));
     return ca;
+  }
+  if (secret !== undefined) {
+    warn("the cluster has no proof that it was made from your medium");
   }
   if (!taking.acceptAnyCa) await askAbout(taking.endpoint, ca);
   return ca;
