@@ -5,6 +5,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSy
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { ExitError, run } from "../base/process/process.ts";
+import { readJson } from "./json-file.ts";
 import { programPath } from "./packages.ts";
 import type { Accelerator } from "./settings.ts";
 
@@ -69,8 +70,7 @@ function bootId(): string {
 }
 
 function readProbe(): Accelerator | undefined {
-  if (!existsSync(probeFile())) return undefined;
-  const value: unknown = JSON.parse(readFileSync(probeFile(), "utf8"));
+  const value = readJson(probeFile());
   if (typeof value !== "object" || value === null) return undefined;
   if (!("boot" in value) || value.boot !== bootId() || !("accelerator" in value)) return undefined;
   return value.accelerator === "kvm" ? "kvm" : "tcg";

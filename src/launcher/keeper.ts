@@ -6,11 +6,12 @@
 //      │      user namespace where we are not root), killed with its parent
 //   inside    process 1 in there: makes the network, runs machines, takes
 //             commands. When it ends, the kernel ends all it ever started.
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Child, run, startChild } from "../base/process/process.ts";
 import { type Request, serveControl } from "./control.ts";
 import { Hardware, type MachineStatus } from "./hardware.ts";
+import { readJson } from "./json-file.ts";
 import { LauncherError } from "./launcher-error.ts";
 import {
   bridgeCommands,
@@ -69,8 +70,7 @@ export function keeperEnvironment(): Record<string, string> {
 
 /** What the running keeper, if any, wrote about itself. */
 export function readKeeperState(paths: ClusterPaths): KeeperState | undefined {
-  if (!existsSync(paths.keeper)) return undefined;
-  const value: unknown = JSON.parse(readFileSync(paths.keeper, "utf8"));
+  const value = readJson(paths.keeper);
   const isState =
     typeof value === "object" &&
     value !== null &&

@@ -39,7 +39,7 @@ test("writeSettings never replaces a cluster", () => {
   expect(() => writeSettings(file, settings)).toThrow("EEXIST");
 });
 
-test.each(['{"format":2,"name":"a","machines":[]}', "[]", "null", '{"format":1}'])(
+test.each(['{"format":2,"name":"a","machines":[]}', "[]", "null", '{"format":1}', "", '{"form'])(
   "readSettings refuses %s",
   (text) => {
     const file = newFile();

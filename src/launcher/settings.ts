@@ -2,7 +2,8 @@
 // creation, read by the keeper and by every command. Also where the addresses of
 // the private network are decided: by a machine's number alone, so that a copied
 // machine finds its old address again in another cluster.
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
+import { readJson } from "./json-file.ts";
 import { LauncherError } from "./launcher-error.ts";
 
 /** Addresses of the private network, the same in every cluster. */
@@ -68,7 +69,7 @@ export function writeSettings(file: string, settings: ClusterSettings): void {
 
 /** Reads the settings back. Throws LauncherError when they are none of ours. */
 export function readSettings(file: string): ClusterSettings {
-  const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+  const value = readJson(file);
   if (!isSettings(value)) {
     throw new LauncherError(`read ${file}: not the settings of a cluster of this version`);
   }
