@@ -1,0 +1,77 @@
+// Nodes that were deleted still hold certificates: they are refused at each call.
+import { expect, test } from "bun:test";
+import { issueCa, issueNode, issueUser, validFor } from "../base/pki/certificate.ts";
+import { generateKeyPair } from "../base/pki/keys.ts";
+import { type Call, Code, RpcError, testCall } from "../base/rpc/rpc.ts";
+import { Curator } from "../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { Management } from "../gen/metropolis/proto/api/management_pb.ts";
+import { authorizeMember } from "./authorize.ts";
+import { testCa, testLeader } from "./state/test-leader.ts";
+
+/** The code that a call of a method is refused with; undefined when it is let through. */
+function refusal(authorize: (call: Call) => void, call: Call): Code | undefined {
+  try {
+    authorize(call);
+    return undefined;
+  } catch (error) {
+    if (error instanceof RpcError) return error.code;
+    throw error;
+  }
+}
+
+function callOf(method: Call["method"], ...peerCertificates: readonly Uint8Array[]): Call {
+  return testCall({ method, peerCertificates });
+}
+
+test("authorizeMember lets a node in while the cluster knows it", async () => {
+  await using leader = await testLeader();
+  const { id, publicKey } = await leader.add();
+  const certificate = await issueNode(testCa, publicKey, validFor(1));
+  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  const call = callOf(Curator.method.updateNodeStatus, certificate);
+  expect(refusal(authorize, call)).toBeUndefined();
+  expect(call.peer).toMatchObject({ kind: "node", id });
+});
+
+test("authorizeMember refuses a node with a good certificate that the cluster does not know", async () => {
+  await using leader = await testLeader();
+  const certificate = await issueNode(testCa, generateKeyPair().publicKey, validFor(1));
+  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  const call = callOf(Curator.method.updateNodeStatus, certificate);
+  expect(refusal(authorize, call)).toBe(Code.unauthenticated);
+});
+
+test("authorizeMember lets the owner of this cluster manage it, and no other's", async () => {
+  await using leader = await testLeader();
+  const { publicKey } = generateKeyPair();
+  const other = generateKeyPair();
+  const otherCa = { keyPair: other, certificate: await issueCa(other) };
+  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  const own = await issueUser(testCa, publicKey, "owner", validFor(1));
+  const foreign = await issueUser(otherCa, publicKey, "owner", validFor(1));
+  for (const method of Object.values(Management.method)) {
+    expect(refusal(authorize, callOf(method, own))).toBeUndefined();
+    expect(refusal(authorize, callOf(method, foreign))).toBe(Code.unauthenticated);
+  }
+});
+
+test("authorizeMember lets no node manage the cluster", async () => {
+  await using leader = await testLeader();
+  const { publicKey } = await leader.add();
+  const certificate = await issueNode(testCa, publicKey, validFor(1));
+  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  for (const method of [
+    Management.method.approveNode,
+    Management.method.getRegisterTicket,
+    Management.method.deleteNode,
+    Management.method.configureCluster,
+  ])
+    expect(refusal(authorize, callOf(method, certificate))).toBe(Code.permissionDenied);
+});
+
+test("authorizeMember wants a certificate where there is something to protect", async () => {
+  await using leader = await testLeader();
+  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  for (const method of Object.values(Management.method))
+    expect(refusal(authorize, callOf(method))).toBe(Code.unauthenticated);
+});
