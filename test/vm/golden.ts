@@ -15,6 +15,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -39,6 +40,9 @@ export const API_PORT = 7835;
 const INSTALL_MS = 90_000;
 const BOOT_MS = 60_000;
 const POWER_OFF_MS = 20_000;
+
+/** How long the machine of another build is kept, for whoever still tests it. */
+const KEPT_MS = 60 * 60_000;
 
 /** What the demo walk left. */
 export interface Golden {
@@ -148,8 +152,18 @@ export async function makeGolden(): Promise<Golden> {
   writeFileSync(join(working, "walk.json"), JSON.stringify(walk));
   rmSync(path, { recursive: true, force: true });
   renameSync(working, path);
+  forgetOld();
   chosen = { ...parts(path), walk };
   return chosen;
+}
+
+/** Removes the machines of builds that nobody has tested for a while: each is large. */
+function forgetOld(): void {
+  for (const name of readdirSync(folder).filter((entry) => entry.startsWith("golden-"))) {
+    const path = join(folder, name);
+    const isOld = Date.now() - statSync(path).mtimeMs > KEPT_MS;
+    if (isOld) rmSync(path, { recursive: true, force: true });
+  }
 }
 
 type Parts = ReturnType<typeof parts>;

@@ -22,7 +22,7 @@ import { keysInMemory, spellings } from "./secrets.ts";
 /** How long a machine natively takes to have said why it does not go on. */
 const REFUSAL_MS = 40_000;
 /** How long the API stays shut after a refusal, before we believe it. */
-const SHUT_MS = 5_000;
+const SHUT_MS = 2_000;
 
 /** Boots the owned machine after something was done to it, until the console says `refusal`. */
 async function bootChanged(
