@@ -1,9 +1,10 @@
 // Reading a console that somebody else writes.
 import { expect, test } from "bun:test";
 import { appendFileSync, mkdtempSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConsoleLog, plainText } from "./console-log.ts";
+import { attachTo, ConsoleLog, plainText } from "./console-log.ts";
 
 function newFile(): string {
   return join(mkdtempSync(join(tmpdir(), "console-")), "console.log");
@@ -67,4 +68,67 @@ test("ConsoleLog.lines gives each line once, and ends with its signal", async ()
     else done.abort();
   }
   expect(lines).toEqual(["a", "bc"]);
+});
+
+/** Waits for something to become true. */
+async function until(isTrue: () => boolean): Promise<void> {
+  const limit = performance.now() + 5_000;
+  while (!isTrue() && performance.now() < limit) await Bun.sleep(5);
+  expect(isTrue()).toBe(true);
+}
+
+test("attachTo shows every byte as it is, and types into the machine", async () => {
+  const file = newFile();
+  const socket = `${file}.sock`;
+  let typed = "";
+  const machine = createServer((peer) => {
+    peer.on("data", (bytes) => {
+      typed += String(bytes);
+    });
+  });
+  await new Promise<void>((resolve) => machine.listen(socket, resolve));
+  const shown: Uint8Array[] = [];
+  const done = new AbortController();
+  async function* keys() {
+    yield new TextEncoder().encode("root\r");
+    yield new TextEncoder().encode("\u0003");
+  }
+  const terminal = { input: keys(), write: (bytes: Uint8Array) => void shown.push(bytes) };
+  const attached = attachTo(new ConsoleLog(file), socket, terminal, done.signal);
+  appendFileSync(file, "\x1b[2Jlogin: ");
+  await until(() => Buffer.concat(shown).toString() === "\x1b[2Jlogin: ");
+  await until(() => typed === "root\r\u0003");
+  done.abort();
+  await attached;
+  machine.close();
+});
+
+test("attachTo shows what a machine said that is off now, and takes no harm from typing", async () => {
+  const file = newFile();
+  appendFileSync(file, "Power down\n");
+  const done = new AbortController();
+  const shown: Uint8Array[] = [];
+  async function* keys() {
+    yield new TextEncoder().encode("anybody?\r");
+  }
+  const terminal = { input: keys(), write: (bytes: Uint8Array) => void shown.push(bytes) };
+  const attached = attachTo(new ConsoleLog(file), `${file}.sock`, terminal, done.signal);
+  await until(() => Buffer.concat(shown).toString() === "Power down\n");
+  done.abort();
+  await attached;
+});
+
+test("ConsoleLog.follow gives a large output whole and in order", async () => {
+  const file = newFile();
+  const text = Array.from({ length: 40_000 }, (_, at) => `line ${at}\n`).join("");
+  appendFileSync(file, text);
+  const done = new AbortController();
+  let size = 0;
+  const hasher = new Bun.CryptoHasher("sha256");
+  for await (const chunk of new ConsoleLog(file).follow(done.signal)) {
+    size += chunk.length;
+    hasher.update(chunk);
+    if (size >= text.length) done.abort();
+  }
+  expect(hasher.digest("hex")).toBe(new Bun.CryptoHasher("sha256").update(text).digest("hex"));
 });
