@@ -160,7 +160,7 @@ test("openCluster passes over endpoints that do not answer, and says why none di
   const alive = `127.0.0.1:${server.port}`;
   using cluster = await openCluster({ ...args(), endpoints: `127.0.0.1:1,${alive}` });
   expect((await cluster.node(id)).id).toBe(id);
-  const dead = openCluster({ ...args(), endpoints: "127.0.0.1:1" });
+  const dead = openCluster({ ...args(), endpoints: "127.0.0.1:1" }, 300);
   await expect(dead).rejects.toThrow("no endpoint answers: 127.0.0.1:1: ");
 });
 

@@ -1,5 +1,6 @@
 // A cluster as a command sees it: the leader of its control plane, found by
 // asking the endpoints in turn, and its nodes by their IDs.
+import { sleep } from "../../base/event/event.ts";
 import { verifyNode } from "../../base/pki/verify.ts";
 import { type Channel, type Client, connect, RpcError } from "../../base/rpc/rpc.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -16,6 +17,9 @@ import { reachOf, target } from "./reach.ts";
 
 /** How long one endpoint may take to answer before the next is asked. */
 const ENDPOINT_TIMEOUT_MS = 10_000;
+/** How long to go on asking while no endpoint names a leader. */
+const PATIENCE_MS = 5_000;
+const PAUSE_MS = 250;
 const NODE_MANAGEMENT_PORT = 7839;
 
 /** An open cluster. `using` closes its connections. */
@@ -41,14 +45,14 @@ interface Session {
  * Throws a {@link UserError} before ownership was taken, and when no endpoint
  * answers, with what each of them said.
  */
-export async function openCluster(args: ClusterArgs): Promise<Cluster> {
+export async function openCluster(args: ClusterArgs, patienceMs = PATIENCE_MS): Promise<Cluster> {
   const context = chosenContext(args);
   const credentials = ownerCredentials(context);
   const ca = trustedCa(context);
   if (ca === undefined)
     throw new UserError(`context ${context.name} has no ca.pem: run metroctl takeownership again`);
   const session = { credentials, ca, reach: reachOf(args, context) };
-  const leader = await findLeader(session);
+  const leader = await findLeader(session, patienceMs);
   const channels = [leader];
   return {
     management: leader.client(Management),
@@ -65,18 +69,27 @@ export async function openCluster(args: ClusterArgs): Promise<Cluster> {
   };
 }
 
-/** Asks one endpoint after the other who leads, and connects there. */
-async function findLeader(session: Session): Promise<Channel> {
-  const failures: string[] = [];
-  for (const endpoint of session.reach.endpoints) {
-    try {
-      return await leaderBehind(session, endpoint);
-    } catch (error) {
-      if (!(error instanceof RpcError)) throw error;
-      failures.push(`${endpoint}: ${error.message}`);
+/**
+ * Asks one endpoint after the other who leads, and connects there. Asks again
+ * for a while, because a member that becomes the leader closes its port for a
+ * moment, and a member that starts knows no leader yet.
+ */
+async function findLeader(session: Session, patienceMs: number): Promise<Channel> {
+  const limit = performance.now() + patienceMs;
+  for (;;) {
+    const failures: string[] = [];
+    for (const endpoint of session.reach.endpoints) {
+      try {
+        return await leaderBehind(session, endpoint);
+      } catch (error) {
+        if (!(error instanceof RpcError)) throw error;
+        failures.push(`${endpoint}: ${error.message}`);
+      }
     }
+    if (performance.now() > limit)
+      throw new UserError(`no endpoint answers: ${failures.join("; ")}`);
+    await sleep(PAUSE_MS);
   }
-  throw new UserError(`no endpoint answers: ${failures.join("; ")}`);
 }
 
 async function leaderBehind(session: Session, endpoint: string): Promise<Channel> {
