@@ -1,3 +1,4 @@
+// DER as others write it, and input that is cut short or lies about its length.
 import { expect, test } from "bun:test";
 import {
   bitString,

@@ -1,3 +1,4 @@
+// PE files grown by sections, and files that are none.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { FormatError } from "./format.ts";

@@ -1,3 +1,4 @@
+// Firmware variables written into a blank store, byte by byte.
 import { expect, test } from "bun:test";
 import { FormatError } from "./format.ts";
 import { formatGuid, parseGuid } from "./guid.ts";

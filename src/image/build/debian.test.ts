@@ -1,3 +1,4 @@
+// Reading the system's own package sources and what apt prints.
 import { expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// The etcd version that our Go module pins.
 import { expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";

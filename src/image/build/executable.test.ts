@@ -1,3 +1,4 @@
+// Executables that run by themselves, and what makes the build compile them again.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

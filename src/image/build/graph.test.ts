@@ -1,3 +1,4 @@
+// Stages in order, cached by their inputs, with nothing left of those that failed.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

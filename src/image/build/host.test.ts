@@ -1,3 +1,4 @@
+// Programs of the build machine: run the same everywhere, asked for when missing.
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { ensurePrograms, hasProgram, host, installLine, missingPackages } from "./host.ts";

@@ -1,3 +1,4 @@
+// The installer's initramfs: what it holds, and that it is always the same.
 import { expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// Kernel options that were asked for and not honoured.
 import { expect, test } from "bun:test";
 import { refusedOptions } from "./kernel.ts";
 

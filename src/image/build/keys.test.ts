@@ -1,3 +1,4 @@
+// Secure Boot keys: made once, private, and signing the same way each time.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

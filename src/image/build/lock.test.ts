@@ -1,3 +1,4 @@
+// The lock of packages: its form, and who wins when the archive has moved on.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

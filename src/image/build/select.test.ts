@@ -1,3 +1,4 @@
+// Files picked out of a tree, with all that they cannot do without.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

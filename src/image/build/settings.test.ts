@@ -1,3 +1,4 @@
+// Where the cache lies.
 import { expect, test } from "bun:test";
 import { homedir } from "node:os";
 import { cacheFolder } from "./settings.ts";

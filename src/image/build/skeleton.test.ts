@@ -1,3 +1,4 @@
+// The empty system that packages are put into.
 import { expect, test } from "bun:test";
 import { lstat, mkdtemp, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// The system image with its verity tree, and what it is made from.
 import { expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// The command line that binds a kernel to its system.
 import { expect, test } from "bun:test";
 import { kernelRelease, nodeCommandLine } from "./uki.ts";
 
