@@ -66,12 +66,15 @@ function insert(root: Node, path: string, source: ByteSource): void {
   const steps = path.split("/");
   const name = steps.pop() ?? "";
   let folder = root;
+  let isBelowFile = false;
   for (const step of steps) {
     const known = folder.children.get(step) ?? newNode(join(folder, step), folder);
+    // Anywhere on the way, not only at its end: what lies below a file is never written.
+    isBelowFile ||= known.source !== undefined;
     folder.children.set(step, known);
     folder = known;
   }
-  if (folder.source !== undefined || folder.children.has(name)) {
+  if (isBelowFile || folder.children.has(name)) {
     throw new FormatError(`${path}: is both a file and a directory`);
   }
   folder.children.set(name, newNode(path, folder, source));
