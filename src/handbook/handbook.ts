@@ -1,5 +1,12 @@
 // The handbook, chapter by chapter, embedded in the executable: what
 // `metroctl handbook` prints. The chapters are the Markdown files beside this.
+import architecture from "./cluster-architecture.md" with { type: "text" };
+import demo from "./demo-cluster.md" with { type: "text" };
+import developing from "./developing.md" with { type: "text" };
+import identity from "./identity-and-authentication.md" with { type: "text" };
+import introduction from "./introduction.md" with { type: "text" };
+import metroctl from "./metroctl.md" with { type: "text" };
+import node from "./node.md" with { type: "text" };
 
 /** A chapter of the handbook. */
 export interface Chapter {
@@ -9,4 +16,12 @@ export interface Chapter {
 }
 
 /** All chapters, in reading order. */
-export const chapters: readonly Chapter[] = [];
+export const chapters: readonly Chapter[] = [
+  { title: "Introduction", text: introduction },
+  { title: "Demo Cluster", text: demo },
+  { title: "Cluster Architecture", text: architecture },
+  { title: "Node", text: node },
+  { title: "Identity and Authentication", text: identity },
+  { title: "The metroctl tool", text: metroctl },
+  { title: "Developing Metropolis", text: developing },
+];
