@@ -80,7 +80,11 @@ const tiers: readonly Tier[] = [
       inTurn([
         () => check([bun, "node_modules/typescript/bin/tsc", "--noEmit"]),
         () => check([bun, "x", "biome", "check", "--error-on-warnings", "."]),
-        () => tests(["./test/layout.test.ts", "./test/gen.test.ts"], UNIT_TIMEOUT_MS),
+        () =>
+          tests(
+            ["./test/layout.test.ts", "./test/gen.test.ts", "./test/handbook.test.ts"],
+            UNIT_TIMEOUT_MS,
+          ),
       ]),
   },
   {

@@ -1,0 +1,96 @@
+// What the handbook prints is true: its commands parse, its scripts and stages
+// exist, its ports are those of the code.
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import packageJson from "../package.json" with { type: "json" };
+import { chapters } from "../src/handbook/handbook.ts";
+import { find } from "../src/metroctl/arguments.ts";
+import { outputArgs } from "../src/metroctl/output/print.ts";
+import { root } from "../src/metroctl/root.ts";
+import { clusterArgs } from "../src/metroctl/session/cluster-args.ts";
+
+const top = join(import.meta.dir, "..");
+
+/** Every line of every shell block, with its chapter. */
+const lines = chapters.flatMap(({ title, text }) =>
+  [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = ""]) =>
+    block
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => [title, line.replace(/ +#.*$/, "")] as const),
+  ),
+);
+
+/** The words of a line as a shell would split them; a placeholder such as `<file or device>` is one. */
+function words(line: string): readonly string[] {
+  const pattern = /(?:"[^"]*"|<[^>]*>|[^\s"<])+/g;
+  return (line.match(pattern) ?? []).map((word) => word.replaceAll('"', ""));
+}
+
+const commands = lines.filter(([, line]) => line.startsWith("metroctl "));
+
+test("the handbook shows commands to try", () => {
+  expect(commands.length).toBeGreaterThan(40);
+});
+
+test.each(commands)("%s: %s is a command that metroctl understands", async (_, line) => {
+  const found = await find(words(line).slice(1), root, { ...clusterArgs, ...outputArgs });
+  expect(found.command.run).toBeFunction();
+});
+
+test.each(lines.filter(([, line]) => / run \w/.test(line)))("%s: %s is a script", (_, line) => {
+  const [, script = ""] = / run (\w+)/.exec(line) ?? [];
+  expect(Object.keys(packageJson.scripts)).toContain(script);
+});
+
+test.each(lines.filter(([, line]) => line.startsWith("bun build.ts")))(
+  "%s: %s names stages of the build",
+  (_, line) => {
+    const stages = line.split(" ").slice(2);
+    const source = readdirSync(join(top, "src/image/build"))
+      .filter((name) => !name.includes(".test."))
+      .map((name) => readFileSync(join(top, "src/image/build", name), "utf8"))
+      .join("\n");
+    for (const stage of stages.filter((name) => name !== "list")) {
+      expect(source).toContain(`name: "${stage}"`);
+    }
+  },
+);
+
+/** Ports that our code listens on or makes a program listen on, by the file that says so. */
+const ports: readonly (readonly [string, RegExp])[] = [
+  ["7834", /\b7834\b/],
+  ["7835", /\b7835\b/],
+  ["7836", /\b7836\b/],
+  ["7839", /\b7839\b/],
+  ["7842", /\b7842\b/],
+];
+
+const architecture = chapters.find(({ title }) => title === "Cluster Architecture")?.text ?? "";
+const listed = [...architecture.matchAll(/^\| (\d{4}) \|/gm)].map(([, port = ""]) => port);
+
+test("the handbook lists the ports of the code, and no others", () => {
+  expect(listed).toEqual(ports.map(([port]) => port));
+});
+
+/** Everything a node runs, without comments and tests. */
+const nodeSource = ["node", "curator"]
+  .flatMap((room) =>
+    readdirSync(join(top, "src", room), { recursive: true, encoding: "utf8" }).map((name) =>
+      join(top, "src", room, name),
+    ),
+  )
+  .filter((path) => path.endsWith(".ts") && !/\.test\.ts$|\/test-/.test(path))
+  .flatMap((path) => readFileSync(path, "utf8").split("\n"))
+  .filter((line) => !/^\s*(\/\/|\*|\/\*)/.test(line))
+  .join("\n");
+
+test.each(ports)("port %s of the handbook is in the code", (_, pattern) => {
+  expect(nodeSource).toMatch(pattern);
+});
+
+test("the code of a node names no port of ours that the handbook leaves out", () => {
+  const named = new Set([...nodeSource.matchAll(/\b(78[34]\d|64\d\d)\b/g)].map(([port]) => port));
+  expect([...named].filter((port) => !listed.includes(port))).toEqual([]);
+});
