@@ -26,10 +26,20 @@ function rawLines({ tree }: Pick<Context, "tree">): string[] {
   return backlog.map((entry) => (entry.kind === "raw" ? entry.text : ""));
 }
 
-test("program is healthy once started", async () => {
+test("program is healthy once it has lived for a second", async () => {
   await using tested = testSupervisor(script("sleep 60").runnable);
   await tested.settled();
   expect(tested.states().get("root")).toBe("HEALTHY");
+});
+
+test("program that dies young is tried again with pauses that grow", async () => {
+  await using tested = testSupervisor(program({ argv: ["false"] }));
+  for (let count = 1; count <= 3; count += 1) {
+    while (tested.pauses.length < count) await sleep(5);
+    await tested.pass();
+  }
+  const [first = 0, , third = 0] = tested.pauses;
+  expect(third).toBeGreaterThan(first);
 });
 
 test("program leaves health to the runnable around it if told so", async () => {
@@ -144,7 +154,7 @@ test("program keeps a piped stdin open", async () => {
   await using tested = testSupervisor(runnable);
   await lines.first(never);
   await sleep(30);
-  expect([lines.current, tested.states().get("root")]).toEqual(["up", "HEALTHY"]);
+  expect([lines.current, tested.states().get("root")]).toEqual(["up", "NEW"]);
 });
 
 test("program lets its owner write to a piped stdin, also after its end", async () => {

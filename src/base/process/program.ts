@@ -9,6 +9,12 @@ import { linger } from "./linger.ts";
 /** How long a program may take to end by default. */
 const GRACE_MS = 5_000;
 
+/**
+ * A program that dies younger than this was never healthy: so one that cannot
+ * start is tried again with pauses that grow, instead of twice a second for ever.
+ */
+const YOUNG_MS = 1_000;
+
 /** How long output may come after the end, from processes that escaped. */
 const LINGER_MS = 1_000;
 
@@ -30,7 +36,7 @@ export interface ProgramOptions extends StartOptions {
 }
 
 /**
- * A runnable that is a program: healthy once it is started, ended with all its
+ * A runnable that is a program: healthy once it has lived for a second, ended with all its
  * children when the signal aborts. A program that ends by itself, with
  * whatever code, is an {@link ExitError}.
  */
@@ -62,8 +68,9 @@ async function attend(group: Group, context: Context, options: ProgramOptions): 
   ]);
   // The end of output means nothing, but a parser that throws ends the program.
   const broken = reading.then(() => Promise.withResolvers<never>().promise);
+  let grown: Timer | undefined;
   try {
-    if (options.signalsHealthy ?? true) context.healthy();
+    if (options.signalsHealthy ?? true) grown = setTimeout(context.healthy, YOUNG_MS);
     const status = await within(Promise.race([group.exited, broken]), context.signal);
     group.kill();
     await linger(reading, LINGER_MS);
@@ -74,6 +81,8 @@ async function attend(group: Group, context: Context, options: ProgramOptions): 
     await linger(reading, LINGER_MS);
     context.log.info(`${group.program} ${describe(status)}`);
     throw error;
+  } finally {
+    clearTimeout(grown);
   }
 }
 
