@@ -1,18 +1,25 @@
 // Which entries a person in front of the machine wants to see.
-import { type Entry, isAtLeast, isWithin } from "../../base/logtree/logtree.ts";
+import { type Entry, isAtLeast, isWithin, type Severity } from "../../base/logtree/logtree.ts";
 
-/** Talkative parts, of which only trouble is shown. */
-const quiet = ["root.roles", "root.consensus", "root.curator", "kernel", "supervisor"];
+/**
+ * From which severity on talkative parts are shown. etcd warns of every request
+ * that a slow disk held up, which would drown all else on a small machine.
+ */
+const quiet: readonly (readonly [string, Severity])[] = [
+  ["root.consensus", "error"],
+  ["root.roles", "warning"],
+  ["supervisor", "warning"],
+];
 
 /** Parts that are shown in full all the same. */
 const loud = ["root.roles.status"];
 
-/** Whether an entry goes to the consoles: leveled ones, of talkative parts only warnings and worse. */
+/** Whether an entry goes to the consoles: leveled ones, of talkative parts only trouble. */
 export function isForConsole(entry: Entry): boolean {
   if (entry.kind === "raw") return false;
   // The kernel writes its own messages to the console itself.
   if (isWithin(entry.dn, "kernel")) return false;
-  const isQuiet =
-    quiet.some((dn) => isWithin(entry.dn, dn)) && !loud.some((dn) => isWithin(entry.dn, dn));
-  return !isQuiet || isAtLeast(entry.severity, "warning");
+  if (loud.some((dn) => isWithin(entry.dn, dn))) return true;
+  const minimum = quiet.find(([dn]) => isWithin(entry.dn, dn))?.[1] ?? "info";
+  return isAtLeast(entry.severity, minimum);
 }
