@@ -35,7 +35,7 @@ function isPackage(value: unknown): value is LockedPackage {
 
 /** Reads the text of a lock file; throws a {@link BuildError} on anything but one. */
 export function parseLock(text: string): Lock {
-  const value: unknown = JSON.parse(text);
+  const value = parseJson(text);
   if (typeof value !== "object" || value === null || !("suite" in value) || !("sets" in value)) {
     throw new BuildError("lock of Debian packages: want suite and sets");
   }
@@ -47,6 +47,14 @@ export function parseLock(text: string): Lock {
     throw new BuildError(`lock of Debian packages: set "${set}" is missing or damaged`);
   };
   return { suite: SUITE, sets: { node: read("node"), host: read("host"), kernel: read("kernel") } };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new BuildError("lock of Debian packages: is not JSON: run bun build.ts lock", { cause });
+  }
 }
 
 /** The text of a lock file: one package a line, so that changes read well as a diff. */
