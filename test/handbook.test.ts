@@ -6,14 +6,17 @@ import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { chapters } from "../src/handbook/handbook.ts";
 import { find } from "../src/metroctl/arguments.ts";
+import { load, subCommands } from "../src/metroctl/commands/tree.ts";
 import { outputArgs } from "../src/metroctl/output/print.ts";
 import { root } from "../src/metroctl/root.ts";
 import { clusterArgs } from "../src/metroctl/session/cluster-args.ts";
 
 const top = join(import.meta.dir, "..");
 
-/** Every line of every shell block, with its chapter. */
-const lines = chapters.flatMap(({ title, text }) =>
+const readme = { title: "README", text: readFileSync(join(top, "README.md"), "utf8") };
+
+/** Every line of every shell block of the handbook and the README, with where it stands. */
+const lines = [...chapters, readme].flatMap(({ title, text }) =>
   [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = ""]) =>
     block
       .split("\n")
@@ -38,6 +41,26 @@ test.each(commands)("%s: %s is a command that metroctl understands", async (_, l
   const found = await find(words(line).slice(1), root, { ...clusterArgs, ...outputArgs });
   expect(found.command.run).toBeFunction();
 });
+
+/** The words of every command at the end of the tree. */
+async function leaves(command: typeof root, path: readonly string[]): Promise<readonly string[]> {
+  const below = Object.entries(await subCommands(command));
+  if (below.length === 0) return [path.join(" ")];
+  const all = below.map(async ([name, each]) => leaves(await load(each), [...path, name]));
+  return (await Promise.all(all)).flat();
+}
+
+test("the handbook leaves out no command of metroctl", async () => {
+  const text = chapters.map((chapter) => chapter.text).join("\n");
+  const missing = (await leaves(root, ["metroctl"])).filter((name) => !hasCommand(text, name));
+  expect(missing).toEqual([]);
+});
+
+/** Whether a text names a command, its flags aside. */
+function hasCommand(text: string, name: string): boolean {
+  const shown = text.replaceAll(/ --(?:endpoints|context) <\w+>/g, "");
+  return new RegExp(`${name}(?![\\w-])`).test(shown);
+}
 
 test.each(lines.filter(([, line]) => / run \w/.test(line)))("%s: %s is a script", (_, line) => {
   const [, script = ""] = / run (\w+)/.exec(line) ?? [];
