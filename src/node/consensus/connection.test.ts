@@ -1,6 +1,6 @@
 // Tests of the node's own way to etcd, over the real one.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { etcdStore } from "../../base/etcd/etcd.ts";
@@ -34,42 +34,28 @@ async function start() {
   return { ca, member, [Symbol.asyncDispose]: () => supervisor.stop() };
 }
 
-const withEtcd = test.if(existsSync(ETCD));
+test("connectEtcd reaches etcd with the client's certificate, and keeps the CA there", async () => {
+  await using running = await start();
+  using channel = await connectEtcd(running.member);
+  const store = etcdStore(channel, "namespaced:etcd-pki/");
+  for (const [key, value] of caRecords(running.ca)) await store.put(key, value);
+  const kept = await store.get("/pki/issued/etcd-ca-cert.der");
+  expect(kept?.value).toEqual(running.ca.certificate);
+}, 30_000);
 
-withEtcd(
-  "connectEtcd reaches etcd with the client's certificate, and keeps the CA there",
-  async () => {
-    await using running = await start();
-    using channel = await connectEtcd(running.member);
-    const store = etcdStore(channel, "namespaced:etcd-pki/");
-    for (const [key, value] of caRecords(running.ca)) await store.put(key, value);
-    const kept = await store.get("/pki/issued/etcd-ca-cert.der");
-    expect(kept?.value).toEqual(running.ca.certificate);
-  },
-  30_000,
-);
+test("connectEtcd refuses an etcd that is not this node's member", async () => {
+  await using running = await start();
+  const stranger = { ...running.member, nodeId: `metropolis-${"d".repeat(32)}` };
+  using channel = await connectEtcd(stranger);
+  await expect(etcdStore(channel).get("key")).rejects.toThrow("does not prove to be the member");
+}, 30_000);
 
-withEtcd(
-  "connectEtcd refuses an etcd that is not this node's member",
-  async () => {
-    await using running = await start();
-    const stranger = { ...running.member, nodeId: `metropolis-${"d".repeat(32)}` };
-    using channel = await connectEtcd(stranger);
-    await expect(etcdStore(channel).get("key")).rejects.toThrow("does not prove to be the member");
-  },
-  30_000,
-);
-
-withEtcd(
-  "etcd refuses clients of another CA",
-  async () => {
-    await using running = await start();
-    const { member } = running;
-    // Another installation's credentials, in the place of this one's.
-    await createMember(await createEtcdCa(), member.nodeId, paths(join(root, "other")).data);
-    const other = { ...member, data: paths(join(root, "other")).data };
-    using channel = await connectEtcd(other);
-    await expect(etcdStore(channel).get("key")).rejects.toThrow();
-  },
-  30_000,
-);
+test("etcd refuses clients of another CA", async () => {
+  await using running = await start();
+  const { member } = running;
+  // Another installation's credentials, in the place of this one's.
+  await createMember(await createEtcdCa(), member.nodeId, paths(join(root, "other")).data);
+  const other = { ...member, data: paths(join(root, "other")).data };
+  using channel = await connectEtcd(other);
+  await expect(etcdStore(channel).get("key")).rejects.toThrow();
+}, 30_000);

@@ -1,6 +1,6 @@
-// Tests of etcd under supervision, with the real etcd where the build has made one.
+// Tests of etcd under supervision, with the real etcd.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "../../base/event/event.ts";
@@ -50,45 +50,35 @@ async function withConsensus(
   }
 }
 
-test.if(existsSync(ETCD))(
-  "consensus starts etcd when it is wanted, ends it when not, and keeps its data",
-  async () => {
-    const member = await newMember();
-    await withConsensus(ETCD, async (control, tree, signal) => {
-      expect(control.running.current).toBeNull();
-      await control.start(member, signal);
-      await control.stop(signal);
-      await control.start({ ...member }, signal);
-      const { backlog } = tree.read({ dn: "root.consensus", backlog: "all", onlyLeveled: true });
-      const texts = backlog.flatMap((entry) => (entry.kind === "leveled" ? entry.messages : []));
-      expect(texts.filter((text) => text.startsWith("etcd answers at")).length).toBe(2);
-      expect(texts.some((text) => text.includes("restarting local member"))).toBe(true);
-    });
-  },
-  30_000,
-);
-
-test.if(existsSync(ETCD))(
-  "consensus keeps etcd running until nobody needs it",
-  async () => {
-    const member = await newMember();
-    const control = new Control<Member>();
-    const used = Promise.withResolvers<void>();
-    const supervisor = new Supervisor(
-      consensus(control, { path: ETCD, unused: () => used.promise }),
-    );
-    supervisor.start();
-    await control.start(member, AbortSignal.timeout(20_000));
-    const stopped = supervisor.stop();
-    await sleep(200);
-    const health = await fetch(`http://127.0.0.1:${member.ports.metrics}/health`);
-    expect(health.ok).toBe(true);
-    used.resolve();
-    await stopped;
+test("consensus starts etcd when it is wanted, ends it when not, and keeps its data", async () => {
+  const member = await newMember();
+  await withConsensus(ETCD, async (control, tree, signal) => {
     expect(control.running.current).toBeNull();
-  },
-  30_000,
-);
+    await control.start(member, signal);
+    await control.stop(signal);
+    await control.start({ ...member }, signal);
+    const { backlog } = tree.read({ dn: "root.consensus", backlog: "all", onlyLeveled: true });
+    const texts = backlog.flatMap((entry) => (entry.kind === "leveled" ? entry.messages : []));
+    expect(texts.filter((text) => text.startsWith("etcd answers at")).length).toBe(2);
+    expect(texts.some((text) => text.includes("restarting local member"))).toBe(true);
+  });
+}, 30_000);
+
+test("consensus keeps etcd running until nobody needs it", async () => {
+  const member = await newMember();
+  const control = new Control<Member>();
+  const used = Promise.withResolvers<void>();
+  const supervisor = new Supervisor(consensus(control, { path: ETCD, unused: () => used.promise }));
+  supervisor.start();
+  await control.start(member, AbortSignal.timeout(20_000));
+  const stopped = supervisor.stop();
+  await sleep(200);
+  const health = await fetch(`http://127.0.0.1:${member.ports.metrics}/health`);
+  expect(health.ok).toBe(true);
+  used.resolve();
+  await stopped;
+  expect(control.running.current).toBeNull();
+}, 30_000);
 
 test("consensus reports a program that does not start to the supervisor", async () => {
   const member = await newMember();

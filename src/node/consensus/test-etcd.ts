@@ -8,17 +8,26 @@ const cache =
   process.env.METROPOLIS_CACHE ??
   join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "metropolis");
 
-/** The etcd that the build made; it may not be there. */
+/** The etcd that the build made. */
 export const ETCD: string = join(cache, "out/etcd");
+
+/** Below those that the kernel gives to clients, which could take one between our look and its use. */
+const LOWEST_PORT = 12_000;
+const PORTS = 18_000;
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * PORTS);
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<number>();
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
-  });
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  server.once("error", () => resolve(false));
+  server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   return promise;
 }
 
