@@ -81,20 +81,26 @@ test.each(lines.filter(([, line]) => line.startsWith("bun build.ts")))(
   },
 );
 
-/** Ports that our code listens on or makes a program listen on, by the file that says so. */
-const ports: readonly (readonly [string, RegExp])[] = [
-  ["7834", /\b7834\b/],
-  ["7835", /\b7835\b/],
-  ["7836", /\b7836\b/],
-  ["7839", /\b7839\b/],
-  ["7842", /\b7842\b/],
+/**
+ * Ports that our code listens on or makes a program listen on, where, and the words of the
+ * code that say where. etcd, as all of Go, takes 0.0.0.0 for every address, IPv6 included.
+ */
+const ports: readonly (readonly [string, string, RegExp])[] = [
+  ["7834", "all addresses", /--listen-peer-urls=https:\/\/0\.0\.0\.0:\$\{ports\.peer\}/],
+  ["7835", "all IPv4 addresses", /listen: \{ host: "0\.0\.0\.0", port \}/],
+  ["7836", "loopback", /return `127\.0\.0\.1:\$\{ports\.client\}`/],
+  ["7839", "all addresses", /listen: \{ host: "::", port \}/],
+  ["7842", "loopback", /--listen-metrics-urls=http:\/\/127\.0\.0\.1:\$\{ports\.metrics\}/],
 ];
 
 const architecture = chapters.find(({ title }) => title === "Cluster Architecture")?.text ?? "";
-const listed = [...architecture.matchAll(/^\| (\d{4}) \|/gm)].map(([, port = ""]) => port);
+const rows = [...architecture.matchAll(/^\| (\d{4}) \| ([^|]+) \|/gm)];
+const listed = rows.map(([, port = ""]) => port);
 
 test("the handbook lists the ports of the code, and no others", () => {
-  expect(listed).toEqual(ports.map(([port]) => port));
+  expect(rows.map(([, port, where]) => [port, where])).toEqual(
+    ports.map(([port, where]) => [port, where]),
+  );
 });
 
 /** Everything a node runs, without comments and tests. */
@@ -109,7 +115,8 @@ const nodeSource = ["node", "curator"]
   .filter((line) => !/^\s*(\/\/|\*|\/\*)/.test(line))
   .join("\n");
 
-test.each(ports)("port %s of the handbook is in the code", (_, pattern) => {
+test.each(ports)("port %s of the handbook is in the code, on %s", (port, _, pattern) => {
+  expect(nodeSource).toMatch(new RegExp(`\\b${port}\\b`));
   expect(nodeSource).toMatch(pattern);
 });
 
