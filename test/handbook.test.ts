@@ -87,7 +87,7 @@ test.each(lines.filter(([, line]) => line.startsWith("bun build.ts")))(
  */
 const ports: readonly (readonly [string, string, RegExp])[] = [
   ["7834", "all addresses", /--listen-peer-urls=https:\/\/0\.0\.0\.0:\$\{ports\.peer\}/],
-  ["7835", "all IPv4 addresses", /listen: \{ host: "0\.0\.0\.0", port \}/],
+  ["7835", "all addresses", /listen: \{ host: "::", port \}/],
   ["7836", "loopback", /return `127\.0\.0\.1:\$\{ports\.client\}`/],
   ["7839", "all addresses", /listen: \{ host: "::", port \}/],
   ["7842", "loopback", /--listen-metrics-urls=http:\/\/127\.0\.0\.1:\$\{ports\.metrics\}/],

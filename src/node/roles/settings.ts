@@ -32,7 +32,7 @@ export function curatorSettings(
   return {
     nodeId: member.nodeId,
     socket: ephemeral.curatorSocket,
-    listen: { host: "0.0.0.0", port },
+    listen: { host: "::", port },
     credentials: data.credentials,
     etcd: { endpoint: clientEndpoint(member), credentials: data.etcdClient },
   };
