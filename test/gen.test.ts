@@ -20,7 +20,10 @@ test("src/gen is fresh: `bun run generate` would change nothing", () => {
   const scratch = mkdtempSync(join(tmpdir(), "metropolis-gen-"));
   try {
     const buf = Bun.spawnSync(
-      [join(repository, "node_modules/.bin/buf"), "generate", "--output", scratch],
+      [
+        join(repository, "node_modules/.bin/buf"),
+        ...["generate", "proto", "--template", "proto/buf.gen.yaml", "--output", scratch],
+      ],
       { cwd: repository },
     );
     expect(buf.stderr.toString()).toBe("");
