@@ -14,7 +14,7 @@ import type {
 import {
   InitialOwnerSchema,
   NodeSchema,
-  RecoveryKeySchema,
+  RecoverySchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import {
   NodeLabelsSchema,
@@ -81,17 +81,18 @@ function clusterWrites(request: BootstrapRequest): Write[] {
     publicKey: request.ownerPublicKey,
     ownershipSecret: request.ownershipSecret,
   });
-  const recovery = create(RecoveryKeySchema, {
-    epoch: 1n,
-    threshold: 1,
-    publicKey: request.recoveryPublicKey,
+  // The node made the key itself: its one share is on its disk, and nowhere else.
+  const first = { epoch: 1n, threshold: 1, publicKey: request.recoveryPublicKey };
+  const recovery = create(RecoverySchema, {
+    operatorPublicKey: request.operatorRecoveryKey,
+    epochs: [{ ...first, members: [{ nodeId: id, isStored: true }] }],
   });
   return [
     nodeWrite(firstNode(id, request)),
     { put: keys.joinKey(request.joinPublicKey), value: new TextEncoder().encode(id) },
     { put: keys.initialOwner, value: toBinary(InitialOwnerSchema, owner) },
     ...(request.recoveryPublicKey.length > 0
-      ? [{ put: keys.recoveryKey, value: toBinary(RecoveryKeySchema, recovery) }]
+      ? [{ put: keys.recovery, value: toBinary(RecoverySchema, recovery) }]
       : []),
     configurationWrite(withDefaults(request.initialClusterConfiguration)),
   ];

@@ -17,7 +17,7 @@ import {
 } from "../../gen/metropolis/node/core/curator/proto/local/bootstrap_pb.ts";
 import {
   InitialOwnerSchema,
-  RecoveryKeySchema,
+  RecoverySchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import {
   NodeState,
@@ -142,8 +142,10 @@ test("bootstrap keeps the owner and the recovery key", async () => {
     publicKey: owner.publicKey,
     ownershipSecret: secret,
   });
-  const recovery = (await leader.raw.get(keys.recoveryKey))?.value ?? ca;
-  expect(fromBinary(RecoveryKeySchema, recovery)).toMatchObject({ epoch: 1n, threshold: 1 });
+  const recovery = (await leader.raw.get(keys.recovery))?.value ?? ca;
+  expect(fromBinary(RecoverySchema, recovery)).toMatchObject({
+    epochs: [{ epoch: 1n, threshold: 1 }],
+  });
 });
 
 test("bootstrap writes everything at one revision", async () => {
@@ -194,6 +196,6 @@ test("bootstrap without secret, recovery and encryption", async () => {
     storageSecurity: Security.INSECURE,
     initialClusterConfiguration: { storageSecurityPolicy: Policy.NEEDS_INSECURE },
   });
-  expect(await leader.raw.get(keys.recoveryKey)).toBeUndefined();
+  expect(await leader.raw.get(keys.recovery)).toBeUndefined();
   expect(leader.stored(self)?.fsmState).toBe(NodeState.UP);
 });

@@ -18,8 +18,8 @@ export const keys = {
   initialOwner: "/global/initial_owner",
   /** A private.RegisterTicket. */
   registerTicket: "/global/register_ticket",
-  /** A private.RecoveryKey. */
-  recoveryKey: "/global/recovery",
+  /** A private.Recovery. */
+  recovery: "/global/recovery",
   /** DER of a certificate of the cluster's PKI, by name. */
   certificate: (name: string) => `/cluster-pki/issued/${part(name)}-cert.der`,
   /** The private key of a certificate whose holder is the control plane. */

@@ -76,6 +76,7 @@ test("recoverClusterKey opens what sealRecovery closed, with the node's own key 
 test("recoverClusterKey says when it takes more nodes than this", async () => {
   const ring = await createKeyring(undefined);
   const message = fromBinary(RecoverySchema, await sealRecovery(ring));
-  const shared = toBinary(RecoverySchema, create(RecoverySchema, { ...message, threshold: 2 }));
+  for (const epoch of message.epochs) epoch.threshold = 2;
+  const shared = toBinary(RecoverySchema, create(RecoverySchema, message));
   await expect(recoverClusterKey(shared, ring.nodeUnlockKey)).rejects.toThrow(EnrolmentError);
 });

@@ -23,6 +23,7 @@ import {
 import type { NodeStorageSecurity } from "../../gen/metropolis/proto/common/common_pb.ts";
 import {
   RecoverySchema,
+  RecoveryShareSchema,
   SealedConfigurationSchema,
 } from "../../gen/metropolis/proto/private/private_pb.ts";
 import { decrypt, encrypt, type Sealer, sealPayload, unsealPayload } from "../storage/sealed.ts";
@@ -122,14 +123,15 @@ export async function sealRecovery({
   clusterUnlockKey,
   nodeUnlockKey,
 }: Pick<Keyring, "recovery" | "clusterUnlockKey" | "nodeUnlockKey">): Promise<Uint8Array> {
-  const message = create(RecoverySchema, {
+  const share = create(RecoveryShareSchema, { share: recovery.privateKey });
+  const epoch = {
     epoch: 1n,
     threshold: 1,
     recoveryPublicKey: recovery.publicKey,
     encryptedClusterUnlockKey: encryptTo(recovery.publicKey, clusterUnlockKey),
-    sealedShare: await sealPayload(recovery.privateKey, keySealer(nodeUnlockKey)),
-  });
-  return toBinary(RecoverySchema, message);
+    sealedShare: await sealPayload(toBinary(RecoveryShareSchema, share), keySealer(nodeUnlockKey)),
+  };
+  return toBinary(RecoverySchema, create(RecoverySchema, { epochs: [epoch] }));
 }
 
 /** The cluster unlock key out of recovery.pb. */
@@ -137,14 +139,16 @@ export async function recoverClusterKey(
   bytes: Uint8Array,
   nodeUnlockKey: Uint8Array,
 ): Promise<Uint8Array> {
-  const message = fromBinary(RecoverySchema, bytes);
-  if (message.threshold !== 1) {
+  const { epochs } = fromBinary(RecoverySchema, bytes);
+  const epoch = epochs.find(({ threshold }) => threshold === 1);
+  if (epoch === undefined) {
     throw new EnrolmentError(
-      `the recovery key is shared among ${message.threshold} nodes or more`,
+      "the recovery key is shared among several nodes",
       "This release recovers clusters of one node; start the other nodes with a newer one",
     );
   }
-  const { payload } = await unsealPayload(message.sealedShare, keySealer(nodeUnlockKey));
-  const pair = { publicKey: message.recoveryPublicKey, privateKey: payload };
-  return decryptWith(pair, message.encryptedClusterUnlockKey);
+  const { payload } = await unsealPayload(epoch.sealedShare, keySealer(nodeUnlockKey));
+  const { share } = fromBinary(RecoveryShareSchema, payload);
+  const pair = { publicKey: epoch.recoveryPublicKey, privateKey: share };
+  return decryptWith(pair, epoch.encryptedClusterUnlockKey);
 }

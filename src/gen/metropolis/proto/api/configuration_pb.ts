@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/proto/api/configuration.proto.
  */
 export const file_metropolis_proto_api_configuration: GenFile = /*@__PURE__*/
-  fileDesc("CihtZXRyb3BvbGlzL3Byb3RvL2FwaS9jb25maWd1cmF0aW9uLnByb3RvEhRtZXRyb3BvbGlzLnByb3RvLmFwaSKQBQoOTm9kZVBhcmFtZXRlcnMSUgoRY2x1c3Rlcl9ib290c3RyYXAYASABKAsyNS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Ob2RlUGFyYW1ldGVycy5DbHVzdGVyQm9vdHN0cmFwSAASUAoQY2x1c3Rlcl9yZWdpc3RlchgCIAEoCzI0Lm1ldHJvcG9saXMucHJvdG8uYXBpLk5vZGVQYXJhbWV0ZXJzLkNsdXN0ZXJSZWdpc3RlckgAEi0KDm5ldHdvcmtfY29uZmlnGAQgASgLMhUub3NiYXNlLm5ldC5wcm90by5OZXQa1wEKEENsdXN0ZXJCb290c3RyYXASGAoQb3duZXJfcHVibGljX2tleRgBIAEoDBJUCh1pbml0aWFsX2NsdXN0ZXJfY29uZmlndXJhdGlvbhgDIAEoCzItLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uEjMKBmxhYmVscxgEIAEoCzIjLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVMYWJlbHMSGAoQb3duZXJzaGlwX3NlY3JldBhkIAEoDEoECAIQAxq9AQoPQ2x1c3RlclJlZ2lzdGVyEkQKEWNsdXN0ZXJfZGlyZWN0b3J5GAEgASgLMikubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckRpcmVjdG9yeRIXCg9yZWdpc3Rlcl90aWNrZXQYAiABKAwSFgoOY2FfY2VydGlmaWNhdGUYAyABKAwSMwoGbGFiZWxzGAQgASgLMiMubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZUxhYmVsc0IJCgdjbHVzdGVySgQIAxAEYgZwcm90bzM", [file_metropolis_proto_common_common, file_osbase_net_proto_net]);
+  fileDesc("CihtZXRyb3BvbGlzL3Byb3RvL2FwaS9jb25maWd1cmF0aW9uLnByb3RvEhRtZXRyb3BvbGlzLnByb3RvLmFwaSLABQoOTm9kZVBhcmFtZXRlcnMSUgoRY2x1c3Rlcl9ib290c3RyYXAYASABKAsyNS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Ob2RlUGFyYW1ldGVycy5DbHVzdGVyQm9vdHN0cmFwSAASUAoQY2x1c3Rlcl9yZWdpc3RlchgCIAEoCzI0Lm1ldHJvcG9saXMucHJvdG8uYXBpLk5vZGVQYXJhbWV0ZXJzLkNsdXN0ZXJSZWdpc3RlckgAEi0KDm5ldHdvcmtfY29uZmlnGAQgASgLMhUub3NiYXNlLm5ldC5wcm90by5OZXQahwIKEENsdXN0ZXJCb290c3RyYXASGAoQb3duZXJfcHVibGljX2tleRgBIAEoDBJUCh1pbml0aWFsX2NsdXN0ZXJfY29uZmlndXJhdGlvbhgDIAEoCzItLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uEjMKBmxhYmVscxgEIAEoCzIjLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVMYWJlbHMSGAoQb3duZXJzaGlwX3NlY3JldBhkIAEoDBIdChVvcGVyYXRvcl9yZWNvdmVyeV9rZXkYZSABKAwSDwoHcmVzdG9yZRhmIAEoCEoECAIQAxq9AQoPQ2x1c3RlclJlZ2lzdGVyEkQKEWNsdXN0ZXJfZGlyZWN0b3J5GAEgASgLMikubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckRpcmVjdG9yeRIXCg9yZWdpc3Rlcl90aWNrZXQYAiABKAwSFgoOY2FfY2VydGlmaWNhdGUYAyABKAwSMwoGbGFiZWxzGAQgASgLMiMubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZUxhYmVsc0IJCgdjbHVzdGVySgQIAxAEYgZwcm90bzM", [file_metropolis_proto_common_common, file_osbase_net_proto_net]);
 
 /**
  * Written by `metroctl install` onto the medium, and by the installer onto the
@@ -92,6 +92,23 @@ export type NodeParameters_ClusterBootstrap = Message<"metropolis.proto.api.Node
    * @generated from field: bytes ownership_secret = 100;
    */
   ownershipSecret: Uint8Array;
+
+  /**
+   * The X25519 public key (32 bytes) of the operator's recovery key, whose
+   * private half stays with the operator. Backups are encrypted to it, and
+   * with it an operator opens disks when no majority of members is left.
+   * Without it there are no backups. Optional.
+   *
+   * @generated from field: bytes operator_recovery_key = 101;
+   */
+  operatorRecoveryKey: Uint8Array;
+
+  /**
+   * Wait for `metroctl cluster restore` instead of making a new cluster.
+   *
+   * @generated from field: bool restore = 102;
+   */
+  restore: boolean;
 };
 
 /**

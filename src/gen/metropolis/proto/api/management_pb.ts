@@ -6,9 +6,9 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
-import type { ClusterConfiguration, ClusterDirectory, NodeLabels, NodeRoles, NodeState, NodeStatus, NodeTPMUsage } from "../common/common_pb.ts";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { ClusterConfiguration, ClusterDirectory, Hardware, NodeLabels, NodeRoles, NodeState, NodeStatus, NodeTPMUsage } from "../common/common_pb.ts";
 import { file_metropolis_proto_common_common } from "../common/common_pb.ts";
 import { file_metropolis_proto_ext_authorization } from "../ext/authorization_pb.ts";
 import type { LeveledLogSeverity, LogEntry } from "../../../osbase/logtree/proto/logtree_pb.ts";
@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/proto/api/management.proto.
  */
 export const file_metropolis_proto_api_management: GenFile = /*@__PURE__*/
-  fileDesc("CiVtZXRyb3BvbGlzL3Byb3RvL2FwaS9tYW5hZ2VtZW50LnByb3RvEhRtZXRyb3BvbGlzLnByb3RvLmFwaSIaChhHZXRSZWdpc3RlclRpY2tldFJlcXVlc3QiKwoZR2V0UmVnaXN0ZXJUaWNrZXRSZXNwb25zZRIOCgZ0aWNrZXQYASABKAwiFwoVR2V0Q2x1c3RlckluZm9SZXF1ZXN0IsQBChZHZXRDbHVzdGVySW5mb1Jlc3BvbnNlEkQKEWNsdXN0ZXJfZGlyZWN0b3J5GAEgASgLMikubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckRpcmVjdG9yeRIWCg5jYV9jZXJ0aWZpY2F0ZRgCIAEoDBJMChVjbHVzdGVyX2NvbmZpZ3VyYXRpb24YAyABKAsyLS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5DbHVzdGVyQ29uZmlndXJhdGlvbiIhCg9HZXROb2Rlc1JlcXVlc3QSDgoGZmlsdGVyGAEgASgJIuADCgROb2RlEg4KBnB1YmtleRgBIAEoDBIKCgJpZBgHIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIzCgZzdGF0dXMYAyABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEjEKBXJvbGVzGAQgASgLMiIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVJvbGVzEjEKBmhlYWx0aBgFIAEoDjIhLm1ldHJvcG9saXMucHJvdG8uYXBpLk5vZGUuSGVhbHRoEjcKFHRpbWVfc2luY2VfaGVhcnRiZWF0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjgKCXRwbV91c2FnZRgIIAEoDjIlLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVUUE1Vc2FnZRIzCgZsYWJlbHMYCSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlTGFiZWxzIkYKBkhlYWx0aBILCgdJTlZBTElEEAASCwoHVU5LTk9XThABEgsKB0hFQUxUSFkQAhIVChFIRUFSVEJFQVRfVElNRU9VVBADIiQKEkFwcHJvdmVOb2RlUmVxdWVzdBIOCgZwdWJrZXkYASABKAwiFQoTQXBwcm92ZU5vZGVSZXNwb25zZSLoAQoWVXBkYXRlTm9kZVJvbGVzUmVxdWVzdBIQCgZwdWJrZXkYASABKAxIABIMCgJpZBgEIAEoCUgAEh4KEWt1YmVybmV0ZXNfd29ya2VyGAIgASgISAGIAQESHQoQY29uc2Vuc3VzX21lbWJlchgDIAEoCEgCiAEBEiIKFWt1YmVybmV0ZXNfY29udHJvbGxlchgFIAEoCEgDiAEBQgYKBG5vZGVCFAoSX2t1YmVybmV0ZXNfd29ya2VyQhMKEV9jb25zZW5zdXNfbWVtYmVyQhgKFl9rdWJlcm5ldGVzX2NvbnRyb2xsZXIiGQoXVXBkYXRlTm9kZVJvbGVzUmVzcG9uc2UiQQoXRGVjb21taXNzaW9uTm9kZVJlcXVlc3QSEAoGcHVia2V5GAEgASgMSAASDAoCaWQYBCABKAlIAEIGCgRub2RlIhoKGERlY29tbWlzc2lvbk5vZGVSZXNwb25zZSLEAgoRRGVsZXRlTm9kZVJlcXVlc3QSEAoGcHVia2V5GAEgASgMSAASDAoCaWQYAiABKAlIABJdChdzYWZldHlfYnlwYXNzX2hhc19yb2xlcxgDIAEoCzI8Lm1ldHJvcG9saXMucHJvdG8uYXBpLkRlbGV0ZU5vZGVSZXF1ZXN0LlNhZmV0eUJ5cGFzc0hhc1JvbGVzEm8KIHNhZmV0eV9ieXBhc3Nfbm90X2RlY29tbWlzc2lvbmVkGAQgASgLMkUubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlcXVlc3QuU2FmZXR5QnlwYXNzTm90RGVjb21taXNzaW9uZWQaFgoUU2FmZXR5QnlwYXNzSGFzUm9sZXMaHwodU2FmZXR5QnlwYXNzTm90RGVjb21taXNzaW9uZWRCBgoEbm9kZSIUChJEZWxldGVOb2RlUmVzcG9uc2UiuQEKF1VwZGF0ZU5vZGVMYWJlbHNSZXF1ZXN0EhAKBnB1YmtleRgBIAEoDEgAEgwKAmlkGAIgASgJSAASQgoGdXBzZXJ0GAMgAygLMjIubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZUxhYmVsc1JlcXVlc3QuUGFpchIOCgZkZWxldGUYBCADKAkaIgoEUGFpchILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAlCBgoEbm9kZSIaChhVcGRhdGVOb2RlTGFiZWxzUmVzcG9uc2Ui0QEKF0NvbmZpZ3VyZUNsdXN0ZXJSZXF1ZXN0EkIKC2Jhc2VfY29uZmlnGAEgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24SQQoKbmV3X2NvbmZpZxgCIAEoCzItLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJjChhDb25maWd1cmVDbHVzdGVyUmVzcG9uc2USRwoQcmVzdWx0aW5nX2NvbmZpZxgBIAEoCzItLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uIpQDCgtMb2dzUmVxdWVzdBIKCgJkbhgBIAEoCRIwCgdmaWx0ZXJzGAIgAygLMh8ubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyEkMKDGJhY2tsb2dfbW9kZRgDIAEoDjItLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXF1ZXN0LkJhY2tsb2dNb2RlEhUKDWJhY2tsb2dfY291bnQYBCABKAMSQQoLc3RyZWFtX21vZGUYBSABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dzUmVxdWVzdC5TdHJlYW1Nb2RlIlsKC0JhY2tsb2dNb2RlEhMKD0JBQ0tMT0dfSU5WQUxJRBAAEhMKD0JBQ0tMT0dfRElTQUJMRRABEg8KC0JBQ0tMT0dfQUxMEAISEQoNQkFDS0xPR19DT1VOVBADIksKClN0cmVhbU1vZGUSEgoOU1RSRUFNX0lOVkFMSUQQABISCg5TVFJFQU1fRElTQUJMRRABEhUKEVNUUkVBTV9VTkJVRkZFUkVEEAIizAMKCUxvZ0ZpbHRlchJFCg13aXRoX2NoaWxkcmVuGAEgASgLMiwubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyLldpdGhDaGlsZHJlbkgAEjsKCG9ubHlfcmF3GAMgASgLMicubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyLk9ubHlSYXdIABJDCgxvbmx5X2xldmVsZWQYBCABKAsyKy5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dGaWx0ZXIuT25seUxldmVsZWRIABJjCh1sZXZlbGVkX3dpdGhfbWluaW11bV9zZXZlcml0eRgFIAEoCzI6Lm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ0ZpbHRlci5MZXZlbGVkV2l0aE1pbmltdW1TZXZlcml0eUgAGg4KDFdpdGhDaGlsZHJlbhoJCgdPbmx5UmF3Gg0KC09ubHlMZXZlbGVkGlcKGkxldmVsZWRXaXRoTWluaW11bVNldmVyaXR5EjkKB21pbmltdW0YASABKA4yKC5vc2Jhc2UubG9ndHJlZS5wcm90by5MZXZlbGVkTG9nU2V2ZXJpdHlCCAoGZmlsdGVySgQIAhADIn8KDExvZ3NSZXNwb25zZRI3Cg9iYWNrbG9nX2VudHJpZXMYASADKAsyHi5vc2Jhc2UubG9ndHJlZS5wcm90by5Mb2dFbnRyeRI2Cg5zdHJlYW1fZW50cmllcxgCIAMoCzIeLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxvZ0VudHJ5IlsKCk9TSW1hZ2VSZWYSDgoGc2NoZW1lGAEgASgJEgwKBGhvc3QYAiABKAkSEgoKcmVwb3NpdG9yeRgDIAEoCRILCgN0YWcYBCABKAkSDgoGZGlnZXN0GAUgASgJIpIBChFVcGRhdGVOb2RlUmVxdWVzdBI9Cg9hY3RpdmF0aW9uX21vZGUYAyABKA4yJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5BY3RpdmF0aW9uTW9kZRIyCghvc19pbWFnZRgEIAEoCzIgLm1ldHJvcG9saXMucHJvdG8uYXBpLk9TSW1hZ2VSZWZKBAgBEAJKBAgCEAMiFAoSVXBkYXRlTm9kZVJlc3BvbnNlIpMCCg1SZWJvb3RSZXF1ZXN0EjYKBHR5cGUYASABKA4yKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXF1ZXN0LlR5cGUSPwoJbmV4dF9ib290GAIgASgOMiwubWV0cm9wb2xpcy5wcm90by5hcGkuUmVib290UmVxdWVzdC5OZXh0Qm9vdCJACgRUeXBlEhAKDFRZUEVfSU5WQUxJRBAAEgwKCEZJUk1XQVJFEAESCQoFS0VYRUMQAhINCglQT1dFUl9PRkYQAyJHCghOZXh0Qm9vdBIQCgxTVEFSVF9OT1JNQUwQABISCg5TVEFSVF9ST0xMQkFDSxABEhUKEVNUQVJUX0ZJUk1XQVJFX1VJEAIiEAoOUmVib290UmVzcG9uc2UqagoOQWN0aXZhdGlvbk1vZGUSFgoSQUNUSVZBVElPTl9JTlZBTElEEAASEwoPQUNUSVZBVElPTl9OT05FEAESFQoRQUNUSVZBVElPTl9SRUJPT1QQAhIUChBBQ1RJVkFUSU9OX0tFWEVDEAMylggKCk1hbmFnZW1lbnQSfAoRR2V0UmVnaXN0ZXJUaWNrZXQSLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRSZWdpc3RlclRpY2tldFJlcXVlc3QaLy5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRSZWdpc3RlclRpY2tldFJlc3BvbnNlIgbCPgMKAQEScwoOR2V0Q2x1c3RlckluZm8SKy5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRDbHVzdGVySW5mb1JlcXVlc3QaLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRDbHVzdGVySW5mb1Jlc3BvbnNlIgbCPgMKAQISVwoIR2V0Tm9kZXMSJS5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXROb2Rlc1JlcXVlc3QaGi5tZXRyb3BvbGlzLnByb3RvLmFwaS5Ob2RlIgbCPgMKAQIwARJqCgtBcHByb3ZlTm9kZRIoLm1ldHJvcG9saXMucHJvdG8uYXBpLkFwcHJvdmVOb2RlUmVxdWVzdBopLm1ldHJvcG9saXMucHJvdG8uYXBpLkFwcHJvdmVOb2RlUmVzcG9uc2UiBsI+AwoBBBJ2Cg9VcGRhdGVOb2RlUm9sZXMSLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlUm9sZXNSZXF1ZXN0Gi0ubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJvbGVzUmVzcG9uc2UiBsI+AwoBBRJ5ChBEZWNvbW1pc3Npb25Ob2RlEi0ubWV0cm9wb2xpcy5wcm90by5hcGkuRGVjb21taXNzaW9uTm9kZVJlcXVlc3QaLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWNvbW1pc3Npb25Ob2RlUmVzcG9uc2UiBsI+AwoBCBJnCgpEZWxldGVOb2RlEicubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlcXVlc3QaKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWxldGVOb2RlUmVzcG9uc2UiBsI+AwoBCRJ5ChBVcGRhdGVOb2RlTGFiZWxzEi0ubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZUxhYmVsc1JlcXVlc3QaLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlTGFiZWxzUmVzcG9uc2UiBsI+AwoBChJ5ChBDb25maWd1cmVDbHVzdGVyEi0ubWV0cm9wb2xpcy5wcm90by5hcGkuQ29uZmlndXJlQ2x1c3RlclJlcXVlc3QaLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5Db25maWd1cmVDbHVzdGVyUmVzcG9uc2UiBsI+AwoBDDKvAgoOTm9kZU1hbmFnZW1lbnQSVwoETG9ncxIhLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXF1ZXN0GiIubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nc1Jlc3BvbnNlIgbCPgMKAQYwARJnCgpVcGRhdGVOb2RlEicubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJlcXVlc3QaKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlUmVzcG9uc2UiBsI+AwoBBxJbCgZSZWJvb3QSIy5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXF1ZXN0GiQubWV0cm9wb2xpcy5wcm90by5hcGkuUmVib290UmVzcG9uc2UiBsI+AwoBC2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_metropolis_proto_common_common, file_metropolis_proto_ext_authorization, file_osbase_logtree_proto_logtree]);
+  fileDesc("CiVtZXRyb3BvbGlzL3Byb3RvL2FwaS9tYW5hZ2VtZW50LnByb3RvEhRtZXRyb3BvbGlzLnByb3RvLmFwaSIaChhHZXRSZWdpc3RlclRpY2tldFJlcXVlc3QiKwoZR2V0UmVnaXN0ZXJUaWNrZXRSZXNwb25zZRIOCgZ0aWNrZXQYASABKAwiHQobUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXF1ZXN0Ii4KHFJvdGF0ZVJlZ2lzdGVyVGlja2V0UmVzcG9uc2USDgoGdGlja2V0GAEgASgMIhcKFUdldENsdXN0ZXJJbmZvUmVxdWVzdCLEAQoWR2V0Q2x1c3RlckluZm9SZXNwb25zZRJEChFjbHVzdGVyX2RpcmVjdG9yeRgBIAEoCzIpLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJEaXJlY3RvcnkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAwSTAoVY2x1c3Rlcl9jb25maWd1cmF0aW9uGAMgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24iIQoPR2V0Tm9kZXNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCSLbBAoETm9kZRIOCgZwdWJrZXkYASABKAwSCgoCaWQYByABKAkSMQoFc3RhdGUYAiABKA4yIi5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdGUSMwoGc3RhdHVzGAMgASgLMiMubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVN0YXR1cxIxCgVyb2xlcxgEIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVSb2xlcxIxCgZoZWFsdGgYBSABKA4yIS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Ob2RlLkhlYWx0aBI3ChR0aW1lX3NpbmNlX2hlYXJ0YmVhdBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI4Cgl0cG1fdXNhZ2UYCCABKA4yJS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlVFBNVXNhZ2USMwoGbGFiZWxzGAkgASgLMiMubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZUxhYmVscxI4CgxyZWdpc3RyYXRpb24YZCABKAsyIi5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWdpc3RyYXRpb24SPwoQY29uc2Vuc3VzX3N0YXR1cxhlIAEoDjIlLm1ldHJvcG9saXMucHJvdG8uYXBpLkNvbnNlbnN1c1N0YXR1cyJGCgZIZWFsdGgSCwoHSU5WQUxJRBAAEgsKB1VOS05PV04QARILCgdIRUFMVEhZEAISFQoRSEVBUlRCRUFUX1RJTUVPVVQQAyKTAQoMUmVnaXN0cmF0aW9uEg8KB2FkZHJlc3MYASABKAkSMwoIaGFyZHdhcmUYAiABKAsyIS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5IYXJkd2FyZRIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtmaW5nZXJwcmludBgEIAEoCSIkChJBcHByb3ZlTm9kZVJlcXVlc3QSDgoGcHVia2V5GAEgASgMIhUKE0FwcHJvdmVOb2RlUmVzcG9uc2Ui6AEKFlVwZGF0ZU5vZGVSb2xlc1JlcXVlc3QSEAoGcHVia2V5GAEgASgMSAASDAoCaWQYBCABKAlIABIeChFrdWJlcm5ldGVzX3dvcmtlchgCIAEoCEgBiAEBEh0KEGNvbnNlbnN1c19tZW1iZXIYAyABKAhIAogBARIiChVrdWJlcm5ldGVzX2NvbnRyb2xsZXIYBSABKAhIA4gBAUIGCgRub2RlQhQKEl9rdWJlcm5ldGVzX3dvcmtlckITChFfY29uc2Vuc3VzX21lbWJlckIYChZfa3ViZXJuZXRlc19jb250cm9sbGVyIhkKF1VwZGF0ZU5vZGVSb2xlc1Jlc3BvbnNlIkEKF0RlY29tbWlzc2lvbk5vZGVSZXF1ZXN0EhAKBnB1YmtleRgBIAEoDEgAEgwKAmlkGAQgASgJSABCBgoEbm9kZSIaChhEZWNvbW1pc3Npb25Ob2RlUmVzcG9uc2UixAIKEURlbGV0ZU5vZGVSZXF1ZXN0EhAKBnB1YmtleRgBIAEoDEgAEgwKAmlkGAIgASgJSAASXQoXc2FmZXR5X2J5cGFzc19oYXNfcm9sZXMYAyABKAsyPC5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWxldGVOb2RlUmVxdWVzdC5TYWZldHlCeXBhc3NIYXNSb2xlcxJvCiBzYWZldHlfYnlwYXNzX25vdF9kZWNvbW1pc3Npb25lZBgEIAEoCzJFLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlbGV0ZU5vZGVSZXF1ZXN0LlNhZmV0eUJ5cGFzc05vdERlY29tbWlzc2lvbmVkGhYKFFNhZmV0eUJ5cGFzc0hhc1JvbGVzGh8KHVNhZmV0eUJ5cGFzc05vdERlY29tbWlzc2lvbmVkQgYKBG5vZGUiFAoSRGVsZXRlTm9kZVJlc3BvbnNlIrkBChdVcGRhdGVOb2RlTGFiZWxzUmVxdWVzdBIQCgZwdWJrZXkYASABKAxIABIMCgJpZBgCIAEoCUgAEkIKBnVwc2VydBgDIAMoCzIyLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVMYWJlbHNSZXF1ZXN0LlBhaXISDgoGZGVsZXRlGAQgAygJGiIKBFBhaXISCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJQgYKBG5vZGUiGgoYVXBkYXRlTm9kZUxhYmVsc1Jlc3BvbnNlItEBChdDb25maWd1cmVDbHVzdGVyUmVxdWVzdBJCCgtiYXNlX2NvbmZpZxgBIAEoCzItLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uEkEKCm5ld19jb25maWcYAiABKAsyLS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5DbHVzdGVyQ29uZmlndXJhdGlvbhIvCgt1cGRhdGVfbWFzaxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siYwoYQ29uZmlndXJlQ2x1c3RlclJlc3BvbnNlEkcKEHJlc3VsdGluZ19jb25maWcYASABKAsyLS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5DbHVzdGVyQ29uZmlndXJhdGlvbiIPCg1CYWNrdXBSZXF1ZXN0Ih4KDkJhY2t1cFJlc3BvbnNlEgwKBGRhdGEYASABKAwilAMKC0xvZ3NSZXF1ZXN0EgoKAmRuGAEgASgJEjAKB2ZpbHRlcnMYAiADKAsyHy5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dGaWx0ZXISQwoMYmFja2xvZ19tb2RlGAMgASgOMi0ubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nc1JlcXVlc3QuQmFja2xvZ01vZGUSFQoNYmFja2xvZ19jb3VudBgEIAEoAxJBCgtzdHJlYW1fbW9kZRgFIAEoDjIsLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXF1ZXN0LlN0cmVhbU1vZGUiWwoLQmFja2xvZ01vZGUSEwoPQkFDS0xPR19JTlZBTElEEAASEwoPQkFDS0xPR19ESVNBQkxFEAESDwoLQkFDS0xPR19BTEwQAhIRCg1CQUNLTE9HX0NPVU5UEAMiSwoKU3RyZWFtTW9kZRISCg5TVFJFQU1fSU5WQUxJRBAAEhIKDlNUUkVBTV9ESVNBQkxFEAESFQoRU1RSRUFNX1VOQlVGRkVSRUQQAiLMAwoJTG9nRmlsdGVyEkUKDXdpdGhfY2hpbGRyZW4YASABKAsyLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dGaWx0ZXIuV2l0aENoaWxkcmVuSAASOwoIb25seV9yYXcYAyABKAsyJy5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dGaWx0ZXIuT25seVJhd0gAEkMKDG9ubHlfbGV2ZWxlZBgEIAEoCzIrLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ0ZpbHRlci5Pbmx5TGV2ZWxlZEgAEmMKHWxldmVsZWRfd2l0aF9taW5pbXVtX3NldmVyaXR5GAUgASgLMjoubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyLkxldmVsZWRXaXRoTWluaW11bVNldmVyaXR5SAAaDgoMV2l0aENoaWxkcmVuGgkKB09ubHlSYXcaDQoLT25seUxldmVsZWQaVwoaTGV2ZWxlZFdpdGhNaW5pbXVtU2V2ZXJpdHkSOQoHbWluaW11bRgBIAEoDjIoLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxldmVsZWRMb2dTZXZlcml0eUIICgZmaWx0ZXJKBAgCEAMifwoMTG9nc1Jlc3BvbnNlEjcKD2JhY2tsb2dfZW50cmllcxgBIAMoCzIeLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxvZ0VudHJ5EjYKDnN0cmVhbV9lbnRyaWVzGAIgAygLMh4ub3NiYXNlLmxvZ3RyZWUucHJvdG8uTG9nRW50cnkiWwoKT1NJbWFnZVJlZhIOCgZzY2hlbWUYASABKAkSDAoEaG9zdBgCIAEoCRISCgpyZXBvc2l0b3J5GAMgASgJEgsKA3RhZxgEIAEoCRIOCgZkaWdlc3QYBSABKAkikgEKEVVwZGF0ZU5vZGVSZXF1ZXN0Ej0KD2FjdGl2YXRpb25fbW9kZRgDIAEoDjIkLm1ldHJvcG9saXMucHJvdG8uYXBpLkFjdGl2YXRpb25Nb2RlEjIKCG9zX2ltYWdlGAQgASgLMiAubWV0cm9wb2xpcy5wcm90by5hcGkuT1NJbWFnZVJlZkoECAEQAkoECAIQAyIUChJVcGRhdGVOb2RlUmVzcG9uc2UikwIKDVJlYm9vdFJlcXVlc3QSNgoEdHlwZRgBIAEoDjIoLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlYm9vdFJlcXVlc3QuVHlwZRI/CgluZXh0X2Jvb3QYAiABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXF1ZXN0Lk5leHRCb290IkAKBFR5cGUSEAoMVFlQRV9JTlZBTElEEAASDAoIRklSTVdBUkUQARIJCgVLRVhFQxACEg0KCVBPV0VSX09GRhADIkcKCE5leHRCb290EhAKDFNUQVJUX05PUk1BTBAAEhIKDlNUQVJUX1JPTExCQUNLEAESFQoRU1RBUlRfRklSTVdBUkVfVUkQAiIQCg5SZWJvb3RSZXNwb25zZSqEAQoPQ29uc2Vuc3VzU3RhdHVzEhkKFUNPTlNFTlNVU19TVEFUVVNfTk9ORRAAEhwKGENPTlNFTlNVU19TVEFUVVNfSk9JTklORxABEhwKGENPTlNFTlNVU19TVEFUVVNfTEVBUk5FUhACEhoKFkNPTlNFTlNVU19TVEFUVVNfVk9URVIQAypqCg5BY3RpdmF0aW9uTW9kZRIWChJBQ1RJVkFUSU9OX0lOVkFMSUQQABITCg9BQ1RJVkFUSU9OX05PTkUQARIVChFBQ1RJVkFUSU9OX1JFQk9PVBACEhQKEEFDVElWQVRJT05fS0VYRUMQAzL9CQoKTWFuYWdlbWVudBJ8ChFHZXRSZWdpc3RlclRpY2tldBIuLm1ldHJvcG9saXMucHJvdG8uYXBpLkdldFJlZ2lzdGVyVGlja2V0UmVxdWVzdBovLm1ldHJvcG9saXMucHJvdG8uYXBpLkdldFJlZ2lzdGVyVGlja2V0UmVzcG9uc2UiBsI+AwoBARKFAQoUUm90YXRlUmVnaXN0ZXJUaWNrZXQSMS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Sb3RhdGVSZWdpc3RlclRpY2tldFJlcXVlc3QaMi5tZXRyb3BvbGlzLnByb3RvLmFwaS5Sb3RhdGVSZWdpc3RlclRpY2tldFJlc3BvbnNlIgbCPgMKAQwScwoOR2V0Q2x1c3RlckluZm8SKy5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRDbHVzdGVySW5mb1JlcXVlc3QaLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRDbHVzdGVySW5mb1Jlc3BvbnNlIgbCPgMKAQISVwoIR2V0Tm9kZXMSJS5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXROb2Rlc1JlcXVlc3QaGi5tZXRyb3BvbGlzLnByb3RvLmFwaS5Ob2RlIgbCPgMKAQIwARJqCgtBcHByb3ZlTm9kZRIoLm1ldHJvcG9saXMucHJvdG8uYXBpLkFwcHJvdmVOb2RlUmVxdWVzdBopLm1ldHJvcG9saXMucHJvdG8uYXBpLkFwcHJvdmVOb2RlUmVzcG9uc2UiBsI+AwoBBBJ2Cg9VcGRhdGVOb2RlUm9sZXMSLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlUm9sZXNSZXF1ZXN0Gi0ubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJvbGVzUmVzcG9uc2UiBsI+AwoBBRJ5ChBEZWNvbW1pc3Npb25Ob2RlEi0ubWV0cm9wb2xpcy5wcm90by5hcGkuRGVjb21taXNzaW9uTm9kZVJlcXVlc3QaLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWNvbW1pc3Npb25Ob2RlUmVzcG9uc2UiBsI+AwoBCBJnCgpEZWxldGVOb2RlEicubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlcXVlc3QaKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWxldGVOb2RlUmVzcG9uc2UiBsI+AwoBCRJ5ChBVcGRhdGVOb2RlTGFiZWxzEi0ubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZUxhYmVsc1JlcXVlc3QaLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlTGFiZWxzUmVzcG9uc2UiBsI+AwoBChJ5ChBDb25maWd1cmVDbHVzdGVyEi0ubWV0cm9wb2xpcy5wcm90by5hcGkuQ29uZmlndXJlQ2x1c3RlclJlcXVlc3QaLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5Db25maWd1cmVDbHVzdGVyUmVzcG9uc2UiBsI+AwoBDBJdCgZCYWNrdXASIy5tZXRyb3BvbGlzLnByb3RvLmFwaS5CYWNrdXBSZXF1ZXN0GiQubWV0cm9wb2xpcy5wcm90by5hcGkuQmFja3VwUmVzcG9uc2UiBsI+AwoBZDABMq8CCg5Ob2RlTWFuYWdlbWVudBJXCgRMb2dzEiEubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nc1JlcXVlc3QaIi5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dzUmVzcG9uc2UiBsI+AwoBBjABEmcKClVwZGF0ZU5vZGUSJy5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlUmVxdWVzdBooLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVSZXNwb25zZSIGwj4DCgEHElsKBlJlYm9vdBIjLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlYm9vdFJlcXVlc3QaJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXNwb25zZSIGwj4DCgELYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_metropolis_proto_common_common, file_metropolis_proto_ext_authorization, file_osbase_logtree_proto_logtree]);
 
 /**
  * @generated from message metropolis.proto.api.GetRegisterTicketRequest
@@ -54,6 +54,38 @@ export const GetRegisterTicketResponseSchema: GenMessage<GetRegisterTicketRespon
   messageDesc(file_metropolis_proto_api_management, 1);
 
 /**
+ * @generated from message metropolis.proto.api.RotateRegisterTicketRequest
+ */
+export type RotateRegisterTicketRequest = Message<"metropolis.proto.api.RotateRegisterTicketRequest"> & {
+};
+
+/**
+ * Describes the message metropolis.proto.api.RotateRegisterTicketRequest.
+ * Use `create(RotateRegisterTicketRequestSchema)` to create a new message.
+ */
+export const RotateRegisterTicketRequestSchema: GenMessage<RotateRegisterTicketRequest> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_api_management, 2);
+
+/**
+ * @generated from message metropolis.proto.api.RotateRegisterTicketResponse
+ */
+export type RotateRegisterTicketResponse = Message<"metropolis.proto.api.RotateRegisterTicketResponse"> & {
+  /**
+   * The new ticket.
+   *
+   * @generated from field: bytes ticket = 1;
+   */
+  ticket: Uint8Array;
+};
+
+/**
+ * Describes the message metropolis.proto.api.RotateRegisterTicketResponse.
+ * Use `create(RotateRegisterTicketResponseSchema)` to create a new message.
+ */
+export const RotateRegisterTicketResponseSchema: GenMessage<RotateRegisterTicketResponse> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_api_management, 3);
+
+/**
  * @generated from message metropolis.proto.api.GetClusterInfoRequest
  */
 export type GetClusterInfoRequest = Message<"metropolis.proto.api.GetClusterInfoRequest"> & {
@@ -64,7 +96,7 @@ export type GetClusterInfoRequest = Message<"metropolis.proto.api.GetClusterInfo
  * Use `create(GetClusterInfoRequestSchema)` to create a new message.
  */
 export const GetClusterInfoRequestSchema: GenMessage<GetClusterInfoRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 2);
+  messageDesc(file_metropolis_proto_api_management, 4);
 
 /**
  * @generated from message metropolis.proto.api.GetClusterInfoResponse
@@ -97,7 +129,7 @@ export type GetClusterInfoResponse = Message<"metropolis.proto.api.GetClusterInf
  * Use `create(GetClusterInfoResponseSchema)` to create a new message.
  */
 export const GetClusterInfoResponseSchema: GenMessage<GetClusterInfoResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 3);
+  messageDesc(file_metropolis_proto_api_management, 5);
 
 /**
  * @generated from message metropolis.proto.api.GetNodesRequest
@@ -123,7 +155,7 @@ export type GetNodesRequest = Message<"metropolis.proto.api.GetNodesRequest"> & 
  * Use `create(GetNodesRequestSchema)` to create a new message.
  */
 export const GetNodesRequestSchema: GenMessage<GetNodesRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 4);
+  messageDesc(file_metropolis_proto_api_management, 6);
 
 /**
  * A node as operators see it.
@@ -188,6 +220,20 @@ export type Node = Message<"metropolis.proto.api.Node"> & {
    * @generated from field: metropolis.proto.common.NodeLabels labels = 9;
    */
   labels?: NodeLabels | undefined;
+
+  /**
+   * What was seen when the node registered. Unset for the first node.
+   *
+   * @generated from field: metropolis.proto.api.Registration registration = 100;
+   */
+  registration?: Registration | undefined;
+
+  /**
+   * How far a consensus member has come.
+   *
+   * @generated from field: metropolis.proto.api.ConsensusStatus consensus_status = 101;
+   */
+  consensusStatus: ConsensusStatus;
 };
 
 /**
@@ -195,7 +241,7 @@ export type Node = Message<"metropolis.proto.api.Node"> & {
  * Use `create(NodeSchema)` to create a new message.
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 5);
+  messageDesc(file_metropolis_proto_api_management, 7);
 
 /**
  * @generated from enum metropolis.proto.api.Node.Health
@@ -230,7 +276,49 @@ export enum Node_Health {
  * Describes the enum metropolis.proto.api.Node.Health.
  */
 export const Node_HealthSchema: GenEnum<Node_Health> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 5, 0);
+  enumDesc(file_metropolis_proto_api_management, 7, 0);
+
+/**
+ * What an operator needs in order to decide about a node.
+ *
+ * @generated from message metropolis.proto.api.Registration
+ */
+export type Registration = Message<"metropolis.proto.api.Registration"> & {
+  /**
+   * Where the request came from.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * What the machine says about itself.
+   *
+   * @generated from field: metropolis.proto.common.Hardware hardware = 2;
+   */
+  hardware?: Hardware | undefined;
+
+  /**
+   * When it first asked.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 3;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * A short form of the public key, which the console of the machine shows too.
+   *
+   * @generated from field: string fingerprint = 4;
+   */
+  fingerprint: string;
+};
+
+/**
+ * Describes the message metropolis.proto.api.Registration.
+ * Use `create(RegistrationSchema)` to create a new message.
+ */
+export const RegistrationSchema: GenMessage<Registration> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_api_management, 8);
 
 /**
  * @generated from message metropolis.proto.api.ApproveNodeRequest
@@ -249,7 +337,7 @@ export type ApproveNodeRequest = Message<"metropolis.proto.api.ApproveNodeReques
  * Use `create(ApproveNodeRequestSchema)` to create a new message.
  */
 export const ApproveNodeRequestSchema: GenMessage<ApproveNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 6);
+  messageDesc(file_metropolis_proto_api_management, 9);
 
 /**
  * @generated from message metropolis.proto.api.ApproveNodeResponse
@@ -262,7 +350,7 @@ export type ApproveNodeResponse = Message<"metropolis.proto.api.ApproveNodeRespo
  * Use `create(ApproveNodeResponseSchema)` to create a new message.
  */
 export const ApproveNodeResponseSchema: GenMessage<ApproveNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 7);
+  messageDesc(file_metropolis_proto_api_management, 10);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeRolesRequest
@@ -308,7 +396,7 @@ export type UpdateNodeRolesRequest = Message<"metropolis.proto.api.UpdateNodeRol
  * Use `create(UpdateNodeRolesRequestSchema)` to create a new message.
  */
 export const UpdateNodeRolesRequestSchema: GenMessage<UpdateNodeRolesRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 8);
+  messageDesc(file_metropolis_proto_api_management, 11);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeRolesResponse
@@ -321,7 +409,7 @@ export type UpdateNodeRolesResponse = Message<"metropolis.proto.api.UpdateNodeRo
  * Use `create(UpdateNodeRolesResponseSchema)` to create a new message.
  */
 export const UpdateNodeRolesResponseSchema: GenMessage<UpdateNodeRolesResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 9);
+  messageDesc(file_metropolis_proto_api_management, 12);
 
 /**
  * @generated from message metropolis.proto.api.DecommissionNodeRequest
@@ -350,7 +438,7 @@ export type DecommissionNodeRequest = Message<"metropolis.proto.api.Decommission
  * Use `create(DecommissionNodeRequestSchema)` to create a new message.
  */
 export const DecommissionNodeRequestSchema: GenMessage<DecommissionNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 10);
+  messageDesc(file_metropolis_proto_api_management, 13);
 
 /**
  * @generated from message metropolis.proto.api.DecommissionNodeResponse
@@ -363,7 +451,7 @@ export type DecommissionNodeResponse = Message<"metropolis.proto.api.Decommissio
  * Use `create(DecommissionNodeResponseSchema)` to create a new message.
  */
 export const DecommissionNodeResponseSchema: GenMessage<DecommissionNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 11);
+  messageDesc(file_metropolis_proto_api_management, 14);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeRequest
@@ -406,7 +494,7 @@ export type DeleteNodeRequest = Message<"metropolis.proto.api.DeleteNodeRequest"
  * Use `create(DeleteNodeRequestSchema)` to create a new message.
  */
 export const DeleteNodeRequestSchema: GenMessage<DeleteNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 12);
+  messageDesc(file_metropolis_proto_api_management, 15);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeRequest.SafetyBypassHasRoles
@@ -419,7 +507,7 @@ export type DeleteNodeRequest_SafetyBypassHasRoles = Message<"metropolis.proto.a
  * Use `create(DeleteNodeRequest_SafetyBypassHasRolesSchema)` to create a new message.
  */
 export const DeleteNodeRequest_SafetyBypassHasRolesSchema: GenMessage<DeleteNodeRequest_SafetyBypassHasRoles> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 12, 0);
+  messageDesc(file_metropolis_proto_api_management, 15, 0);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeRequest.SafetyBypassNotDecommissioned
@@ -432,7 +520,7 @@ export type DeleteNodeRequest_SafetyBypassNotDecommissioned = Message<"metropoli
  * Use `create(DeleteNodeRequest_SafetyBypassNotDecommissionedSchema)` to create a new message.
  */
 export const DeleteNodeRequest_SafetyBypassNotDecommissionedSchema: GenMessage<DeleteNodeRequest_SafetyBypassNotDecommissioned> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 12, 1);
+  messageDesc(file_metropolis_proto_api_management, 15, 1);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeResponse
@@ -445,7 +533,7 @@ export type DeleteNodeResponse = Message<"metropolis.proto.api.DeleteNodeRespons
  * Use `create(DeleteNodeResponseSchema)` to create a new message.
  */
 export const DeleteNodeResponseSchema: GenMessage<DeleteNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 13);
+  messageDesc(file_metropolis_proto_api_management, 16);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeLabelsRequest
@@ -488,7 +576,7 @@ export type UpdateNodeLabelsRequest = Message<"metropolis.proto.api.UpdateNodeLa
  * Use `create(UpdateNodeLabelsRequestSchema)` to create a new message.
  */
 export const UpdateNodeLabelsRequestSchema: GenMessage<UpdateNodeLabelsRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 14);
+  messageDesc(file_metropolis_proto_api_management, 17);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeLabelsRequest.Pair
@@ -510,7 +598,7 @@ export type UpdateNodeLabelsRequest_Pair = Message<"metropolis.proto.api.UpdateN
  * Use `create(UpdateNodeLabelsRequest_PairSchema)` to create a new message.
  */
 export const UpdateNodeLabelsRequest_PairSchema: GenMessage<UpdateNodeLabelsRequest_Pair> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 14, 0);
+  messageDesc(file_metropolis_proto_api_management, 17, 0);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeLabelsResponse
@@ -523,7 +611,7 @@ export type UpdateNodeLabelsResponse = Message<"metropolis.proto.api.UpdateNodeL
  * Use `create(UpdateNodeLabelsResponseSchema)` to create a new message.
  */
 export const UpdateNodeLabelsResponseSchema: GenMessage<UpdateNodeLabelsResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 15);
+  messageDesc(file_metropolis_proto_api_management, 18);
 
 /**
  * @generated from message metropolis.proto.api.ConfigureClusterRequest
@@ -544,7 +632,8 @@ export type ConfigureClusterRequest = Message<"metropolis.proto.api.ConfigureClu
   newConfig?: ClusterConfiguration | undefined;
 
   /**
-   * The fields to change. Known: `kubernetes.node_labels_to_synchronize`.
+   * The fields to change. Known: `kubernetes.node_labels_to_synchronize`,
+   * `recovery_policy`.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 3;
    */
@@ -556,7 +645,7 @@ export type ConfigureClusterRequest = Message<"metropolis.proto.api.ConfigureClu
  * Use `create(ConfigureClusterRequestSchema)` to create a new message.
  */
 export const ConfigureClusterRequestSchema: GenMessage<ConfigureClusterRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 16);
+  messageDesc(file_metropolis_proto_api_management, 19);
 
 /**
  * @generated from message metropolis.proto.api.ConfigureClusterResponse
@@ -575,7 +664,37 @@ export type ConfigureClusterResponse = Message<"metropolis.proto.api.ConfigureCl
  * Use `create(ConfigureClusterResponseSchema)` to create a new message.
  */
 export const ConfigureClusterResponseSchema: GenMessage<ConfigureClusterResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 17);
+  messageDesc(file_metropolis_proto_api_management, 20);
+
+/**
+ * @generated from message metropolis.proto.api.BackupRequest
+ */
+export type BackupRequest = Message<"metropolis.proto.api.BackupRequest"> & {
+};
+
+/**
+ * Describes the message metropolis.proto.api.BackupRequest.
+ * Use `create(BackupRequestSchema)` to create a new message.
+ */
+export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_api_management, 21);
+
+/**
+ * @generated from message metropolis.proto.api.BackupResponse
+ */
+export type BackupResponse = Message<"metropolis.proto.api.BackupResponse"> & {
+  /**
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message metropolis.proto.api.BackupResponse.
+ * Use `create(BackupResponseSchema)` to create a new message.
+ */
+export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_api_management, 22);
 
 /**
  * @generated from message metropolis.proto.api.LogsRequest
@@ -620,7 +739,7 @@ export type LogsRequest = Message<"metropolis.proto.api.LogsRequest"> & {
  * Use `create(LogsRequestSchema)` to create a new message.
  */
 export const LogsRequestSchema: GenMessage<LogsRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 18);
+  messageDesc(file_metropolis_proto_api_management, 23);
 
 /**
  * @generated from enum metropolis.proto.api.LogsRequest.BacklogMode
@@ -655,7 +774,7 @@ export enum LogsRequest_BacklogMode {
  * Describes the enum metropolis.proto.api.LogsRequest.BacklogMode.
  */
 export const LogsRequest_BacklogModeSchema: GenEnum<LogsRequest_BacklogMode> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 18, 0);
+  enumDesc(file_metropolis_proto_api_management, 23, 0);
 
 /**
  * @generated from enum metropolis.proto.api.LogsRequest.StreamMode
@@ -685,7 +804,7 @@ export enum LogsRequest_StreamMode {
  * Describes the enum metropolis.proto.api.LogsRequest.StreamMode.
  */
 export const LogsRequest_StreamModeSchema: GenEnum<LogsRequest_StreamMode> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 18, 1);
+  enumDesc(file_metropolis_proto_api_management, 23, 1);
 
 /**
  * @generated from message metropolis.proto.api.LogFilter
@@ -726,7 +845,7 @@ export type LogFilter = Message<"metropolis.proto.api.LogFilter"> & {
  * Use `create(LogFilterSchema)` to create a new message.
  */
 export const LogFilterSchema: GenMessage<LogFilter> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 19);
+  messageDesc(file_metropolis_proto_api_management, 24);
 
 /**
  * Also what is logged below the name.
@@ -741,7 +860,7 @@ export type LogFilter_WithChildren = Message<"metropolis.proto.api.LogFilter.Wit
  * Use `create(LogFilter_WithChildrenSchema)` to create a new message.
  */
 export const LogFilter_WithChildrenSchema: GenMessage<LogFilter_WithChildren> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 19, 0);
+  messageDesc(file_metropolis_proto_api_management, 24, 0);
 
 /**
  * Only lines of programs.
@@ -756,7 +875,7 @@ export type LogFilter_OnlyRaw = Message<"metropolis.proto.api.LogFilter.OnlyRaw"
  * Use `create(LogFilter_OnlyRawSchema)` to create a new message.
  */
 export const LogFilter_OnlyRawSchema: GenMessage<LogFilter_OnlyRaw> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 19, 1);
+  messageDesc(file_metropolis_proto_api_management, 24, 1);
 
 /**
  * Only entries with a severity.
@@ -771,7 +890,7 @@ export type LogFilter_OnlyLeveled = Message<"metropolis.proto.api.LogFilter.Only
  * Use `create(LogFilter_OnlyLeveledSchema)` to create a new message.
  */
 export const LogFilter_OnlyLeveledSchema: GenMessage<LogFilter_OnlyLeveled> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 19, 2);
+  messageDesc(file_metropolis_proto_api_management, 24, 2);
 
 /**
  * Only entries that are at least this grave.
@@ -790,7 +909,7 @@ export type LogFilter_LeveledWithMinimumSeverity = Message<"metropolis.proto.api
  * Use `create(LogFilter_LeveledWithMinimumSeveritySchema)` to create a new message.
  */
 export const LogFilter_LeveledWithMinimumSeveritySchema: GenMessage<LogFilter_LeveledWithMinimumSeverity> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 19, 3);
+  messageDesc(file_metropolis_proto_api_management, 24, 3);
 
 /**
  * @generated from message metropolis.proto.api.LogsResponse
@@ -817,7 +936,7 @@ export type LogsResponse = Message<"metropolis.proto.api.LogsResponse"> & {
  * Use `create(LogsResponseSchema)` to create a new message.
  */
 export const LogsResponseSchema: GenMessage<LogsResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 20);
+  messageDesc(file_metropolis_proto_api_management, 25);
 
 /**
  * Where an image is found in a registry.
@@ -862,7 +981,7 @@ export type OSImageRef = Message<"metropolis.proto.api.OSImageRef"> & {
  * Use `create(OSImageRefSchema)` to create a new message.
  */
 export const OSImageRefSchema: GenMessage<OSImageRef> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 21);
+  messageDesc(file_metropolis_proto_api_management, 26);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeRequest
@@ -884,7 +1003,7 @@ export type UpdateNodeRequest = Message<"metropolis.proto.api.UpdateNodeRequest"
  * Use `create(UpdateNodeRequestSchema)` to create a new message.
  */
 export const UpdateNodeRequestSchema: GenMessage<UpdateNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 22);
+  messageDesc(file_metropolis_proto_api_management, 27);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeResponse
@@ -897,7 +1016,7 @@ export type UpdateNodeResponse = Message<"metropolis.proto.api.UpdateNodeRespons
  * Use `create(UpdateNodeResponseSchema)` to create a new message.
  */
 export const UpdateNodeResponseSchema: GenMessage<UpdateNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 23);
+  messageDesc(file_metropolis_proto_api_management, 28);
 
 /**
  * @generated from message metropolis.proto.api.RebootRequest
@@ -919,7 +1038,7 @@ export type RebootRequest = Message<"metropolis.proto.api.RebootRequest"> & {
  * Use `create(RebootRequestSchema)` to create a new message.
  */
 export const RebootRequestSchema: GenMessage<RebootRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 24);
+  messageDesc(file_metropolis_proto_api_management, 29);
 
 /**
  * @generated from enum metropolis.proto.api.RebootRequest.Type
@@ -956,7 +1075,7 @@ export enum RebootRequest_Type {
  * Describes the enum metropolis.proto.api.RebootRequest.Type.
  */
 export const RebootRequest_TypeSchema: GenEnum<RebootRequest_Type> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 24, 0);
+  enumDesc(file_metropolis_proto_api_management, 29, 0);
 
 /**
  * @generated from enum metropolis.proto.api.RebootRequest.NextBoot
@@ -988,7 +1107,7 @@ export enum RebootRequest_NextBoot {
  * Describes the enum metropolis.proto.api.RebootRequest.NextBoot.
  */
 export const RebootRequest_NextBootSchema: GenEnum<RebootRequest_NextBoot> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 24, 1);
+  enumDesc(file_metropolis_proto_api_management, 29, 1);
 
 /**
  * @generated from message metropolis.proto.api.RebootResponse
@@ -1001,7 +1120,46 @@ export type RebootResponse = Message<"metropolis.proto.api.RebootResponse"> & {
  * Use `create(RebootResponseSchema)` to create a new message.
  */
 export const RebootResponseSchema: GenMessage<RebootResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 25);
+  messageDesc(file_metropolis_proto_api_management, 30);
+
+/**
+ * How far a consensus member has come.
+ *
+ * @generated from enum metropolis.proto.api.ConsensusStatus
+ */
+export enum ConsensusStatus {
+  /**
+   * No consensus member, or etcd could not be asked.
+   *
+   * @generated from enum value: CONSENSUS_STATUS_NONE = 0;
+   */
+  NONE = 0,
+
+  /**
+   * It has the role and has not joined yet.
+   *
+   * @generated from enum value: CONSENSUS_STATUS_JOINING = 1;
+   */
+  JOINING = 1,
+
+  /**
+   * It follows, and has no vote yet.
+   *
+   * @generated from enum value: CONSENSUS_STATUS_LEARNER = 2;
+   */
+  LEARNER = 2,
+
+  /**
+   * @generated from enum value: CONSENSUS_STATUS_VOTER = 3;
+   */
+  VOTER = 3,
+}
+
+/**
+ * Describes the enum metropolis.proto.api.ConsensusStatus.
+ */
+export const ConsensusStatusSchema: GenEnum<ConsensusStatus> = /*@__PURE__*/
+  enumDesc(file_metropolis_proto_api_management, 0);
 
 /**
  * What happens after an installation, or at a reboot.
@@ -1040,7 +1198,7 @@ export enum ActivationMode {
  * Describes the enum metropolis.proto.api.ActivationMode.
  */
 export const ActivationModeSchema: GenEnum<ActivationMode> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 0);
+  enumDesc(file_metropolis_proto_api_management, 1);
 
 /**
  * Management of the cluster as a whole. Served by the leader of the control
@@ -1065,6 +1223,17 @@ export const Management: GenService<{
     methodKind: "unary";
     input: typeof GetRegisterTicketRequestSchema;
     output: typeof GetRegisterTicketResponseSchema;
+  },
+  /**
+   * RotateRegisterTicket replaces the ticket. Installation media with the old
+   * one cannot register any more; nodes that have registered are not touched.
+   *
+   * @generated from rpc metropolis.proto.api.Management.RotateRegisterTicket
+   */
+  rotateRegisterTicket: {
+    methodKind: "unary";
+    input: typeof RotateRegisterTicketRequestSchema;
+    output: typeof RotateRegisterTicketResponseSchema;
   },
   /**
    * GetClusterInfo tells where the cluster is reached, by which CA it is known
@@ -1111,7 +1280,9 @@ export const Management: GenService<{
    *   INVALID_ARGUMENT     no node was named, or by a key that is not 32 bytes
    *   NOT_FOUND            no such node
    *   FAILED_PRECONDITION  the node would be a Kubernetes controller without
-   *                        being a consensus member
+   *                        being a consensus member; or consensus would lose
+   *                        its last member, or the majority of its votes, with
+   *                        the node; the message tells which
    *
    * @generated from rpc metropolis.proto.api.Management.UpdateNodeRoles
    */
@@ -1121,8 +1292,15 @@ export const Management: GenService<{
     output: typeof UpdateNodeRolesResponseSchema;
   },
   /**
-   * DecommissionNode takes a node out of service in good order. Not implemented
-   * yet: always UNIMPLEMENTED.
+   * DecommissionNode takes a node out of service in good order: it loses its
+   * roles, workloads first, and leaves consensus; when that is done UP becomes
+   * DECOMMISSIONED. Returns when it is. For a node that is DECOMMISSIONED it
+   * does nothing. It can be repeated, and goes on where it stopped.
+   *
+   *   INVALID_ARGUMENT     no node was named, or by a key that is not 32 bytes
+   *   NOT_FOUND            no such node
+   *   FAILED_PRECONDITION  the node was never UP, or consensus cannot do
+   *                        without it; the message tells why
    *
    * @generated from rpc metropolis.proto.api.Management.DecommissionNode
    */
@@ -1177,6 +1355,21 @@ export const Management: GenService<{
     methodKind: "unary";
     input: typeof ConfigureClusterRequestSchema;
     output: typeof ConfigureClusterResponseSchema;
+  },
+  /**
+   * Backup gives everything that the cluster keeps in consensus, as of one
+   * moment, encrypted to the operator's recovery key. The parts of the answer,
+   * one after the other, are the backup.
+   *
+   *   FAILED_PRECONDITION  the cluster was made without a recovery key of the
+   *                        operator
+   *
+   * @generated from rpc metropolis.proto.api.Management.Backup
+   */
+  backup: {
+    methodKind: "server_streaming";
+    input: typeof BackupRequestSchema;
+    output: typeof BackupResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_metropolis_proto_api_management, 0);

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/proto/private/private.proto.
  */
 export const file_metropolis_proto_private_private: GenFile = /*@__PURE__*/
-  fileDesc("CiZtZXRyb3BvbGlzL3Byb3RvL3ByaXZhdGUvcHJpdmF0ZS5wcm90bxIYbWV0cm9wb2xpcy5wcm90by5wcml2YXRlIpwBChNTZWFsZWRDb25maWd1cmF0aW9uEhcKD25vZGVfdW5sb2NrX2tleRgBIAEoDBIQCghqb2luX2tleRgCIAEoDBISCgpjbHVzdGVyX2NhGAMgASgMEkYKEHN0b3JhZ2Vfc2VjdXJpdHkYBCABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RvcmFnZVNlY3VyaXR5IlcKE0V4dGVuZGVkU2VhbGVkQnl0ZXMSEgoKc2VhbGVkX2tleRgBIAEoDBIZChFlbmNyeXB0ZWRfcGF5bG9hZBgCIAEoDBIRCglwbGFpbnRleHQYZCABKAwihQEKCFJlY292ZXJ5Eg0KBWVwb2NoGAEgASgEEhEKCXRocmVzaG9sZBgCIAEoDRIbChNyZWNvdmVyeV9wdWJsaWNfa2V5GAMgASgMEiQKHGVuY3J5cHRlZF9jbHVzdGVyX3VubG9ja19rZXkYBCABKAwSFAoMc2VhbGVkX3NoYXJlGAUgASgMYgZwcm90bzM", [file_metropolis_proto_common_common]);
+  fileDesc("CiZtZXRyb3BvbGlzL3Byb3RvL3ByaXZhdGUvcHJpdmF0ZS5wcm90bxIYbWV0cm9wb2xpcy5wcm90by5wcml2YXRlIpwBChNTZWFsZWRDb25maWd1cmF0aW9uEhcKD25vZGVfdW5sb2NrX2tleRgBIAEoDBIQCghqb2luX2tleRgCIAEoDBISCgpjbHVzdGVyX2NhGAMgASgMEkYKEHN0b3JhZ2Vfc2VjdXJpdHkYBCABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RvcmFnZVNlY3VyaXR5IlcKE0V4dGVuZGVkU2VhbGVkQnl0ZXMSEgoKc2VhbGVkX2tleRgBIAEoDBIZChFlbmNyeXB0ZWRfcGF5bG9hZBgCIAEoDBIRCglwbGFpbnRleHQYZCABKAwi+AEKCFJlY292ZXJ5EjgKBmVwb2NocxgBIAMoCzIoLm1ldHJvcG9saXMucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeS5FcG9jaBqxAQoFRXBvY2gSDQoFZXBvY2gYASABKAQSEQoJdGhyZXNob2xkGAIgASgNEhsKE3JlY292ZXJ5X3B1YmxpY19rZXkYAyABKAwSJAocZW5jcnlwdGVkX2NsdXN0ZXJfdW5sb2NrX2tleRgEIAEoDBItCiVvcGVyYXRvcl9lbmNyeXB0ZWRfY2x1c3Rlcl91bmxvY2tfa2V5GAUgASgMEhQKDHNlYWxlZF9zaGFyZRgGIAEoDCKNAQoNUmVjb3ZlcnlTaGFyZRINCgVzaGFyZRgBIAEoDBI7CgVwZWVycxgCIAMoCzIsLm1ldHJvcG9saXMucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeVNoYXJlLlBlZXIaMAoEUGVlchIPCgdub2RlX2lkGAEgASgJEhcKD2pvaW5fcHVibGljX2tleRgCIAEoDCJuChNQZW5kaW5nUmVnaXN0cmF0aW9uEhAKCG5vZGVfa2V5GAEgASgMEhAKCGpvaW5fa2V5GAIgASgMEhcKD25vZGVfdW5sb2NrX2tleRgDIAEoDBIaChJjbHVzdGVyX3VubG9ja19rZXkYBCABKAxiBnByb3RvMw", [file_metropolis_proto_common_common]);
 
 /**
  * `sealed_configuration.pb`, inside its ExtendedSealedBytes: what a node needs
@@ -104,6 +104,25 @@ export const ExtendedSealedBytesSchema: GenMessage<ExtendedSealedBytes> = /*@__P
  */
 export type Recovery = Message<"metropolis.proto.private.Recovery"> & {
   /**
+   * The newest last. Two while members of the control plane change.
+   *
+   * @generated from field: repeated metropolis.proto.private.Recovery.Epoch epochs = 1;
+   */
+  epochs: Recovery_Epoch[];
+};
+
+/**
+ * Describes the message metropolis.proto.private.Recovery.
+ * Use `create(RecoverySchema)` to create a new message.
+ */
+export const RecoverySchema: GenMessage<Recovery> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_private_private, 2);
+
+/**
+ * @generated from message metropolis.proto.private.Recovery.Epoch
+ */
+export type Recovery_Epoch = Message<"metropolis.proto.private.Recovery.Epoch"> & {
+  /**
    * Counts the times that the recovery key was made anew. Shares of different
    * epochs do not fit together.
    *
@@ -112,7 +131,8 @@ export type Recovery = Message<"metropolis.proto.private.Recovery"> & {
   epoch: bigint;
 
   /**
-   * How many shares make the recovery private key. With 1 the share is the key.
+   * How many shares make the recovery private key. With 1 the share is the
+   * key. 0: nobody but the operator can help.
    *
    * @generated from field: uint32 threshold = 2;
    */
@@ -134,17 +154,116 @@ export type Recovery = Message<"metropolis.proto.private.Recovery"> & {
   encryptedClusterUnlockKey: Uint8Array;
 
   /**
-   * This node's share, as an ExtendedSealedBytes.
+   * The same, encrypted to the operator's recovery key. May be empty.
    *
-   * @generated from field: bytes sealed_share = 5;
+   * @generated from field: bytes operator_encrypted_cluster_unlock_key = 5;
+   */
+  operatorEncryptedClusterUnlockKey: Uint8Array;
+
+  /**
+   * A RecoveryShare under the node unlock key, as an ExtendedSealedBytes.
+   *
+   * @generated from field: bytes sealed_share = 6;
    */
   sealedShare: Uint8Array;
 };
 
 /**
- * Describes the message metropolis.proto.private.Recovery.
- * Use `create(RecoverySchema)` to create a new message.
+ * Describes the message metropolis.proto.private.Recovery.Epoch.
+ * Use `create(Recovery_EpochSchema)` to create a new message.
  */
-export const RecoverySchema: GenMessage<Recovery> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_private_private, 2);
+export const Recovery_EpochSchema: GenMessage<Recovery_Epoch> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_private_private, 2, 0);
+
+/**
+ * What only this machine may read of an epoch.
+ *
+ * @generated from message metropolis.proto.private.RecoveryShare
+ */
+export type RecoveryShare = Message<"metropolis.proto.private.RecoveryShare"> & {
+  /**
+   * This node's share.
+   *
+   * @generated from field: bytes share = 1;
+   */
+  share: Uint8Array;
+
+  /**
+   * To whom the share may be given, and who may have others.
+   *
+   * @generated from field: repeated metropolis.proto.private.RecoveryShare.Peer peers = 2;
+   */
+  peers: RecoveryShare_Peer[];
+};
+
+/**
+ * Describes the message metropolis.proto.private.RecoveryShare.
+ * Use `create(RecoveryShareSchema)` to create a new message.
+ */
+export const RecoveryShareSchema: GenMessage<RecoveryShare> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_private_private, 3);
+
+/**
+ * @generated from message metropolis.proto.private.RecoveryShare.Peer
+ */
+export type RecoveryShare_Peer = Message<"metropolis.proto.private.RecoveryShare.Peer"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * Ed25519, 32 bytes.
+   *
+   * @generated from field: bytes join_public_key = 2;
+   */
+  joinPublicKey: Uint8Array;
+};
+
+/**
+ * Describes the message metropolis.proto.private.RecoveryShare.Peer.
+ * Use `create(RecoveryShare_PeerSchema)` to create a new message.
+ */
+export const RecoveryShare_PeerSchema: GenMessage<RecoveryShare_Peer> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_private_private, 3, 0);
+
+/**
+ * `registration.pb`, inside its ExtendedSealedBytes: the keys of a node that is
+ * about to become a member, so that it asks again as the same one after a
+ * reboot. Gone once it is a member.
+ *
+ * @generated from message metropolis.proto.private.PendingRegistration
+ */
+export type PendingRegistration = Message<"metropolis.proto.private.PendingRegistration"> & {
+  /**
+   * Seeds of Ed25519 keys, 32 bytes.
+   *
+   * @generated from field: bytes node_key = 1;
+   */
+  nodeKey: Uint8Array;
+
+  /**
+   * @generated from field: bytes join_key = 2;
+   */
+  joinKey: Uint8Array;
+
+  /**
+   * 32 bytes each.
+   *
+   * @generated from field: bytes node_unlock_key = 3;
+   */
+  nodeUnlockKey: Uint8Array;
+
+  /**
+   * @generated from field: bytes cluster_unlock_key = 4;
+   */
+  clusterUnlockKey: Uint8Array;
+};
+
+/**
+ * Describes the message metropolis.proto.private.PendingRegistration.
+ * Use `create(PendingRegistrationSchema)` to create a new message.
+ */
+export const PendingRegistrationSchema: GenMessage<PendingRegistration> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_private_private, 4);
 

@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { ClusterConfiguration, NodeClusterNetworking, NodeLabels, NodeRoles, NodeState, NodeStatus, NodeStorageSecurity, NodeTPMUsage } from "../../../../../proto/common/common_pb.ts";
+import type { ClusterConfiguration, Hardware, NodeClusterNetworking, NodeLabels, NodeRoles, NodeRoles_ConsensusMember_Peer, NodeState, NodeStatus, NodeStorageSecurity, NodeTPMUsage } from "../../../../../proto/common/common_pb.ts";
 import { file_metropolis_proto_common_common } from "../../../../../proto/common/common_pb.ts";
 import { file_metropolis_proto_ext_authorization } from "../../../../../proto/ext/authorization_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/node/core/curator/proto/api/api.proto.
  */
 export const file_metropolis_node_core_curator_proto_api_api: GenFile = /*@__PURE__*/
-  fileDesc("CjBtZXRyb3BvbGlzL25vZGUvY29yZS9jdXJhdG9yL3Byb3RvL2FwaS9hcGkucHJvdG8SJm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpIqYCCgROb2RlEgoKAmlkGAEgASgJEjEKBXJvbGVzGAIgASgLMiIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVJvbGVzEjMKBnN0YXR1cxgDIAEoCzIjLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0dXMSQgoKY2x1c3Rlcm5ldBgEIAEoCzIuLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVDbHVzdGVyTmV0d29ya2luZxIxCgVzdGF0ZRgFIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIzCgZsYWJlbHMYBiABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlTGFiZWxzIooCCgxXYXRjaFJlcXVlc3QSXQoPbm9kZV9pbl9jbHVzdGVyGAEgASgLMkIubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuV2F0Y2hSZXF1ZXN0Lk5vZGVJbkNsdXN0ZXJIABJfChBub2Rlc19pbl9jbHVzdGVyGAIgASgLMkMubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuV2F0Y2hSZXF1ZXN0Lk5vZGVzSW5DbHVzdGVySAAaIAoNTm9kZUluQ2x1c3RlchIPCgdub2RlX2lkGAEgASgJGhAKDk5vZGVzSW5DbHVzdGVyQgYKBGtpbmQi2QIKCldhdGNoRXZlbnQSOwoFbm9kZXMYASADKAsyLC5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5Ob2RlEk0KCHByb2dyZXNzGAIgASgOMjsubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuV2F0Y2hFdmVudC5Qcm9ncmVzcxJZCg9ub2RlX3RvbWJzdG9uZXMYAyADKAsyQC5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5XYXRjaEV2ZW50Lk5vZGVUb21ic3RvbmUaIAoNTm9kZVRvbWJzdG9uZRIPCgdub2RlX2lkGAEgASgJIkIKCFByb2dyZXNzEhgKFFBST0dSRVNTX1VOU1BFQ0lGSUVEEAASHAoYUFJPR1JFU1NfTEFTVF9CQUNLTE9HR0VEEAEiXwoXVXBkYXRlTm9kZVN0YXR1c1JlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIzCgZzdGF0dXMYAiABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzIhoKGFVwZGF0ZU5vZGVTdGF0dXNSZXNwb25zZSIYChZIZWFydGJlYXRVcGRhdGVSZXF1ZXN0IhkKF0hlYXJ0YmVhdFVwZGF0ZVJlc3BvbnNlIo0BChNSZWdpc3Rlck5vZGVSZXF1ZXN0EhcKD3JlZ2lzdGVyX3RpY2tldBgBIAEoDBIQCghqb2luX2tleRgCIAEoDBIWCg5oYXZlX2xvY2FsX3RwbRgDIAEoCBIzCgZsYWJlbHMYBCABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlTGFiZWxzIvcBChRSZWdpc3Rlck5vZGVSZXNwb25zZRJMChVjbHVzdGVyX2NvbmZpZ3VyYXRpb24YASABKAsyLS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5DbHVzdGVyQ29uZmlndXJhdGlvbhI4Cgl0cG1fdXNhZ2UYAiABKA4yJS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlVFBNVXNhZ2USVwohcmVjb21tZW5kZWRfbm9kZV9zdG9yYWdlX3NlY3VyaXR5GAMgASgOMiwubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVN0b3JhZ2VTZWN1cml0eSJ3ChFDb21taXROb2RlUmVxdWVzdBIaChJjbHVzdGVyX3VubG9ja19rZXkYASABKAwSRgoQc3RvcmFnZV9zZWN1cml0eRgCIAEoDjIsLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdG9yYWdlU2VjdXJpdHkiRgoSQ29tbWl0Tm9kZVJlc3BvbnNlEhYKDmNhX2NlcnRpZmljYXRlGAEgASgMEhgKEG5vZGVfY2VydGlmaWNhdGUYAiABKAwiNQoPSm9pbk5vZGVSZXF1ZXN0EiIKGnVzaW5nX3NlYWxlZF9jb25maWd1cmF0aW9uGAEgASgIIi4KEEpvaW5Ob2RlUmVzcG9uc2USGgoSY2x1c3Rlcl91bmxvY2tfa2V5GAEgASgMIvgBChdJc3N1ZUNlcnRpZmljYXRlUmVxdWVzdBJtChFrdWJlcm5ldGVzX3dvcmtlchgBIAEoCzJQLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLklzc3VlQ2VydGlmaWNhdGVSZXF1ZXN0Lkt1YmVybmV0ZXNXb3JrZXJIABpmChBLdWJlcm5ldGVzV29ya2VyEhYKDmt1YmVsZXRfcHVia2V5GAEgASgMEh4KFmNzaV9wcm92aXNpb25lcl9wdWJrZXkYAiABKAwSGgoSbmV0c2VydmljZXNfcHVia2V5GAMgASgMQgYKBGtpbmQi1gIKGElzc3VlQ2VydGlmaWNhdGVSZXNwb25zZRJuChFrdWJlcm5ldGVzX3dvcmtlchgBIAEoCzJRLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLklzc3VlQ2VydGlmaWNhdGVSZXNwb25zZS5LdWJlcm5ldGVzV29ya2VySAAawQEKEEt1YmVybmV0ZXNXb3JrZXISHwoXaWRlbnRpdHlfY2FfY2VydGlmaWNhdGUYASABKAwSIgoaa3ViZWxldF9zZXJ2ZXJfY2VydGlmaWNhdGUYAiABKAwSIgoaa3ViZWxldF9jbGllbnRfY2VydGlmaWNhdGUYAyABKAwSIwobY3NpX3Byb3Zpc2lvbmVyX2NlcnRpZmljYXRlGAQgASgMEh8KF25ldHNlcnZpY2VzX2NlcnRpZmljYXRlGAUgASgMQgYKBGtpbmQiaAoiVXBkYXRlTm9kZUNsdXN0ZXJOZXR3b3JraW5nUmVxdWVzdBJCCgpjbHVzdGVybmV0GAEgASgLMi4ubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZUNsdXN0ZXJOZXR3b3JraW5nIiUKI1VwZGF0ZU5vZGVDbHVzdGVyTmV0d29ya2luZ1Jlc3BvbnNlIhsKGUdldENvbnNlbnN1c1N0YXR1c1JlcXVlc3QixAIKGkdldENvbnNlbnN1c1N0YXR1c1Jlc3BvbnNlEmIKC2V0Y2RfbWVtYmVyGAEgAygLMk0ubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuR2V0Q29uc2Vuc3VzU3RhdHVzUmVzcG9uc2UuRXRjZE1lbWJlchrBAQoKRXRjZE1lbWJlchIKCgJpZBgBIAEoCRJkCgZzdGF0dXMYAiABKA4yVC5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5HZXRDb25zZW5zdXNTdGF0dXNSZXNwb25zZS5FdGNkTWVtYmVyLlN0YXR1cyJBCgZTdGF0dXMSEgoOU1RBVFVTX1VOS05PV04QABISCg5TVEFUVVNfTEVBUk5FUhABEg8KC1NUQVRVU19GVUxMEAIiGQoXR2V0Q3VycmVudExlYWRlclJlcXVlc3QicgoYR2V0Q3VycmVudExlYWRlclJlc3BvbnNlEhYKDmxlYWRlcl9ub2RlX2lkGAEgASgJEhMKC2xlYWRlcl9ob3N0GAIgASgJEhMKC2xlYWRlcl9wb3J0GAMgASgFEhQKDHRoaXNfbm9kZV9pZBgEIAEoCSIoChdHZXRDQUNlcnRpZmljYXRlUmVxdWVzdBINCgVub25jZRhkIAEoDCJKChhHZXRDQUNlcnRpZmljYXRlUmVzcG9uc2USHwoXaWRlbnRpdHlfY2FfY2VydGlmaWNhdGUYASABKAwSDQoFcHJvb2YYZCABKAwy7AoKB0N1cmF0b3ISewoFV2F0Y2gSNC5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5XYXRjaFJlcXVlc3QaMi5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5XYXRjaEV2ZW50IgbCPgMKAQIwARKdAQoQVXBkYXRlTm9kZVN0YXR1cxI/Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLlVwZGF0ZU5vZGVTdGF0dXNSZXF1ZXN0GkAubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuVXBkYXRlTm9kZVN0YXR1c1Jlc3BvbnNlIgbCPgMKAQMSmAEKCUhlYXJ0YmVhdBI+Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLkhlYXJ0YmVhdFVwZGF0ZVJlcXVlc3QaPy5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5IZWFydGJlYXRVcGRhdGVSZXNwb25zZSIGwj4DCgEDKAEwARKQAQoMUmVnaXN0ZXJOb2RlEjsubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuUmVnaXN0ZXJOb2RlUmVxdWVzdBo8Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLlJlZ2lzdGVyTm9kZVJlc3BvbnNlIgXCPgIQARKKAQoKQ29tbWl0Tm9kZRI5Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLkNvbW1pdE5vZGVSZXF1ZXN0GjoubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuQ29tbWl0Tm9kZVJlc3BvbnNlIgXCPgIQARKEAQoISm9pbk5vZGUSNy5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5Kb2luTm9kZVJlcXVlc3QaOC5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5Kb2luTm9kZVJlc3BvbnNlIgXCPgIQARKaAQoQSXNzdWVDZXJ0aWZpY2F0ZRI/Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLklzc3VlQ2VydGlmaWNhdGVSZXF1ZXN0GkAubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuSXNzdWVDZXJ0aWZpY2F0ZVJlc3BvbnNlIgPCPgASvgEKG1VwZGF0ZU5vZGVDbHVzdGVyTmV0d29ya2luZxJKLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLlVwZGF0ZU5vZGVDbHVzdGVyTmV0d29ya2luZ1JlcXVlc3QaSy5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5VcGRhdGVOb2RlQ2x1c3Rlck5ldHdvcmtpbmdSZXNwb25zZSIGwj4DCgEDEqMBChJHZXRDb25zZW5zdXNTdGF0dXMSQS5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5HZXRDb25zZW5zdXNTdGF0dXNSZXF1ZXN0GkIubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuR2V0Q29uc2Vuc3VzU3RhdHVzUmVzcG9uc2UiBsI+AwoBAjLOAgoMQ3VyYXRvckxvY2FsEp4BChBHZXRDdXJyZW50TGVhZGVyEj8ubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuR2V0Q3VycmVudExlYWRlclJlcXVlc3QaQC5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5HZXRDdXJyZW50TGVhZGVyUmVzcG9uc2UiBcI+AhABMAESnAEKEEdldENBQ2VydGlmaWNhdGUSPy5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5HZXRDQUNlcnRpZmljYXRlUmVxdWVzdBpALm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLkdldENBQ2VydGlmaWNhdGVSZXNwb25zZSIFwj4CEAFiBnByb3RvMw", [file_metropolis_proto_common_common, file_metropolis_proto_ext_authorization]);
+  fileDesc("CjBtZXRyb3BvbGlzL25vZGUvY29yZS9jdXJhdG9yL3Byb3RvL2FwaS9hcGkucHJvdG8SJm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpIqYCCgROb2RlEgoKAmlkGAEgASgJEjEKBXJvbGVzGAIgASgLMiIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVJvbGVzEjMKBnN0YXR1cxgDIAEoCzIjLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0dXMSQgoKY2x1c3Rlcm5ldBgEIAEoCzIuLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVDbHVzdGVyTmV0d29ya2luZxIxCgVzdGF0ZRgFIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIzCgZsYWJlbHMYBiABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlTGFiZWxzIooCCgxXYXRjaFJlcXVlc3QSXQoPbm9kZV9pbl9jbHVzdGVyGAEgASgLMkIubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuV2F0Y2hSZXF1ZXN0Lk5vZGVJbkNsdXN0ZXJIABJfChBub2Rlc19pbl9jbHVzdGVyGAIgASgLMkMubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuV2F0Y2hSZXF1ZXN0Lk5vZGVzSW5DbHVzdGVySAAaIAoNTm9kZUluQ2x1c3RlchIPCgdub2RlX2lkGAEgASgJGhAKDk5vZGVzSW5DbHVzdGVyQgYKBGtpbmQi2QIKCldhdGNoRXZlbnQSOwoFbm9kZXMYASADKAsyLC5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5Ob2RlEk0KCHByb2dyZXNzGAIgASgOMjsubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuV2F0Y2hFdmVudC5Qcm9ncmVzcxJZCg9ub2RlX3RvbWJzdG9uZXMYAyADKAsyQC5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5XYXRjaEV2ZW50Lk5vZGVUb21ic3RvbmUaIAoNTm9kZVRvbWJzdG9uZRIPCgdub2RlX2lkGAEgASgJIkIKCFByb2dyZXNzEhgKFFBST0dSRVNTX1VOU1BFQ0lGSUVEEAASHAoYUFJPR1JFU1NfTEFTVF9CQUNLTE9HR0VEEAEiXwoXVXBkYXRlTm9kZVN0YXR1c1JlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIzCgZzdGF0dXMYAiABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzIhoKGFVwZGF0ZU5vZGVTdGF0dXNSZXNwb25zZSIYChZIZWFydGJlYXRVcGRhdGVSZXF1ZXN0IhkKF0hlYXJ0YmVhdFVwZGF0ZVJlc3BvbnNlIsIBChNSZWdpc3Rlck5vZGVSZXF1ZXN0EhcKD3JlZ2lzdGVyX3RpY2tldBgBIAEoDBIQCghqb2luX2tleRgCIAEoDBIWCg5oYXZlX2xvY2FsX3RwbRgDIAEoCBIzCgZsYWJlbHMYBCABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlTGFiZWxzEjMKCGhhcmR3YXJlGGQgASgLMiEubWV0cm9wb2xpcy5wcm90by5jb21tb24uSGFyZHdhcmUi9wEKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEkwKFWNsdXN0ZXJfY29uZmlndXJhdGlvbhgBIAEoCzItLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uEjgKCXRwbV91c2FnZRgCIAEoDjIlLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVUUE1Vc2FnZRJXCiFyZWNvbW1lbmRlZF9ub2RlX3N0b3JhZ2Vfc2VjdXJpdHkYAyABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RvcmFnZVNlY3VyaXR5IncKEUNvbW1pdE5vZGVSZXF1ZXN0EhoKEmNsdXN0ZXJfdW5sb2NrX2tleRgBIAEoDBJGChBzdG9yYWdlX3NlY3VyaXR5GAIgASgOMiwubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVN0b3JhZ2VTZWN1cml0eSJGChJDb21taXROb2RlUmVzcG9uc2USFgoOY2FfY2VydGlmaWNhdGUYASABKAwSGAoQbm9kZV9jZXJ0aWZpY2F0ZRgCIAEoDCI1Cg9Kb2luTm9kZVJlcXVlc3QSIgoadXNpbmdfc2VhbGVkX2NvbmZpZ3VyYXRpb24YASABKAgiLgoQSm9pbk5vZGVSZXNwb25zZRIaChJjbHVzdGVyX3VubG9ja19rZXkYASABKAwi+AEKF0lzc3VlQ2VydGlmaWNhdGVSZXF1ZXN0Em0KEWt1YmVybmV0ZXNfd29ya2VyGAEgASgLMlAubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuSXNzdWVDZXJ0aWZpY2F0ZVJlcXVlc3QuS3ViZXJuZXRlc1dvcmtlckgAGmYKEEt1YmVybmV0ZXNXb3JrZXISFgoOa3ViZWxldF9wdWJrZXkYASABKAwSHgoWY3NpX3Byb3Zpc2lvbmVyX3B1YmtleRgCIAEoDBIaChJuZXRzZXJ2aWNlc19wdWJrZXkYAyABKAxCBgoEa2luZCLWAgoYSXNzdWVDZXJ0aWZpY2F0ZVJlc3BvbnNlEm4KEWt1YmVybmV0ZXNfd29ya2VyGAEgASgLMlEubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuSXNzdWVDZXJ0aWZpY2F0ZVJlc3BvbnNlLkt1YmVybmV0ZXNXb3JrZXJIABrBAQoQS3ViZXJuZXRlc1dvcmtlchIfChdpZGVudGl0eV9jYV9jZXJ0aWZpY2F0ZRgBIAEoDBIiChprdWJlbGV0X3NlcnZlcl9jZXJ0aWZpY2F0ZRgCIAEoDBIiChprdWJlbGV0X2NsaWVudF9jZXJ0aWZpY2F0ZRgDIAEoDBIjChtjc2lfcHJvdmlzaW9uZXJfY2VydGlmaWNhdGUYBCABKAwSHwoXbmV0c2VydmljZXNfY2VydGlmaWNhdGUYBSABKAxCBgoEa2luZCJoCiJVcGRhdGVOb2RlQ2x1c3Rlck5ldHdvcmtpbmdSZXF1ZXN0EkIKCmNsdXN0ZXJuZXQYASABKAsyLi5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlQ2x1c3Rlck5ldHdvcmtpbmciJQojVXBkYXRlTm9kZUNsdXN0ZXJOZXR3b3JraW5nUmVzcG9uc2UiGQoXUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QiNAoYUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlEhgKEG5vZGVfY2VydGlmaWNhdGUYASABKAwiTAoUSm9pbkNvbnNlbnN1c1JlcXVlc3QSGQoRbWVtYmVyX3B1YmxpY19rZXkYASABKAwSGQoRY2xpZW50X3B1YmxpY19rZXkYAiABKAwirwEKFUpvaW5Db25zZW5zdXNSZXNwb25zZRIWCg5jYV9jZXJ0aWZpY2F0ZRgBIAEoDBIaChJtZW1iZXJfY2VydGlmaWNhdGUYAiABKAwSGgoSY2xpZW50X2NlcnRpZmljYXRlGAMgASgMEkYKBXBlZXJzGAQgAygLMjcubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVJvbGVzLkNvbnNlbnN1c01lbWJlci5QZWVyIi4KFUZvbGxvd1JlY292ZXJ5UmVxdWVzdBIVCg1zdG9yZWRfZXBvY2hzGAEgAygEIl8KFkZvbGxvd1JlY292ZXJ5UmVzcG9uc2USRQoGZXBvY2hzGAEgAygLMjUubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuUmVjb3ZlcnlFcG9jaCKvAgoNUmVjb3ZlcnlFcG9jaBINCgVlcG9jaBgBIAEoBBIRCgl0aHJlc2hvbGQYAiABKA0SGwoTcmVjb3ZlcnlfcHVibGljX2tleRgDIAEoDBIkChxlbmNyeXB0ZWRfY2x1c3Rlcl91bmxvY2tfa2V5GAQgASgMEi0KJW9wZXJhdG9yX2VuY3J5cHRlZF9jbHVzdGVyX3VubG9ja19rZXkYBSABKAwSDQoFc2hhcmUYBiABKAwSSQoFcGVlcnMYByADKAsyOi5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5SZWNvdmVyeUVwb2NoLlBlZXIaMAoEUGVlchIPCgdub2RlX2lkGAEgASgJEhcKD2pvaW5fcHVibGljX2tleRgCIAEoDCIbChlHZXRDb25zZW5zdXNTdGF0dXNSZXF1ZXN0IsQCChpHZXRDb25zZW5zdXNTdGF0dXNSZXNwb25zZRJiCgtldGNkX21lbWJlchgBIAMoCzJNLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLkdldENvbnNlbnN1c1N0YXR1c1Jlc3BvbnNlLkV0Y2RNZW1iZXIawQEKCkV0Y2RNZW1iZXISCgoCaWQYASABKAkSZAoGc3RhdHVzGAIgASgOMlQubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuR2V0Q29uc2Vuc3VzU3RhdHVzUmVzcG9uc2UuRXRjZE1lbWJlci5TdGF0dXMiQQoGU3RhdHVzEhIKDlNUQVRVU19VTktOT1dOEAASEgoOU1RBVFVTX0xFQVJORVIQARIPCgtTVEFUVVNfRlVMTBACIhkKF0dldEN1cnJlbnRMZWFkZXJSZXF1ZXN0InIKGEdldEN1cnJlbnRMZWFkZXJSZXNwb25zZRIWCg5sZWFkZXJfbm9kZV9pZBgBIAEoCRITCgtsZWFkZXJfaG9zdBgCIAEoCRITCgtsZWFkZXJfcG9ydBgDIAEoBRIUCgx0aGlzX25vZGVfaWQYBCABKAkiKAoXR2V0Q0FDZXJ0aWZpY2F0ZVJlcXVlc3QSDQoFbm9uY2UYZCABKAwiSgoYR2V0Q0FDZXJ0aWZpY2F0ZVJlc3BvbnNlEh8KF2lkZW50aXR5X2NhX2NlcnRpZmljYXRlGAEgASgMEg0KBXByb29mGGQgASgMMsEOCgdDdXJhdG9yEnsKBVdhdGNoEjQubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuV2F0Y2hSZXF1ZXN0GjIubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuV2F0Y2hFdmVudCIGwj4DCgECMAESnQEKEFVwZGF0ZU5vZGVTdGF0dXMSPy5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5VcGRhdGVOb2RlU3RhdHVzUmVxdWVzdBpALm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLlVwZGF0ZU5vZGVTdGF0dXNSZXNwb25zZSIGwj4DCgEDEpgBCglIZWFydGJlYXQSPi5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5IZWFydGJlYXRVcGRhdGVSZXF1ZXN0Gj8ubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuSGVhcnRiZWF0VXBkYXRlUmVzcG9uc2UiBsI+AwoBAygBMAESkAEKDFJlZ2lzdGVyTm9kZRI7Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLlJlZ2lzdGVyTm9kZVJlcXVlc3QaPC5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5SZWdpc3Rlck5vZGVSZXNwb25zZSIFwj4CEAESigEKCkNvbW1pdE5vZGUSOS5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5Db21taXROb2RlUmVxdWVzdBo6Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLkNvbW1pdE5vZGVSZXNwb25zZSIFwj4CEAEShAEKCEpvaW5Ob2RlEjcubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuSm9pbk5vZGVSZXF1ZXN0GjgubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuSm9pbk5vZGVSZXNwb25zZSIFwj4CEAESmgEKEElzc3VlQ2VydGlmaWNhdGUSPy5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5Jc3N1ZUNlcnRpZmljYXRlUmVxdWVzdBpALm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLklzc3VlQ2VydGlmaWNhdGVSZXNwb25zZSIDwj4AEr4BChtVcGRhdGVOb2RlQ2x1c3Rlck5ldHdvcmtpbmcSSi5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5VcGRhdGVOb2RlQ2x1c3Rlck5ldHdvcmtpbmdSZXF1ZXN0GksubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuVXBkYXRlTm9kZUNsdXN0ZXJOZXR3b3JraW5nUmVzcG9uc2UiBsI+AwoBAxKdAQoQUmVuZXdDZXJ0aWZpY2F0ZRI/Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLlJlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0GkAubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlIgbCPgMKAQMSlAEKDUpvaW5Db25zZW5zdXMSPC5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5Kb2luQ29uc2Vuc3VzUmVxdWVzdBo9Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLkpvaW5Db25zZW5zdXNSZXNwb25zZSIGwj4DCgEDEpsBCg5Gb2xsb3dSZWNvdmVyeRI9Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLkZvbGxvd1JlY292ZXJ5UmVxdWVzdBo+Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLkZvbGxvd1JlY292ZXJ5UmVzcG9uc2UiBsI+AwoBAygBMAESowEKEkdldENvbnNlbnN1c1N0YXR1cxJBLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLkdldENvbnNlbnN1c1N0YXR1c1JlcXVlc3QaQi5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5HZXRDb25zZW5zdXNTdGF0dXNSZXNwb25zZSIGwj4DCgECMs4CCgxDdXJhdG9yTG9jYWwSngEKEEdldEN1cnJlbnRMZWFkZXISPy5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLmFwaS5HZXRDdXJyZW50TGVhZGVyUmVxdWVzdBpALm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLkdldEN1cnJlbnRMZWFkZXJSZXNwb25zZSIFwj4CEAEwARKcAQoQR2V0Q0FDZXJ0aWZpY2F0ZRI/Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8uYXBpLkdldENBQ2VydGlmaWNhdGVSZXF1ZXN0GkAubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5hcGkuR2V0Q0FDZXJ0aWZpY2F0ZVJlc3BvbnNlIgXCPgIQAWIGcHJvdG8z", [file_metropolis_proto_common_common, file_metropolis_proto_ext_authorization]);
 
 /**
  * A node as nodes see it.
@@ -291,6 +291,13 @@ export type RegisterNodeRequest = Message<"metropolis.node.core.curator.proto.ap
    * @generated from field: metropolis.proto.common.NodeLabels labels = 4;
    */
   labels?: NodeLabels | undefined;
+
+  /**
+   * What the firmware says about the machine, for the operator who decides.
+   *
+   * @generated from field: metropolis.proto.common.Hardware hardware = 100;
+   */
+  hardware?: Hardware | undefined;
 };
 
 /**
@@ -564,6 +571,230 @@ export const UpdateNodeClusterNetworkingResponseSchema: GenMessage<UpdateNodeClu
   messageDesc(file_metropolis_node_core_curator_proto_api_api, 16);
 
 /**
+ * @generated from message metropolis.node.core.curator.proto.api.RenewCertificateRequest
+ */
+export type RenewCertificateRequest = Message<"metropolis.node.core.curator.proto.api.RenewCertificateRequest"> & {
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.api.RenewCertificateRequest.
+ * Use `create(RenewCertificateRequestSchema)` to create a new message.
+ */
+export const RenewCertificateRequestSchema: GenMessage<RenewCertificateRequest> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 17);
+
+/**
+ * @generated from message metropolis.node.core.curator.proto.api.RenewCertificateResponse
+ */
+export type RenewCertificateResponse = Message<"metropolis.node.core.curator.proto.api.RenewCertificateResponse"> & {
+  /**
+   * DER.
+   *
+   * @generated from field: bytes node_certificate = 1;
+   */
+  nodeCertificate: Uint8Array;
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.api.RenewCertificateResponse.
+ * Use `create(RenewCertificateResponseSchema)` to create a new message.
+ */
+export const RenewCertificateResponseSchema: GenMessage<RenewCertificateResponse> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 18);
+
+/**
+ * @generated from message metropolis.node.core.curator.proto.api.JoinConsensusRequest
+ */
+export type JoinConsensusRequest = Message<"metropolis.node.core.curator.proto.api.JoinConsensusRequest"> & {
+  /**
+   * Ed25519 public keys, 32 bytes, made for this purpose: with the first the
+   * node's etcd proves itself, with the second the curator on the node.
+   *
+   * @generated from field: bytes member_public_key = 1;
+   */
+  memberPublicKey: Uint8Array;
+
+  /**
+   * @generated from field: bytes client_public_key = 2;
+   */
+  clientPublicKey: Uint8Array;
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.api.JoinConsensusRequest.
+ * Use `create(JoinConsensusRequestSchema)` to create a new message.
+ */
+export const JoinConsensusRequestSchema: GenMessage<JoinConsensusRequest> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 19);
+
+/**
+ * @generated from message metropolis.node.core.curator.proto.api.JoinConsensusResponse
+ */
+export type JoinConsensusResponse = Message<"metropolis.node.core.curator.proto.api.JoinConsensusResponse"> & {
+  /**
+   * DER of the CA that members trust each other by, and of the two certificates.
+   *
+   * @generated from field: bytes ca_certificate = 1;
+   */
+  caCertificate: Uint8Array;
+
+  /**
+   * @generated from field: bytes member_certificate = 2;
+   */
+  memberCertificate: Uint8Array;
+
+  /**
+   * @generated from field: bytes client_certificate = 3;
+   */
+  clientCertificate: Uint8Array;
+
+  /**
+   * All members, the calling node included.
+   *
+   * @generated from field: repeated metropolis.proto.common.NodeRoles.ConsensusMember.Peer peers = 4;
+   */
+  peers: NodeRoles_ConsensusMember_Peer[];
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.api.JoinConsensusResponse.
+ * Use `create(JoinConsensusResponseSchema)` to create a new message.
+ */
+export const JoinConsensusResponseSchema: GenMessage<JoinConsensusResponse> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 20);
+
+/**
+ * @generated from message metropolis.node.core.curator.proto.api.FollowRecoveryRequest
+ */
+export type FollowRecoveryRequest = Message<"metropolis.node.core.curator.proto.api.FollowRecoveryRequest"> & {
+  /**
+   * The epochs that lie on the node's disk.
+   *
+   * @generated from field: repeated uint64 stored_epochs = 1;
+   */
+  storedEpochs: bigint[];
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.api.FollowRecoveryRequest.
+ * Use `create(FollowRecoveryRequestSchema)` to create a new message.
+ */
+export const FollowRecoveryRequestSchema: GenMessage<FollowRecoveryRequest> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 21);
+
+/**
+ * @generated from message metropolis.node.core.curator.proto.api.FollowRecoveryResponse
+ */
+export type FollowRecoveryResponse = Message<"metropolis.node.core.curator.proto.api.FollowRecoveryResponse"> & {
+  /**
+   * All that the node shall hold; it forgets others. While members change there
+   * are two: the new one, and the one before for as long as some member lacks
+   * the new one.
+   *
+   * @generated from field: repeated metropolis.node.core.curator.proto.api.RecoveryEpoch epochs = 1;
+   */
+  epochs: RecoveryEpoch[];
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.api.FollowRecoveryResponse.
+ * Use `create(FollowRecoveryResponseSchema)` to create a new message.
+ */
+export const FollowRecoveryResponseSchema: GenMessage<FollowRecoveryResponse> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 22);
+
+/**
+ * What a consensus member holds so that all of them can open their disks
+ * together after all of them were off.
+ *
+ * @generated from message metropolis.node.core.curator.proto.api.RecoveryEpoch
+ */
+export type RecoveryEpoch = Message<"metropolis.node.core.curator.proto.api.RecoveryEpoch"> & {
+  /**
+   * Counts the times that the recovery key was made anew. Shares of different
+   * epochs do not fit together.
+   *
+   * @generated from field: uint64 epoch = 1;
+   */
+  epoch: bigint;
+
+  /**
+   * How many shares make the recovery private key. With 1 the share is the key.
+   * 0: nodes hold no shares, the operator has to help.
+   *
+   * @generated from field: uint32 threshold = 2;
+   */
+  threshold: number;
+
+  /**
+   * X25519, 32 bytes.
+   *
+   * @generated from field: bytes recovery_public_key = 3;
+   */
+  recoveryPublicKey: Uint8Array;
+
+  /**
+   * The cluster unlock key of this node, encrypted to the recovery key.
+   *
+   * @generated from field: bytes encrypted_cluster_unlock_key = 4;
+   */
+  encryptedClusterUnlockKey: Uint8Array;
+
+  /**
+   * The same, encrypted to the operator's recovery key. Empty without one.
+   *
+   * @generated from field: bytes operator_encrypted_cluster_unlock_key = 5;
+   */
+  operatorEncryptedClusterUnlockKey: Uint8Array;
+
+  /**
+   * This node's share. Empty once the node has reported the epoch as stored:
+   * then the cluster has forgotten it.
+   *
+   * @generated from field: bytes share = 6;
+   */
+  share: Uint8Array;
+
+  /**
+   * @generated from field: repeated metropolis.node.core.curator.proto.api.RecoveryEpoch.Peer peers = 7;
+   */
+  peers: RecoveryEpoch_Peer[];
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.api.RecoveryEpoch.
+ * Use `create(RecoveryEpochSchema)` to create a new message.
+ */
+export const RecoveryEpochSchema: GenMessage<RecoveryEpoch> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 23);
+
+/**
+ * The other holders of shares.
+ *
+ * @generated from message metropolis.node.core.curator.proto.api.RecoveryEpoch.Peer
+ */
+export type RecoveryEpoch_Peer = Message<"metropolis.node.core.curator.proto.api.RecoveryEpoch.Peer"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * With this key they prove themselves while they are locked.
+   *
+   * @generated from field: bytes join_public_key = 2;
+   */
+  joinPublicKey: Uint8Array;
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.api.RecoveryEpoch.Peer.
+ * Use `create(RecoveryEpoch_PeerSchema)` to create a new message.
+ */
+export const RecoveryEpoch_PeerSchema: GenMessage<RecoveryEpoch_Peer> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 23, 0);
+
+/**
  * @generated from message metropolis.node.core.curator.proto.api.GetConsensusStatusRequest
  */
 export type GetConsensusStatusRequest = Message<"metropolis.node.core.curator.proto.api.GetConsensusStatusRequest"> & {
@@ -574,7 +805,7 @@ export type GetConsensusStatusRequest = Message<"metropolis.node.core.curator.pr
  * Use `create(GetConsensusStatusRequestSchema)` to create a new message.
  */
 export const GetConsensusStatusRequestSchema: GenMessage<GetConsensusStatusRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_node_core_curator_proto_api_api, 17);
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 24);
 
 /**
  * @generated from message metropolis.node.core.curator.proto.api.GetConsensusStatusResponse
@@ -591,7 +822,7 @@ export type GetConsensusStatusResponse = Message<"metropolis.node.core.curator.p
  * Use `create(GetConsensusStatusResponseSchema)` to create a new message.
  */
 export const GetConsensusStatusResponseSchema: GenMessage<GetConsensusStatusResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_node_core_curator_proto_api_api, 18);
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 25);
 
 /**
  * @generated from message metropolis.node.core.curator.proto.api.GetConsensusStatusResponse.EtcdMember
@@ -615,7 +846,7 @@ export type GetConsensusStatusResponse_EtcdMember = Message<"metropolis.node.cor
  * Use `create(GetConsensusStatusResponse_EtcdMemberSchema)` to create a new message.
  */
 export const GetConsensusStatusResponse_EtcdMemberSchema: GenMessage<GetConsensusStatusResponse_EtcdMember> = /*@__PURE__*/
-  messageDesc(file_metropolis_node_core_curator_proto_api_api, 18, 0);
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 25, 0);
 
 /**
  * @generated from enum metropolis.node.core.curator.proto.api.GetConsensusStatusResponse.EtcdMember.Status
@@ -643,7 +874,7 @@ export enum GetConsensusStatusResponse_EtcdMember_Status {
  * Describes the enum metropolis.node.core.curator.proto.api.GetConsensusStatusResponse.EtcdMember.Status.
  */
 export const GetConsensusStatusResponse_EtcdMember_StatusSchema: GenEnum<GetConsensusStatusResponse_EtcdMember_Status> = /*@__PURE__*/
-  enumDesc(file_metropolis_node_core_curator_proto_api_api, 18, 0, 0);
+  enumDesc(file_metropolis_node_core_curator_proto_api_api, 25, 0, 0);
 
 /**
  * @generated from message metropolis.node.core.curator.proto.api.GetCurrentLeaderRequest
@@ -656,7 +887,7 @@ export type GetCurrentLeaderRequest = Message<"metropolis.node.core.curator.prot
  * Use `create(GetCurrentLeaderRequestSchema)` to create a new message.
  */
 export const GetCurrentLeaderRequestSchema: GenMessage<GetCurrentLeaderRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_node_core_curator_proto_api_api, 19);
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 26);
 
 /**
  * @generated from message metropolis.node.core.curator.proto.api.GetCurrentLeaderResponse
@@ -692,7 +923,7 @@ export type GetCurrentLeaderResponse = Message<"metropolis.node.core.curator.pro
  * Use `create(GetCurrentLeaderResponseSchema)` to create a new message.
  */
 export const GetCurrentLeaderResponseSchema: GenMessage<GetCurrentLeaderResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_node_core_curator_proto_api_api, 20);
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 27);
 
 /**
  * @generated from message metropolis.node.core.curator.proto.api.GetCACertificateRequest
@@ -711,7 +942,7 @@ export type GetCACertificateRequest = Message<"metropolis.node.core.curator.prot
  * Use `create(GetCACertificateRequestSchema)` to create a new message.
  */
 export const GetCACertificateRequestSchema: GenMessage<GetCACertificateRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_node_core_curator_proto_api_api, 21);
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 28);
 
 /**
  * @generated from message metropolis.node.core.curator.proto.api.GetCACertificateResponse
@@ -740,7 +971,7 @@ export type GetCACertificateResponse = Message<"metropolis.node.core.curator.pro
  * Use `create(GetCACertificateResponseSchema)` to create a new message.
  */
 export const GetCACertificateResponseSchema: GenMessage<GetCACertificateResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_node_core_curator_proto_api_api, 22);
+  messageDesc(file_metropolis_node_core_curator_proto_api_api, 29);
 
 /**
  * Served by the leader of the control plane on port 7835; other members answer
@@ -800,7 +1031,8 @@ export const Curator: GenService<{
    *   INVALID_ARGUMENT     the join key is not 32 bytes
    *   PERMISSION_DENIED    not the ticket of this cluster, or the cluster does
    *                        not admit machines without a TPM
-   *   FAILED_PRECONDITION  the node has passed NEW
+   *   FAILED_PRECONDITION  the node is UP with another join key, or was
+   *                        decommissioned
    *
    * @generated from rpc metropolis.node.core.curator.proto.api.Curator.RegisterNode
    */
@@ -872,6 +1104,53 @@ export const Curator: GenService<{
     methodKind: "unary";
     input: typeof UpdateNodeClusterNetworkingRequestSchema;
     output: typeof UpdateNodeClusterNetworkingResponseSchema;
+  },
+  /**
+   * RenewCertificate gives the calling node its certificate, a new one when the
+   * end of the present one is near.
+   *
+   *   PERMISSION_DENIED  the caller is not a node
+   *
+   * @generated from rpc metropolis.node.core.curator.proto.api.Curator.RenewCertificate
+   */
+  renewCertificate: {
+    methodKind: "unary";
+    input: typeof RenewCertificateRequestSchema;
+    output: typeof RenewCertificateResponseSchema;
+  },
+  /**
+   * JoinConsensus makes the calling node, which has the role ConsensusMember, a
+   * learner of etcd, and gives it what it needs to start as such. It becomes a
+   * voter by itself once it has caught up. Can be repeated: a node that is a
+   * member already gets certificates anew.
+   *
+   *   PERMISSION_DENIED    the caller is not a node
+   *   INVALID_ARGUMENT     a key is not 32 bytes
+   *   FAILED_PRECONDITION  the node lacks the role
+   *   UNAVAILABLE          another learner is catching up; ask again
+   *
+   * @generated from rpc metropolis.node.core.curator.proto.api.Curator.JoinConsensus
+   */
+  joinConsensus: {
+    methodKind: "unary";
+    input: typeof JoinConsensusRequestSchema;
+    output: typeof JoinConsensusResponseSchema;
+  },
+  /**
+   * FollowRecovery keeps what a consensus member holds for a cold start up to
+   * date. The node says what it has stored, at first and after each change; the
+   * cluster answers with what the node shall hold, at first and whenever that
+   * changes. An epoch that is told must be stored durably before it is reported.
+   *
+   *   PERMISSION_DENIED    the caller is not a node
+   *   FAILED_PRECONDITION  the node is no consensus member
+   *
+   * @generated from rpc metropolis.node.core.curator.proto.api.Curator.FollowRecovery
+   */
+  followRecovery: {
+    methodKind: "bidi_streaming";
+    input: typeof FollowRecoveryRequestSchema;
+    output: typeof FollowRecoveryResponseSchema;
   },
   /**
    * GetConsensusStatus tells the members of etcd.

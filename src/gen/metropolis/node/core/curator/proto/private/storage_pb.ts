@@ -7,7 +7,9 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { NodeClusterNetworking, NodeLabels, NodeRoles, NodeState, NodeStatus, NodeStorageSecurity, NodeTPMUsage } from "../../../../../proto/common/common_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Hardware, NodeClusterNetworking, NodeLabels, NodeRoles, NodeState, NodeStatus, NodeStorageSecurity, NodeTPMUsage } from "../../../../../proto/common/common_pb.ts";
 import { file_metropolis_proto_common_common } from "../../../../../proto/common/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -15,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/node/core/curator/proto/private/storage.proto.
  */
 export const file_metropolis_node_core_curator_proto_private_storage: GenFile = /*@__PURE__*/
-  fileDesc("CjhtZXRyb3BvbGlzL25vZGUvY29yZS9jdXJhdG9yL3Byb3RvL3ByaXZhdGUvc3RvcmFnZS5wcm90bxIqbWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlIu4DCgROb2RlEhIKCnB1YmxpY19rZXkYASABKAwSGgoSY2x1c3Rlcl91bmxvY2tfa2V5GAIgASgMEjUKCWZzbV9zdGF0ZRgDIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIxCgVyb2xlcxgEIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVSb2xlcxIzCgZzdGF0dXMYBSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEhAKCGpvaW5fa2V5GAYgASgMEkIKCmNsdXN0ZXJuZXQYByABKAsyLi5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlQ2x1c3Rlck5ldHdvcmtpbmcSOAoJdHBtX3VzYWdlGAggASgOMiUubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVRQTVVzYWdlEjMKBmxhYmVscxgJIAEoCzIjLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVMYWJlbHMSCgoCaWQYCiABKAkSRgoQc3RvcmFnZV9zZWN1cml0eRhkIAEoDjIsLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdG9yYWdlU2VjdXJpdHkiPAoMSW5pdGlhbE93bmVyEhIKCnB1YmxpY19rZXkYASABKAwSGAoQb3duZXJzaGlwX3NlY3JldBhkIAEoDCIgCg5SZWdpc3RlclRpY2tldBIOCgZvcGFxdWUYASABKAwiQwoLUmVjb3ZlcnlLZXkSDQoFZXBvY2gYASABKAQSEQoJdGhyZXNob2xkGAIgASgNEhIKCnB1YmxpY19rZXkYAyABKAwi7QEKGkt1YmVybmV0ZXNSZWNvbmNpbGVyU3RhdHVzElsKBXN0YXRlGAEgASgOMkwubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlLkt1YmVybmV0ZXNSZWNvbmNpbGVyU3RhdHVzLlN0YXRlEg8KB3ZlcnNpb24YAiABKAkSIgoabWluaW11bV9jb21wYXRpYmxlX3JlbGVhc2UYAyABKAkiPQoFU3RhdGUSEQoNU1RBVEVfVU5LTk9XThAAEg4KClNUQVRFX0RPTkUQARIRCg1TVEFURV9XT1JLSU5HEAJiBnByb3RvMw", [file_metropolis_proto_common_common]);
+  fileDesc("CjhtZXRyb3BvbGlzL25vZGUvY29yZS9jdXJhdG9yL3Byb3RvL3ByaXZhdGUvc3RvcmFnZS5wcm90bxIqbWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlItwFCgROb2RlEhIKCnB1YmxpY19rZXkYASABKAwSGgoSY2x1c3Rlcl91bmxvY2tfa2V5GAIgASgMEjUKCWZzbV9zdGF0ZRgDIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIxCgVyb2xlcxgEIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVSb2xlcxIzCgZzdGF0dXMYBSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEhAKCGpvaW5fa2V5GAYgASgMEkIKCmNsdXN0ZXJuZXQYByABKAsyLi5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlQ2x1c3Rlck5ldHdvcmtpbmcSOAoJdHBtX3VzYWdlGAggASgOMiUubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVRQTVVzYWdlEjMKBmxhYmVscxgJIAEoCzIjLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVMYWJlbHMSCgoCaWQYCiABKAkSRgoQc3RvcmFnZV9zZWN1cml0eRhkIAEoDjIsLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdG9yYWdlU2VjdXJpdHkSUwoMcmVnaXN0cmF0aW9uGGUgASgLMj0ubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlLk5vZGUuUmVnaXN0cmF0aW9uEhcKD2RlY29tbWlzc2lvbmluZxhmIAEoCBp+CgxSZWdpc3RyYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIzCghoYXJkd2FyZRgCIAEoCzIhLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkhhcmR3YXJlEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjwKDEluaXRpYWxPd25lchISCgpwdWJsaWNfa2V5GAEgASgMEhgKEG93bmVyc2hpcF9zZWNyZXQYZCABKAwiIAoOUmVnaXN0ZXJUaWNrZXQSDgoGb3BhcXVlGAEgASgMIsQCCghSZWNvdmVyeRIbChNvcGVyYXRvcl9wdWJsaWNfa2V5GAEgASgMEkoKBmVwb2NocxgCIAMoCzI6Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeS5FcG9jaBrOAQoFRXBvY2gSDQoFZXBvY2gYASABKAQSEQoJdGhyZXNob2xkGAIgASgNEhIKCnB1YmxpY19rZXkYAyABKAwSUgoHbWVtYmVycxgEIAMoCzJBLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeS5FcG9jaC5NZW1iZXIaOwoGTWVtYmVyEg8KB25vZGVfaWQYASABKAkSDQoFc2hhcmUYAiABKAwSEQoJaXNfc3RvcmVkGAMgASgIIu0BChpLdWJlcm5ldGVzUmVjb25jaWxlclN0YXR1cxJbCgVzdGF0ZRgBIAEoDjJMLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8ucHJpdmF0ZS5LdWJlcm5ldGVzUmVjb25jaWxlclN0YXR1cy5TdGF0ZRIPCgd2ZXJzaW9uGAIgASgJEiIKGm1pbmltdW1fY29tcGF0aWJsZV9yZWxlYXNlGAMgASgJIj0KBVN0YXRlEhEKDVNUQVRFX1VOS05PV04QABIOCgpTVEFURV9ET05FEAESEQoNU1RBVEVfV09SS0lORxACYgZwcm90bzM", [file_google_protobuf_timestamp, file_metropolis_proto_common_common]);
 
 /**
  * `/nodes/<node ID>`.
@@ -89,6 +91,18 @@ export type Node = Message<"metropolis.node.core.curator.proto.private.Node"> & 
    * @generated from field: metropolis.proto.common.NodeStorageSecurity storage_security = 100;
    */
   storageSecurity: NodeStorageSecurity;
+
+  /**
+   * @generated from field: metropolis.node.core.curator.proto.private.Node.Registration registration = 101;
+   */
+  registration?: Node_Registration | undefined;
+
+  /**
+   * Set while the node is being decommissioned, so that a new leader goes on.
+   *
+   * @generated from field: bool decommissioning = 102;
+   */
+  decommissioning: boolean;
 };
 
 /**
@@ -97,6 +111,35 @@ export type Node = Message<"metropolis.node.core.curator.proto.private.Node"> & 
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
   messageDesc(file_metropolis_node_core_curator_proto_private_storage, 0);
+
+/**
+ * What was seen when the node registered.
+ *
+ * @generated from message metropolis.node.core.curator.proto.private.Node.Registration
+ */
+export type Node_Registration = Message<"metropolis.node.core.curator.proto.private.Node.Registration"> & {
+  /**
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * @generated from field: metropolis.proto.common.Hardware hardware = 2;
+   */
+  hardware?: Hardware | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp time = 3;
+   */
+  time?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.private.Node.Registration.
+ * Use `create(Node_RegistrationSchema)` to create a new message.
+ */
+export const Node_RegistrationSchema: GenMessage<Node_Registration> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_private_storage, 0, 0);
 
 /**
  * `/global/initial_owner`.
@@ -148,19 +191,46 @@ export const RegisterTicketSchema: GenMessage<RegisterTicket> = /*@__PURE__*/
   messageDesc(file_metropolis_node_core_curator_proto_private_storage, 2);
 
 /**
- * `/global/recovery`: the key that unlock keys are encrypted to for the case
- * that the whole cluster was switched off. Its private half is not in etcd.
+ * `/global/recovery`: how the cluster comes back after all of it was off.
  *
- * @generated from message metropolis.node.core.curator.proto.private.RecoveryKey
+ * @generated from message metropolis.node.core.curator.proto.private.Recovery
  */
-export type RecoveryKey = Message<"metropolis.node.core.curator.proto.private.RecoveryKey"> & {
+export type Recovery = Message<"metropolis.node.core.curator.proto.private.Recovery"> & {
+  /**
+   * X25519, 32 bytes: backups and unlock keys are encrypted to it. Its private
+   * half is with the operator. May be empty.
+   *
+   * @generated from field: bytes operator_public_key = 1;
+   */
+  operatorPublicKey: Uint8Array;
+
+  /**
+   * The newest last. All but the newest are kept only until each member of the
+   * newest has it on its disk.
+   *
+   * @generated from field: repeated metropolis.node.core.curator.proto.private.Recovery.Epoch epochs = 2;
+   */
+  epochs: Recovery_Epoch[];
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.private.Recovery.
+ * Use `create(RecoverySchema)` to create a new message.
+ */
+export const RecoverySchema: GenMessage<Recovery> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_private_storage, 3);
+
+/**
+ * @generated from message metropolis.node.core.curator.proto.private.Recovery.Epoch
+ */
+export type Recovery_Epoch = Message<"metropolis.node.core.curator.proto.private.Recovery.Epoch"> & {
   /**
    * @generated from field: uint64 epoch = 1;
    */
   epoch: bigint;
 
   /**
-   * How many shares make the private key.
+   * How many shares make the private key; 0 where members hold none.
    *
    * @generated from field: uint32 threshold = 2;
    */
@@ -172,14 +242,48 @@ export type RecoveryKey = Message<"metropolis.node.core.curator.proto.private.Re
    * @generated from field: bytes public_key = 3;
    */
   publicKey: Uint8Array;
+
+  /**
+   * @generated from field: repeated metropolis.node.core.curator.proto.private.Recovery.Epoch.Member members = 4;
+   */
+  members: Recovery_Epoch_Member[];
 };
 
 /**
- * Describes the message metropolis.node.core.curator.proto.private.RecoveryKey.
- * Use `create(RecoveryKeySchema)` to create a new message.
+ * Describes the message metropolis.node.core.curator.proto.private.Recovery.Epoch.
+ * Use `create(Recovery_EpochSchema)` to create a new message.
  */
-export const RecoveryKeySchema: GenMessage<RecoveryKey> = /*@__PURE__*/
-  messageDesc(file_metropolis_node_core_curator_proto_private_storage, 3);
+export const Recovery_EpochSchema: GenMessage<Recovery_Epoch> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_private_storage, 3, 0);
+
+/**
+ * @generated from message metropolis.node.core.curator.proto.private.Recovery.Epoch.Member
+ */
+export type Recovery_Epoch_Member = Message<"metropolis.node.core.curator.proto.private.Recovery.Epoch.Member"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * Secret; empty once the member has it on its disk.
+   *
+   * @generated from field: bytes share = 2;
+   */
+  share: Uint8Array;
+
+  /**
+   * @generated from field: bool is_stored = 3;
+   */
+  isStored: boolean;
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.private.Recovery.Epoch.Member.
+ * Use `create(Recovery_Epoch_MemberSchema)` to create a new message.
+ */
+export const Recovery_Epoch_MemberSchema: GenMessage<Recovery_Epoch_Member> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_private_storage, 3, 0, 0);
 
 /**
  * `/kubernetes/reconciler/status`.
