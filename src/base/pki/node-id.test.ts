@@ -1,6 +1,6 @@
 // Node IDs follow from keys, and nothing else looks like one.
 import { expect, test } from "bun:test";
-import { isNodeId, KeyError, nodeId } from "./node-id.ts";
+import { isNodeId, KeyError, nodeId, shortFingerprint } from "./node-id.ts";
 
 test("nodeId holds the first half of the public key in hex", () => {
   const publicKey = Uint8Array.from({ length: 32 }, (_, index) => index);
@@ -20,4 +20,18 @@ test.each([
   ["", false],
 ])("isNodeId of %p is %p", (text, expected) => {
   expect(isNodeId(text)).toBe(expected);
+});
+
+test("shortFingerprint is three groups of four digits, of the whole key", () => {
+  const key = Uint8Array.from({ length: 32 }, (_, index) => index);
+  expect(shortFingerprint(key)).toMatch(/^[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}$/);
+  expect(shortFingerprint(key)).toBe(shortFingerprint(key.slice()));
+  // Also the half that the node ID leaves out counts.
+  const other = key.with(31, 0);
+  expect(nodeId(other)).toBe(nodeId(key));
+  expect(shortFingerprint(other)).not.toBe(shortFingerprint(key));
+});
+
+test("shortFingerprint refuses a key of another length", () => {
+  expect(() => shortFingerprint(new Uint8Array(31))).toThrow(KeyError);
 });
