@@ -28,7 +28,10 @@ import {
   NodeManagement,
   NodeSchema,
 } from "../gen/metropolis/proto/api/management_pb.ts";
-import { NodeState } from "../gen/metropolis/proto/common/common_pb.ts";
+import {
+  type ClusterDirectory_NodeSchema,
+  NodeState,
+} from "../gen/metropolis/proto/common/common_pb.ts";
 import { ContextFolder, contextFiles } from "./session/context.ts";
 import { ensureOwnerKey } from "./session/owner.ts";
 
@@ -61,6 +64,10 @@ export class TestControlPlane implements AsyncDisposable {
   /** What Logs was asked for, and what it answers. */
   readonly logRequests: LogsRequest[] = [];
   logAnswers: MessageInitShape<typeof LogsResponseSchema>[] = [];
+  /** Where the cluster says that it is. */
+  directory: MessageInitShape<typeof ClusterDirectory_NodeSchema>[] = [
+    { id: this.id, addresses: [{ host: "127.0.0.1" }] },
+  ];
   /** What the next change is refused with. */
   refusal: RpcError | undefined;
   /** The cluster belongs to somebody else. */
@@ -175,7 +182,7 @@ export class TestControlPlane implements AsyncDisposable {
       getRegisterTicket: async () => ({ ticket: new TextEncoder().encode("the ticket") }),
       getClusterInfo: async () => ({
         caCertificate: ca.certificate,
-        clusterDirectory: { nodes: [{ id: this.id, addresses: [{ host: "127.0.0.1" }] }] },
+        clusterDirectory: { nodes: this.directory },
       }),
       approveNode: change("approveNode"),
       updateNodeRoles: async (request) => {

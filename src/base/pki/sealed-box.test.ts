@@ -1,7 +1,13 @@
 // Boxes open for their receiver and for nobody else.
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { decryptWith, encryptTo, generateBoxKeyPair, SealedBoxError } from "./sealed-box.ts";
+import {
+  boxKeyPair,
+  decryptWith,
+  encryptTo,
+  generateBoxKeyPair,
+  SealedBoxError,
+} from "./sealed-box.ts";
 
 const pair = generateBoxKeyPair();
 
@@ -37,4 +43,12 @@ test("a flipped bit anywhere keeps a box closed", () => {
 
 test.each([0, 1, 48])("a box of %d bytes is none", (length) => {
   expect(() => decryptWith(pair, new Uint8Array(length))).toThrow(SealedBoxError);
+});
+
+test("boxKeyPair makes the pair again of its private half", () => {
+  expect(boxKeyPair(pair.privateKey)).toEqual(pair);
+});
+
+test.each([0, 31, 33])("boxKeyPair refuses a private key of %d bytes", (length) => {
+  expect(() => boxKeyPair(new Uint8Array(length))).toThrow(SealedBoxError);
 });

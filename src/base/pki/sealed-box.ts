@@ -46,6 +46,18 @@ export function generateBoxKeyPair(): BoxKeyPair {
   };
 }
 
+/**
+ * The key pair of a raw private key that was stored.
+ *
+ * Throws a {@link SealedBoxError} when it is not 32 bytes.
+ */
+export function boxKeyPair(privateKey: Uint8Array): BoxKeyPair {
+  if (privateKey.length !== KEY_BYTES) {
+    throw new SealedBoxError(`private key has ${privateKey.length} bytes, want ${KEY_BYTES}`);
+  }
+  return { privateKey, publicKey: rawPublic(createPublicKey(privateObject(privateKey))) };
+}
+
 /** Encrypts bytes so that only the holder of the private key can read them. */
 export function encryptTo(publicKey: Uint8Array, bytes: Uint8Array): Uint8Array {
   const sender = generateKeyPairSync("x25519");
@@ -65,12 +77,7 @@ export function decryptWith({ privateKey, publicKey }: BoxKeyPair, box: Uint8Arr
   const head = box.subarray(0, HEAD_BYTES);
   const senderKey = head.subarray(1);
   try {
-    const own = createPrivateKey({
-      key: Buffer.concat([PKCS8_HEAD, privateKey]),
-      type: "pkcs8",
-      format: "der",
-    });
-    const key = agree(own, publicObject(senderKey), senderKey, publicKey);
+    const key = agree(privateObject(privateKey), publicObject(senderKey), senderKey, publicKey);
     const decipher = createDecipheriv("aes-256-gcm", key, NONCE)
       .setAAD(head)
       .setAuthTag(box.subarray(box.length - TAG_BYTES));
@@ -91,6 +98,10 @@ function agree(
   const secret = diffieHellman({ privateKey, publicKey });
   const salt = Buffer.concat([senderKey, receiverKey]);
   return hkdf(secret, { salt, info: "metropolis sealed box v1", bytes: 32 });
+}
+
+function privateObject(raw: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, raw]), type: "pkcs8", format: "der" });
 }
 
 function publicObject(raw: Uint8Array): KeyObject {

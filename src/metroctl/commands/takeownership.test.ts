@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { certificatePem } from "../../base/pki/keys.ts";
 import { testBundle } from "../../image/test-bundle.ts";
 import { contextFiles } from "../session/context.ts";
+import { ensureRecoveryKey, recoveryKey } from "../session/recovery-key.ts";
 import { TestControlPlane } from "../test-control-plane.ts";
 
 let plane: TestControlPlane;
@@ -55,6 +56,36 @@ test("genusb puts the owner's public key on the medium, and keeps the private on
   expect(statSync(file(contextFiles.secret)).mode & 0o777).toBe(0o600);
 });
 
+test("genusb puts the public half of the recovery key on the medium, and keeps the other", async () => {
+  await genusb("--bootstrap", "--label", "rack=a1", "--label=zone=east");
+  const medium = readFileSync(image);
+  const { publicKey, privateKey } = recoveryKey(plane.context);
+  expect(medium.includes(publicKey)).toBe(true);
+  expect(medium.includes(privateKey)).toBe(false);
+  expect(statSync(file(contextFiles.recoveryKey)).mode & 0o777).toBe(0o600);
+  for (const text of ["rack", "a1", "zone", "east"]) expect(medium.includes(text)).toBe(true);
+});
+
+test("genusb --restore is for owners of a cluster, with their recovery key", async () => {
+  await plane.own();
+  const refused = await genusb("--bootstrap", "--restore");
+  expect(refused.stderr).toContain("has no recovery-key.pem: use the machine and context");
+  expect([refused.exitCode, existsSync(image)]).toEqual([1, false]);
+  const { publicKey } = ensureRecoveryKey(plane.context);
+  expect((await genusb("--bootstrap", "--restore")).exitCode).toBe(0);
+  expect(readFileSync(image).includes(publicKey)).toBe(true);
+  // The cluster in the backup proves itself by the CA that its owner knows.
+  expect(existsSync(file(contextFiles.secret))).toBe(false);
+});
+
+test("genusb without --bootstrap refuses a cluster that nobody could find again", async () => {
+  await plane.own();
+  plane.directory = [{ id: plane.id, addresses: [] }];
+  const { stderr, exitCode } = await genusb();
+  expect(stderr).toContain("no node of the cluster has told its address yet: try again");
+  expect([exitCode, existsSync(image)]).toEqual([1, false]);
+});
+
 test("genusb makes media of one cluster with one owner key", async () => {
   await genusb("--bootstrap");
   const first = readFileSync(file(contextFiles.ownerKey), "utf8");
@@ -92,6 +123,14 @@ test.each([
     "=off: there",
   ],
   [["install", "genusb", "x", "--bootstrap", "-b", "x", "--cluster=-"], 2, "--cluster=-: want"],
+  [["install", "genusb", "x", "-b", "x", "--restore"], 2, "give --bootstrap too"],
+  [
+    ["install", "genusb", "x", "-b", "x", "--bootstrap", "--restore", "--label=a=b"],
+    2,
+    "restored nodes keep the labels of the backup",
+  ],
+  [["install", "genusb", "x", "-b", "x", "--label=a"], 2, "--label=a: write key=value"],
+  [["install", "genusb", "x", "-b", "x", "--label=a=1,a=2"], 2, "--label: a is given twice"],
   [["takeownership"], 2, "name one node: metroctl takeownership <bootstrap-node-address>"],
   [["takeownership", "--endpoints=a,b"], 2, "name one node"],
   [["takeownership", "a", "b"], 2, "metroctl takeownership: unexpected b"],

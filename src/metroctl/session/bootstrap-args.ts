@@ -25,6 +25,10 @@ const policies: Readonly<Record<string, Policy>> = {
 /** Flags of `install` for the first node of a cluster. */
 export const bootstrapArgs = {
   bootstrap: { type: "boolean", description: "For the first node of a new cluster" },
+  restore: {
+    type: "boolean",
+    description: "With --bootstrap: wait for metroctl cluster restore instead of a new cluster",
+  },
   "bootstrap-tpm-mode": {
     type: "string",
     default: "required",
@@ -42,7 +46,8 @@ export const bootstrapArgs = {
   },
 } as const;
 
-interface Chosen {
+/** What {@link bootstrapArgs} parse to, as far as they choose a configuration. */
+export interface Chosen {
   readonly "bootstrap-tpm-mode": string;
   readonly "bootstrap-storage-security": string;
   readonly cluster: string;

@@ -8,34 +8,59 @@ import { UserError } from "../output/user-error.ts";
 import { openCluster } from "./cluster.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import { type ContextFolder, chosenContext, contextFiles } from "./context.ts";
+import type { Label } from "./label-words.ts";
 import { ensureOwnerKey } from "./owner.ts";
+import { ensureRecoveryKey, recoveryKey } from "./recovery-key.ts";
 
 const SECRET_BYTES = 32;
 
+type Configuration = MessageInitShape<typeof ClusterConfigurationSchema>;
+
 /**
- * Parameters for the first node of a new cluster, serialized.
+ * Parameters for the first node of a new cluster, serialized. The context gets
+ * the owner's key, the ownership secret and the operator's recovery key.
  *
  * Throws a {@link UserError} when the context already owns a cluster, as its
  * files would be lost to the new one.
  */
 export async function bootstrapParameters(
   args: ClusterArgs,
-  configuration: MessageInitShape<typeof ClusterConfigurationSchema>,
+  configuration: Configuration,
+  labels: readonly Label[] = [],
 ): Promise<Uint8Array> {
   const context = chosenContext(args);
   if (context.read(contextFiles.ownerCertificate) !== undefined)
     throw new UserError(
       `context ${context.name} already owns a cluster: name another with --context=<name>`,
     );
-  const key = ensureOwnerKey(context);
   return serialize({
-    cluster: {
-      case: "clusterBootstrap",
-      value: {
-        ownerPublicKey: key.publicKey,
-        initialClusterConfiguration: configuration,
-        ownershipSecret: ensureSecret(context),
-      },
+    case: "clusterBootstrap",
+    value: {
+      ownerPublicKey: ensureOwnerKey(context).publicKey,
+      initialClusterConfiguration: configuration,
+      ownershipSecret: ensureSecret(context),
+      operatorRecoveryKey: ensureRecoveryKey(context).publicKey,
+      labels: { pairs: [...labels] },
+    },
+  });
+}
+
+/**
+ * Parameters for a machine that waits for `metroctl cluster restore`, serialized.
+ * The cluster in the backup keeps its owner, and its keys stay as they are.
+ *
+ * Throws a {@link UserError} when the context cannot open a backup.
+ */
+export function restoreParameters(args: ClusterArgs, configuration: Configuration): Uint8Array {
+  const context = chosenContext(args);
+  const { publicKey } = recoveryKey(context);
+  return serialize({
+    case: "clusterBootstrap",
+    value: {
+      ownerPublicKey: ensureOwnerKey(context).publicKey,
+      initialClusterConfiguration: configuration,
+      operatorRecoveryKey: publicKey,
+      restore: true,
     },
   });
 }
@@ -49,23 +74,36 @@ function ensureSecret(context: ContextFolder): Uint8Array {
   return made;
 }
 
-/** Parameters for a further node: ticket, directory and CA, asked of the running cluster. */
-export async function registerParameters(args: ClusterArgs): Promise<Uint8Array> {
+/**
+ * Parameters for a further node, serialized: ticket, directory and CA, asked of
+ * the running cluster.
+ *
+ * Throws a {@link UserError} when no node of the cluster has told its address yet.
+ */
+export async function registerParameters(
+  args: ClusterArgs,
+  labels: readonly Label[] = [],
+): Promise<Uint8Array> {
   using cluster = await openCluster(args);
-  const { ticket } = await cluster.management.getRegisterTicket({});
   const { clusterDirectory, caCertificate } = await cluster.management.getClusterInfo({});
+  // A machine that knows no address could never ask: nodes without one only take up room.
+  const nodes = clusterDirectory?.nodes.filter(({ addresses }) => addresses.length > 0) ?? [];
+  if (nodes.length === 0)
+    throw new UserError("no node of the cluster has told its address yet: try again in a moment");
+  const { ticket } = await cluster.management.getRegisterTicket({});
   return serialize({
-    cluster: {
-      case: "clusterRegister",
-      value: {
-        registerTicket: ticket,
-        caCertificate,
-        ...(clusterDirectory === undefined ? {} : { clusterDirectory }),
-      },
+    case: "clusterRegister",
+    value: {
+      registerTicket: ticket,
+      caCertificate,
+      clusterDirectory: { nodes },
+      labels: { pairs: [...labels] },
     },
   });
 }
 
-function serialize(init: MessageInitShape<typeof NodeParametersSchema>): Uint8Array {
-  return toBinary(NodeParametersSchema, create(NodeParametersSchema, init));
+function serialize(
+  cluster: MessageInitShape<typeof NodeParametersSchema>["cluster"] & object,
+): Uint8Array {
+  return toBinary(NodeParametersSchema, create(NodeParametersSchema, { cluster }));
 }

@@ -4,11 +4,16 @@ import { defineCommand } from "citty";
 import { say } from "../../output/message.ts";
 import { progressBar } from "../../output/progress.ts";
 import { UsageError } from "../../output/user-error.ts";
-import { bootstrapArgs, clusterConfiguration } from "../../session/bootstrap-args.ts";
-import { clusterArgs } from "../../session/cluster-args.ts";
+import { bootstrapArgs, type Chosen, clusterConfiguration } from "../../session/bootstrap-args.ts";
+import { type ClusterArgs, clusterArgs } from "../../session/cluster-args.ts";
 import { interrupt } from "../../session/interrupt.ts";
+import { labelList } from "../../session/label-words.ts";
 import { writeMedium } from "../../session/medium.ts";
-import { bootstrapParameters, registerParameters } from "../../session/node-parameters.ts";
+import {
+  bootstrapParameters,
+  registerParameters,
+  restoreParameters,
+} from "../../session/node-parameters.ts";
 
 export default defineCommand({
   meta: { name: "genusb", description: "Write an installation medium" },
@@ -21,15 +26,18 @@ export default defineCommand({
       description: "Installation bundle",
       valueHint: "bundle.zip",
     },
+    label: {
+      type: "string",
+      description: "Labels of the node, separated by commas; repeatable",
+      valueHint: "key=value",
+    },
     yes: { type: "boolean", alias: "y", description: "Overwrite a device without asking" },
     target: { type: "positional", required: true, description: "New image file, or device" },
   },
   async run({ args }) {
     if (args.bundle === undefined)
       throw new UsageError("--bundle=<installation-bundle-path> is missing");
-    const parameters = args.bootstrap
-      ? await bootstrapParameters(args, clusterConfiguration(args))
-      : await registerParameters(args);
+    const parameters = await parametersOf(args);
     say("Generating installer image (this can take a while, see issues/92).");
     using progress = progressBar();
     using interrupted = interrupt();
@@ -43,3 +51,25 @@ export default defineCommand({
     });
   },
 });
+
+type Choice = ClusterArgs &
+  Chosen & {
+    readonly bootstrap?: boolean | undefined;
+    readonly restore?: boolean | undefined;
+    readonly label?: string | undefined;
+  };
+
+async function parametersOf(args: Choice): Promise<Uint8Array> {
+  const labels = labelList(args.label);
+  if (args.restore === true) return restoring(args, labels.length);
+  return args.bootstrap === true
+    ? bootstrapParameters(args, clusterConfiguration(args), labels)
+    : registerParameters(args, labels);
+}
+
+function restoring(args: Choice, labels: number): Uint8Array {
+  if (args.bootstrap !== true)
+    throw new UsageError("--restore is for the first machine: give --bootstrap too");
+  if (labels > 0) throw new UsageError("--label: restored nodes keep the labels of the backup");
+  return restoreParameters(args, clusterConfiguration(args));
+}

@@ -5,6 +5,7 @@ import { answer } from "../../output/message.ts";
 import { UsageError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
+import { labelOf } from "../../session/label-words.ts";
 
 export default defineCommand({
   meta: { name: "label", description: "Set labels (key=value) or remove them (key-)" },
@@ -24,15 +25,10 @@ export default defineCommand({
 
 /** The change that some words mean. Throws a {@link UsageError} for a word of neither form. */
 export function labelChange(words: readonly string[]) {
-  const upsert = words.filter((word) => word.includes("=")).map(pair);
+  const upsert = words.filter((word) => word.includes("=")).map(labelOf);
   const removed = words.filter((word) => !word.includes("="));
   const wrong = removed.find((word) => !word.endsWith("-"));
   if (wrong !== undefined)
     throw new UsageError(`label ${wrong}: write key=value to set it, or ${wrong}- to remove it`);
   return { upsert, delete: removed.map((word) => word.slice(0, -1)) };
-}
-
-function pair(word: string) {
-  const at = word.indexOf("=");
-  return { key: word.slice(0, at), value: word.slice(at + 1) };
 }
