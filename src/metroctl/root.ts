@@ -39,6 +39,7 @@ const node = async () =>
     describe: from(() => import("./commands/node/describe.ts")),
     logs: from(() => import("./commands/node/logs.ts")),
     label: from(() => import("./commands/node/label.ts")),
+    decommission: from(() => import("./commands/node/decommission.ts")),
     delete: from(() => import("./commands/node/delete.ts")),
     reboot: from(() => import("./commands/node/reboot.ts")),
     poweroff: from(() => import("./commands/node/poweroff.ts")),

@@ -108,11 +108,11 @@ export class TestControlPlane implements AsyncDisposable {
     return this;
   }
 
-  /** Adds a node that waits for approval, and gives its ID. */
-  addNew(): string {
+  /** Adds a node, one that waits for approval unless said otherwise, and gives its ID. */
+  addNode(more: MessageInitShape<typeof NodeSchema> = {}): string {
     const { publicKey } = generateKeyPair();
-    const fields = { id: nodeId(publicKey), pubkey: publicKey, state: NodeState.NEW };
-    this.nodes.push(create(NodeSchema, { ...fields, health: 1 }));
+    const fields = { id: nodeId(publicKey), pubkey: publicKey, state: NodeState.NEW, health: 1 };
+    this.nodes.push(create(NodeSchema, { ...fields, ...more }));
     return fields.id;
   }
 
@@ -192,6 +192,7 @@ export class TestControlPlane implements AsyncDisposable {
         return change("updateNodeRoles")(request);
       },
       updateNodeLabels: change("updateNodeLabels"),
+      decommissionNode: change("decommissionNode"),
       deleteNode: change("deleteNode"),
     };
   }

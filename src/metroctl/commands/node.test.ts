@@ -1,6 +1,7 @@
 // The commands about nodes as a person runs them: the real program against a real server.
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
+import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { TestControlPlane } from "../test-control-plane.ts";
 
 let plane: TestControlPlane;
@@ -18,51 +19,8 @@ beforeEach(() => {
 
 const stranger = `metropolis-${"0".repeat(32)}`;
 
-test("approve says that nobody waits, word for word", async () => {
-  expect(await plane.metroctl("approve")).toEqual({
-    stdout: "There are no nodes pending approval at this time.\n",
-    stderr: "",
-    exitCode: 0,
-  });
-});
-
-test("approve lists those that wait, one ID a line, and none that are members", async () => {
-  const waiting = [plane.addNew(), plane.addNew()];
-  const { stdout, exitCode } = await plane.metroctl("approve");
-  expect(stdout).toBe(`${waiting.join("\n")}\n`);
-  expect(exitCode).toBe(0);
-  expect(plane.changes).toEqual([]);
-});
-
-test("approve admits a node by its key, wherever the endpoints stand", async () => {
-  const id = plane.addNew();
-  const outcome = await plane.metroctl("--endpoints", plane.endpoint, "approve", id);
-  expect(outcome).toEqual({ stdout: `Approved node ${id}\n`, stderr: "", exitCode: 0 });
-  const [{ method, request } = { method: "", request: {} }] = plane.changes;
-  expect(method).toBe("approveNode");
-  expect(request).toMatchObject({ pubkey: plane.nodes[1]?.pubkey });
-});
-
-test("approve refuses a node that is a member already", async () => {
-  const { stdout, stderr, exitCode } = await plane.metroctl("approve", plane.id);
-  expect(stdout).toBe("");
-  expect(stderr).toBe(
-    `Error: node ${plane.id} is not pending approval: metroctl approve lists those that are\n`,
-  );
-  expect(exitCode).toBe(1);
-});
-
-test("approve passes on why the cluster refuses, with the status code", async () => {
-  const id = plane.addNew();
-  plane.refusal = new RpcError(Code.failedPrecondition, "node is decommissioned");
-  const { stdout, stderr, exitCode } = await plane.metroctl("approve", id);
-  expect(stdout).toBe("");
-  expect(stderr).toMatch(/^Error: node is decommissioned \(\w+\)\n$/i);
-  expect(exitCode).toBe(1);
-});
-
 test("node list prints IDs for scripts, and picks some", async () => {
-  const id = plane.addNew();
+  const id = plane.addNode();
   expect((await plane.metroctl("node", "list")).stdout).toBe(`${plane.id}\n${id}\n`);
   expect((await plane.metroctl("node", "list", "all")).stdout).toBe(`${plane.id}\n${id}\n`);
   expect((await plane.metroctl("node", "list", id)).stdout).toBe(`${id}\n`);
@@ -84,7 +42,7 @@ test("node describe prints a table with the original's columns", async () => {
   const [header = "", row = "", ...rest] = stdout.trimEnd().split("\n");
   expect(header.split(/ {2,}/)).toEqual([
     ...["NODE ID", "STATE", "ADDRESS", "HEALTH", "ROLES", "TPM", "VERSION", "HEARTBEAT"],
-    "LABELS",
+    ...["LABELS", "CONSENSUS", "BOOT ID"],
   ]);
   expect(row.split(/ +/).slice(0, 4)).toEqual([plane.id, "UP", plane.endpoint, "HEALTHY"]);
   expect([rest, stderr, exitCode]).toEqual([[], "", 0]);
@@ -231,11 +189,34 @@ test.each([
   expect(plane.changes).toMatchObject([{ method: "reboot", request: { type } }]);
 });
 
+test("node delete tells of each node that could not be deleted", async () => {
+  plane.refusal = new RpcError(Code.failedPrecondition, "node has roles");
+  const { stdout, stderr, exitCode } = await plane.metroctl("node", "delete", plane.id, stranger);
+  expect([stdout, exitCode]).toEqual(["", 1]);
+  expect(stderr.trimEnd().split("\n  ")).toEqual([
+    "Error: delete: 2 of 2 nodes failed",
+    `${plane.id}: node has roles (failedPrecondition)`,
+    `${stranger}: node has roles (failedPrecondition)`,
+  ]);
+});
+
+test("node decommission says what takes its time", async () => {
+  const id = plane.addNode({ state: NodeState.UP, roles: { consensusMember: {} } });
+  const { stdout, stderr, exitCode } = await plane.metroctl("node", "decommission", id, plane.id);
+  expect(stdout).toBe(`Decommissioned node ${id}\nDecommissioned node ${plane.id}\n`);
+  expect(stderr).toMatch(new RegExp(`^\\S+ \\S+ Node ${id} leaves consensus \\.\\.\\.\n$`));
+  expect(exitCode).toBe(0);
+  expect(plane.changes.map(({ method }) => method)).toEqual([
+    "decommissionNode",
+    "decommissionNode",
+  ]);
+});
+
 test("node add role tries every node, and fails if one did", async () => {
   const words = ["node", "add", "role", "kw", stranger, plane.id];
   const { stdout, stderr, exitCode } = await plane.metroctl(...words);
   expect(stdout).toBe(`Updated node ${plane.id}\n`);
-  expect(stderr).toBe(`Error: update roles: ${stranger}: no such node\n`);
+  expect(stderr).toBe(`Error: update roles: ${stranger}: no such node (notFound)\n`);
   expect(exitCode).toBe(1);
   expect(plane.changes).toMatchObject([{ request: { kubernetesWorker: true } }]);
   expect(plane.changes[0]?.request).not.toHaveProperty("consensusMember");

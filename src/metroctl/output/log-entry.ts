@@ -2,6 +2,7 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { type Entry, leveledEntry, rawEntry, type Severity } from "../../base/logtree/logtree.ts";
 import { LeveledLogSeverity, type LogEntry } from "../../gen/osbase/logtree/proto/logtree_pb.ts";
+import { printable } from "./printable.ts";
 
 const severities: Readonly<Record<LeveledLogSeverity, Severity>> = {
   [LeveledLogSeverity.INVALID]: "info",
@@ -14,11 +15,11 @@ const severities: Readonly<Record<LeveledLogSeverity, Severity>> = {
 /** An entry for the formatter; control characters of a lying node do not reach the terminal. */
 export function fromLogEntry({ dn, kind }: LogEntry): Entry {
   if (kind.case !== "leveled") {
-    return rawEntry(clean(dn), clean(kind.value?.data ?? ""));
+    return rawEntry(printable(dn), printable(kind.value?.data ?? ""));
   }
   const { lines, timestamp, severity, location } = kind.value;
-  const [file = "unknown", line = "0"] = clean(location).split(":");
-  return leveledEntry(clean(dn), lines.map(clean).join("\n"), {
+  const [file = "unknown", line = "0"] = printable(location).split(":");
+  return leveledEntry(printable(dn), lines.map(printable).join("\n"), {
     severity: severities[severity] ?? "info",
     file,
     line: Number(line) || 0,
@@ -30,8 +31,4 @@ export function fromLogEntry({ dn, kind }: LogEntry): Entry {
 function moment({ seconds, nanos }: Timestamp) {
   const time = new Date(Number(seconds) * 1000 + Math.floor(nanos / 1e6));
   return { time, micros: Math.floor(nanos / 1e3) % 1000 };
-}
-
-function clean(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, "�");
 }

@@ -23,6 +23,11 @@ export function warn(text: string): void {
   messages.warn(text);
 }
 
+/** Adds one line for people to an answer: on stderr, so that programs read the answer alone. */
+export function remark(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
 /** `YYYY/MM/DD hh:mm:ss` in local time. */
 export function timestamp(time: Date): string {
   const two = (value: number) => String(value).padStart(2, "0");

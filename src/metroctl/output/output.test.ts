@@ -7,14 +7,11 @@ import { create } from "@bufbuild/protobuf";
 import { formatEntry } from "../../base/logtree/logtree.ts";
 import { run } from "../../base/process/process.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
-import { Node_Health, NodeSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
-import { NodeState, NodeTPMUsage } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { LogEntrySchema } from "../../gen/osbase/logtree/proto/logtree_pb.ts";
 import { completionScript } from "./completion-script.ts";
 import { errorLine } from "./error-line.ts";
 import { fromLogEntry } from "./log-entry.ts";
 import { timestamp } from "./message.ts";
-import { nodeColumns, nodeRow } from "./node-row.ts";
 import { percent, progressBar } from "./progress.ts";
 import { columnsOf, renderTable } from "./table.ts";
 
@@ -30,46 +27,6 @@ test("renderTable pads to the widest cell and three blanks", () => {
   expect(renderTable(rows, ["a", "b", "c"])).toBe(
     ["A        B   C", "1        x", "longer       y"].join("\n"),
   );
-});
-
-const node = create(NodeSchema, {
-  id: "metropolis-0123",
-  state: NodeState.UP,
-  health: Node_Health.HEALTHY,
-  status: {
-    externalAddress: "10.1.0.2",
-    version: { release: { major: 0n, minor: 1n, patch: 2n } },
-  },
-  roles: { kubernetesController: {}, consensusMember: {} },
-  tpmUsage: NodeTPMUsage.NODE_TPM_PRESENT_AND_USED,
-  timeSinceHeartbeat: { seconds: 3n, nanos: 900_000_000 },
-  labels: {
-    pairs: [
-      { key: "a", value: "1" },
-      { key: "b", value: "" },
-    ],
-  },
-});
-
-test("nodeRow fills the columns as the original does", () => {
-  expect(nodeRow(node)).toEqual({
-    "node id": "metropolis-0123",
-    state: "UP",
-    address: "10.1.0.2",
-    health: "HEALTHY",
-    roles: "ConsensusMember,KubernetesController",
-    tpm: "yes",
-    version: "0.1.2",
-    heartbeat: "3s",
-    labels: "a:1,b:",
-  });
-  expect(Object.keys(nodeRow(node))).toEqual([...nodeColumns]);
-});
-
-test("nodeRow bears a node that says nothing", () => {
-  const row = nodeRow(create(NodeSchema, {}));
-  expect(row).toMatchObject({ address: "unknown", tpm: "unk", roles: "", heartbeat: "0s" });
-  expect(row).not.toHaveProperty("version");
 });
 
 test("errorLine joins causes, tells codes and says what next", () => {

@@ -1,11 +1,11 @@
-// `metroctl node delete <id>`: removes a node from the cluster for good.
+// `metroctl node delete <ids…>`: makes the cluster forget nodes for good.
 import { defineCommand } from "citty";
-import { answer } from "../../output/message.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
+import { eachNode } from "../../session/each-node.ts";
 
 export default defineCommand({
-  meta: { name: "delete", description: "Remove a node from the cluster for good" },
+  meta: { name: "delete", description: "Remove nodes from the cluster for good" },
   args: {
     ...clusterArgs,
     "bypass-has-roles": { type: "boolean", description: "Even if it still has roles" },
@@ -13,16 +13,16 @@ export default defineCommand({
       type: "boolean",
       description: "Even if it was not decommissioned",
     },
-    node: { type: "positional", required: true, description: "ID of the node" },
+    ids: { type: "positional", required: true, description: "Node IDs" },
   },
   async run({ args }) {
     using cluster = await openCluster(args);
-    const { id } = await cluster.node(args.node);
-    await cluster.management.deleteNode({
-      node: { case: "id", value: id },
+    const bypasses = {
       ...(args["bypass-has-roles"] ? { safetyBypassHasRoles: {} } : {}),
       ...(args["bypass-not-decommissioned"] ? { safetyBypassNotDecommissioned: {} } : {}),
-    });
-    answer(`Deleted node ${id}`);
+    };
+    await eachNode(args._, { title: "delete", done: "Deleted node" }, (id) =>
+      cluster.management.deleteNode({ node: { case: "id", value: id }, ...bypasses }),
+    );
   },
 });

@@ -1,10 +1,10 @@
 // What `node add role` and `node remove role` share: several nodes at once,
 // each on its own; the command fails if one did, after all were tried.
 import { defineCommand } from "citty";
-import { answer } from "../../output/message.ts";
-import { UsageError, UserError } from "../../output/user-error.ts";
+import { UsageError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
+import { eachNode } from "../../session/each-node.ts";
 
 const roles = {
   consensusmember: "consensusMember",
@@ -41,15 +41,10 @@ export function roleCommand(verb: "add" | "remove") {
     async run({ args }) {
       const field = roleField(args.role);
       using cluster = await openCluster(args);
-      const failures: string[] = [];
-      for (const id of args._.slice(1)) {
-        const request = { node: { case: "id" as const, value: id }, [field]: isGiven };
-        await cluster.management.updateNodeRoles(request).then(
-          () => answer(`Updated node ${id}`),
-          (error: Error) => failures.push(`${id}: ${error.message}`),
-        );
-      }
-      if (failures.length > 0) throw new UserError(`update roles: ${failures.join("; ")}`);
+      const work = { title: "update roles", done: "Updated node" };
+      await eachNode(args._.slice(1), work, (id) =>
+        cluster.management.updateNodeRoles({ node: { case: "id", value: id }, [field]: isGiven }),
+      );
     },
   });
 }
