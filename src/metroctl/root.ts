@@ -47,9 +47,24 @@ const node = async () =>
     remove,
   });
 
+const ticket = async () =>
+  group("ticket", "The ticket that machines register with", {
+    show: from(() => import("./commands/cluster/ticket/show.ts")),
+    rotate: from(() => import("./commands/cluster/ticket/rotate.ts")),
+  });
+
+const configure = async () =>
+  group("configure", "Look at the cluster's configuration and change it", {
+    get: from(() => import("./commands/cluster/configure/get.ts")),
+    set: from(() => import("./commands/cluster/configure/set.ts")),
+  });
+
 const cluster = async () =>
   group("cluster", "Own a cluster, or run one on this machine", {
     takeownership: from(() => import("./commands/takeownership.ts")),
+    show: from(() => import("./commands/cluster/show.ts")),
+    configure,
+    ticket,
     create: from(() => import("./commands/cluster/create.ts")),
     list: from(() => import("./commands/cluster/list.ts")),
     start: from(() => import("./commands/cluster/start.ts")),

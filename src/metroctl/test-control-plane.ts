@@ -5,10 +5,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Value } from "../base/event/event.ts";
 import { issueCa, issueNode, issueUser, validFor } from "../base/pki/certificate.ts";
 import { certificatePem, generateKeyPair, privateKeyPem } from "../base/pki/keys.ts";
 import { nodeId } from "../base/pki/node-id.ts";
-import { ExitError, run } from "../base/process/process.ts";
+import { type Child, ExitError, run, startChild } from "../base/process/process.ts";
 import {
   authorizeByOption,
   Code,
@@ -18,7 +19,7 @@ import {
   serve,
   service,
 } from "../base/rpc/rpc.ts";
-import { CuratorLocal } from "../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { Curator, CuratorLocal } from "../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { AAA } from "../gen/metropolis/proto/api/aaa_pb.ts";
 import {
   type LogsRequest,
@@ -29,6 +30,7 @@ import {
   NodeSchema,
 } from "../gen/metropolis/proto/api/management_pb.ts";
 import {
+  type ClusterConfigurationSchema,
   type ClusterDirectory_NodeSchema,
   NodeState,
 } from "../gen/metropolis/proto/common/common_pb.ts";
@@ -68,6 +70,14 @@ export class TestControlPlane implements AsyncDisposable {
   directory: MessageInitShape<typeof ClusterDirectory_NodeSchema>[] = [
     { id: this.id, addresses: [{ host: "127.0.0.1" }] },
   ];
+  ticket = "the ticket";
+  configuration: MessageInitShape<typeof ClusterConfigurationSchema> = {
+    clusterDomain: "cluster.internal",
+    tpmMode: 1,
+    storageSecurityPolicy: 3,
+  };
+  /** Set to make the nodes' watch speak. */
+  readonly news = new Value<number>();
   /** What the next change is refused with. */
   refusal: RpcError | undefined;
   /** The cluster belongs to somebody else. */
@@ -79,6 +89,7 @@ export class TestControlPlane implements AsyncDisposable {
     this.#server = await serve({
       services: [
         service(CuratorLocal, this.#curatorLocal()),
+        service(Curator, this.#curator()),
         service(AAA, this.#aaa()),
         service(Management, this.#management()),
         service(NodeManagement, this.#nodeManagement()),
@@ -119,11 +130,7 @@ export class TestControlPlane implements AsyncDisposable {
   /** Runs metroctl with the operator's home and no terminal. */
   async metroctl(...words: readonly string[]): Promise<Outcome> {
     const out = join(this.home, "stdout");
-    const env = {
-      ...{ PATH: process.env.PATH ?? "", HOME: this.home, METROPOLIS_ROLE: "metroctl", TZ: "UTC" },
-      XDG_CONFIG_HOME: join(this.home, ".config"),
-      XDG_STATE_HOME: join(this.home, ".state"),
-    };
+    const env = this.#environment;
     const command = ["sh", "-c", 'exec "$@" >"$0"', out, process.execPath, main, ...words];
     const { exitCode, stderr } = await run(command, { env, timeoutMs: 60_000 }).then(
       ({ stderr }) => ({ exitCode: 0, stderr }),
@@ -133,6 +140,22 @@ export class TestControlPlane implements AsyncDisposable {
       },
     );
     return { stdout: readFileSync(out, "utf8"), stderr, exitCode };
+  }
+
+  /** Starts metroctl and lets it run; `output` is what it has said so far, both streams. */
+  begin(...words: readonly string[]): { readonly child: Child; output(): string } {
+    const log = join(this.home, "output");
+    rmSync(log, { force: true });
+    const child = startChild([process.execPath, main, ...words], { env: this.#environment, log });
+    return { child, output: () => readFileSync(log, "utf8") };
+  }
+
+  get #environment() {
+    return {
+      ...{ PATH: process.env.PATH ?? "", HOME: this.home, METROPOLIS_ROLE: "metroctl", TZ: "UTC" },
+      XDG_CONFIG_HOME: join(this.home, ".config"),
+      XDG_STATE_HOME: join(this.home, ".state"),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -152,6 +175,15 @@ export class TestControlPlane implements AsyncDisposable {
       },
       getCurrentLeader: async function* () {
         yield leader;
+      },
+    };
+  }
+
+  #curator(): Partial<Implementation<typeof Curator>> {
+    const { news } = this;
+    return {
+      watch: async function* (_, { signal }) {
+        for await (const _ of news.watch(signal)) yield {};
       },
     };
   }
@@ -179,11 +211,20 @@ export class TestControlPlane implements AsyncDisposable {
       getNodes: async function* ({ filter }) {
         yield* find(filter);
       },
-      getRegisterTicket: async () => ({ ticket: new TextEncoder().encode("the ticket") }),
+      getRegisterTicket: async () => ({ ticket: new TextEncoder().encode(this.ticket) }),
+      rotateRegisterTicket: async () => {
+        this.ticket = "another ticket";
+        return { ticket: new TextEncoder().encode(this.ticket) };
+      },
       getClusterInfo: async () => ({
         caCertificate: ca.certificate,
         clusterDirectory: { nodes: this.directory },
+        clusterConfiguration: this.configuration,
       }),
+      configureCluster: async (request) => {
+        await change("configureCluster")(request);
+        return { resultingConfig: request.newConfig };
+      },
       approveNode: change("approveNode"),
       updateNodeRoles: async (request) => {
         const { case: kind, value } = request.node;

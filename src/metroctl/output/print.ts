@@ -42,13 +42,22 @@ export async function print(
       return answer(stringify(records));
     }
     default:
-      return answer(renderTable(rows, chosen(args.columns, defaults ?? columnsOf(rows), rows)));
+      return answer(renderTable(rows, chosenColumns(args, defaults ?? columnsOf(rows), rows)));
   }
 }
 
-function chosen(wanted: string | undefined, defaults: readonly string[], rows: readonly Row[]) {
-  if (wanted === undefined || wanted === "") return defaults;
-  const names = wanted.split(",").map((name) => name.trim().toLowerCase());
+/**
+ * The columns that were asked for, else the defaults.
+ *
+ * Throws a {@link UsageError} for a column that neither defaults nor rows have.
+ */
+export function chosenColumns(
+  { columns }: Pick<OutputArgs, "columns">,
+  defaults: readonly string[],
+  rows: readonly Row[],
+): readonly string[] {
+  if (columns === undefined || columns === "") return defaults;
+  const names = columns.split(",").map((name) => name.trim().toLowerCase());
   const known = new Set([...defaults, ...columnsOf(rows)]);
   const unknown = names.find((name) => !known.has(name));
   if (unknown !== undefined)

@@ -3,7 +3,7 @@
 import { sleep } from "../../base/event/event.ts";
 import { verifyNode } from "../../base/pki/verify.ts";
 import { type Channel, type Client, connect, RpcError } from "../../base/rpc/rpc.ts";
-import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { Curator, CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import {
   Management,
   type Node,
@@ -25,6 +25,8 @@ const NODE_MANAGEMENT_PORT = 7839;
 /** An open cluster. `using` closes its connections. */
 export interface Cluster extends Disposable {
   readonly management: Client<typeof Management>;
+  /** What nodes call; of use here for its watch. */
+  readonly curator: Client<typeof Curator>;
   /** The cluster's CA, DER. */
   readonly ca: Uint8Array;
   /** Finds exactly one node. Throws a {@link UserError} when there is none of that ID. */
@@ -56,6 +58,7 @@ export async function openCluster(args: ClusterArgs, patienceMs = PATIENCE_MS): 
   const channels = [leader];
   return {
     management: leader.client(Management),
+    curator: leader.client(Curator),
     ca,
     node: (id) => findNode(leader.client(Management), id),
     nodeManagement: (node) => {

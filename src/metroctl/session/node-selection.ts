@@ -17,13 +17,21 @@ export const filterArgs = {
 /**
  * The selected nodes in the cluster's order.
  *
- * Throws a {@link UserError} for an ID that no node (left by the filter) has.
+ * Throws a {@link UserError} for an ID that no node (left by the filter) has,
+ * unless `mayMiss` says that nodes may be gone meanwhile.
  */
-export async function selectNodes(cluster: Cluster, ids: readonly string[], filter = "") {
+export async function selectNodes(
+  cluster: Cluster,
+  ids: readonly string[],
+  filter = "",
+  { mayMiss = false } = {},
+) {
   const nodes = await Array.fromAsync(cluster.management.getNodes({ filter }));
   if (ids.length === 0 || ids.includes("all")) return nodes;
-  const missing = ids.find((id) => !nodes.some((node) => node.id === id));
-  if (missing !== undefined)
+  const wanted = new Set(ids);
+  const found = nodes.filter(({ id }) => wanted.delete(id));
+  const [missing] = wanted;
+  if (missing !== undefined && !mayMiss)
     throw new UserError(`no node ${missing}: metroctl node list prints those there are`);
-  return nodes.filter(({ id }) => ids.includes(id));
+  return found;
 }

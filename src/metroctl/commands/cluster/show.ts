@@ -1,0 +1,53 @@
+// `metroctl cluster show`: the cluster as a whole: its CA, how it is configured,
+// and where it is found.
+import { toJson } from "@bufbuild/protobuf";
+import { defineCommand } from "citty";
+import { fingerprint } from "../../../base/pki/verify.ts";
+import {
+  type GetClusterInfoResponse,
+  GetClusterInfoResponseSchema,
+} from "../../../gen/metropolis/proto/api/management_pb.ts";
+import {
+  ClusterConfiguration_StorageSecurityPolicy as StorageSecurityPolicy,
+  ClusterConfiguration_TPMMode as TpmMode,
+} from "../../../gen/metropolis/proto/common/common_pb.ts";
+import { outputArgs, print } from "../../output/print.ts";
+import { openCluster } from "../../session/cluster.ts";
+import { clusterArgs } from "../../session/cluster-args.ts";
+import { policyWord } from "../../session/cluster-fields.ts";
+
+export default defineCommand({
+  meta: { name: "show", description: "Show the cluster as a whole" },
+  args: { ...clusterArgs, ...outputArgs },
+  async run({ args }) {
+    using cluster = await openCluster(args);
+    const info = await cluster.management.getClusterInfo({});
+    await print(args, rows(info), [toJson(GetClusterInfoResponseSchema, info)]);
+  },
+});
+
+/** One fact a row: a cluster is a single thing, and too wide for one line. */
+function rows({ caCertificate, clusterConfiguration, clusterDirectory }: GetClusterInfoResponse) {
+  const { clusterDomain, tpmMode, storageSecurityPolicy, recoveryPolicy, kubernetes } =
+    clusterConfiguration ?? {};
+  const labels = kubernetes?.nodeLabelsToSynchronize ?? [];
+  const nodes = clusterDirectory?.nodes ?? [];
+  const facts: readonly (readonly [string, string])[] = [
+    ["CA", fingerprint(caCertificate)],
+    ["domain", clusterDomain ?? ""],
+    ["TPM mode", word(TpmMode[tpmMode ?? 0])],
+    ["storage security", word(StorageSecurityPolicy[storageSecurityPolicy ?? 0])],
+    ["recovery policy", policyWord(recoveryPolicy ?? 0)],
+    ["labels to Kubernetes", labels.map(({ regexp }) => JSON.stringify(regexp)).join(", ")],
+    ...nodes.map(({ id, addresses }) => {
+      const hosts = addresses.map(({ host }) => host).join(", ");
+      return ["node", `${id} ${hosts || "unknown"}`] as const;
+    }),
+  ];
+  return facts.map(([name, value]) => ({ name, value }));
+}
+
+/** A value of an enumeration as the flags of `install` write it. */
+function word(name: string | undefined): string {
+  return (name ?? "unknown").replace("TPM_MODE_", "").toLowerCase().replaceAll("_", "-");
+}
