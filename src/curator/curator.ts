@@ -16,6 +16,7 @@ import { Value } from "../base/event/event.ts";
 import { encodeEntry, LogTree } from "../base/logtree/logtree.ts";
 import { connect } from "../base/rpc/rpc.ts";
 import { type Runnable, Supervisor } from "../base/supervisor/supervisor.ts";
+import { etcdConsensus, PKI_NAMESPACE } from "./consensus/consensus.ts";
 import { etcdTls, readCredentials } from "./credentials.ts";
 import { member } from "./member.ts";
 import { parseAddressChange, parseSettings, type Settings, SettingsError } from "./settings.ts";
@@ -68,7 +69,7 @@ export function curator(settings: Settings, ownAddress: Value<string>): Runnable
     const credentials = etcdTls(await readCredentials(etcd.credentials), nodeId);
     using channel = connect({ target: etcd.endpoint, credentials });
     const store = etcdStore(channel, NAMESPACE);
-    const members = etcdMembers(channel).list;
-    await member({ settings, store, members, ownAddress })(context);
+    const consensus = etcdConsensus(etcdMembers(channel), etcdStore(channel, PKI_NAMESPACE));
+    await member({ settings, store, consensus, ownAddress })(context);
   };
 }

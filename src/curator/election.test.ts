@@ -5,6 +5,7 @@ import { memoryStore, type Store } from "../base/etcd/etcd.ts";
 import { Value } from "../base/event/event.ts";
 import { Supervisor } from "../base/supervisor/supervisor.ts";
 import { NodeSchema } from "../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import { SimulatedConsensus } from "./consensus/test-consensus.ts";
 import { elect, followLeader } from "./election.ts";
 import { locateLeader } from "./leader-address.ts";
 import type { LeaderAddress } from "./local/get-current-leader.ts";
@@ -20,8 +21,10 @@ const absent = (leader: Leader | undefined) => leader === undefined;
 function standing(store: Store, self: string) {
   const leading = new Value<Leader | undefined>();
   const nodes = new NodeCache();
-  const members = async () => [];
-  const supervisor = new Supervisor(elect({ self, store, nodes, members, ttlSeconds: 1 }, leading));
+  const consensus = new SimulatedConsensus();
+  const supervisor = new Supervisor(
+    elect({ self, store, nodes, consensus, ttlSeconds: 1 }, leading),
+  );
   supervisor.start();
   return { leading, nodes, [Symbol.asyncDispose]: () => supervisor.stop(3_000) };
 }

@@ -14,8 +14,9 @@ import {
 import { type Value, within } from "../base/event/event.ts";
 import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
 import { LeaderElectionValueSchema } from "../gen/metropolis/node/core/curator/proto/private/lock_pb.ts";
+import type { Consensus } from "./consensus/consensus.ts";
 import { keys } from "./state/keys.ts";
-import { type Leader, type Member, makeLeader } from "./state/leader.ts";
+import { type Leader, makeLeader } from "./state/leader.ts";
 import type { NodeCache } from "./state/node-cache.ts";
 
 /** What a candidate brings along. */
@@ -24,7 +25,7 @@ export interface Candidate {
   readonly store: Store;
   readonly nodes: NodeCache;
   readonly ttlSeconds: number;
-  readonly members: () => Promise<readonly Member[]>;
+  readonly consensus: Consensus;
 }
 
 /** Stands for election again and again; `leading` has the leader while it is this member. */
@@ -57,14 +58,16 @@ export function elect(candidate: Candidate, leading: Value<Leader | undefined>):
 }
 
 async function lead(
-  { self, store, nodes, members }: Candidate,
+  { self, store, nodes, consensus }: Candidate,
   leadership: Leadership,
   log: Context["log"],
 ): Promise<Leader> {
   // From here on nobody else writes, so a list read now is all there is.
   nodes.reset(await store.range(keys.nodes));
   const key = { key: leadership.key, createRevision: leadership.revision };
-  return makeLeader({ self, store, key, nodes, members, log, clock: () => performance.now() });
+  const resign = () => leadership.resign();
+  const clock = () => performance.now();
+  return makeLeader({ self, store, key, nodes, consensus, resign, log, clock });
 }
 
 function ballot({ self, ttlSeconds }: Candidate): Uint8Array {

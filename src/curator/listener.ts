@@ -42,6 +42,7 @@ export function listener(
     await leaderKnown(parts, signal);
     healthy();
     let server: Server | undefined;
+    const watching = revokeDeleted(parts.nodes, () => server, signal);
     try {
       for await (const leader of parts.leading.watch(signal)) {
         port.set(undefined);
@@ -60,8 +61,25 @@ export function listener(
     } finally {
       port.set(undefined);
       await server?.close(0);
+      await watching;
     }
   };
+}
+
+/** Ends whatever nodes have open that are deleted; new calls of theirs are refused anyway. */
+async function revokeDeleted(
+  nodes: NodeCache,
+  server: () => Server | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const { gone } of nodes.watch(undefined, signal)) {
+      if (gone.length === 0) continue;
+      server()?.revoke((peer) => peer.kind === "node" && gone.includes(peer.id));
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 /**

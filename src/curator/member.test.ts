@@ -132,6 +132,28 @@ test("a member refuses a node from the moment it is deleted, on open connections
   expect(await info()).toBe(Code.unauthenticated);
 });
 
+test("a member ends what a deleted node has open, and tells it why", async () => {
+  await using member = await new TestMember().bootstrap();
+  using node = await member.asNode();
+  using user = await owner(member);
+  const kind = { case: "nodesInCluster", value: {} } as const;
+  const stream = node.client(Curator).watch({ kind })[Symbol.asyncIterator]();
+  await stream.next();
+  const ended = codeOf(
+    (async () => {
+      while (!(await stream.next()).done);
+    })(),
+  );
+  const start = performance.now();
+  await user.client(Management).deleteNode({
+    node: { case: "id", value: member.id },
+    safetyBypassHasRoles: {},
+    safetyBypassNotDecommissioned: {},
+  });
+  expect(await ended).toBe(Code.unauthenticated);
+  expect(performance.now() - start).toBeLessThan(1_000);
+});
+
 test("a member keeps its port closed until it is opened with credentials", async () => {
   await using member = new TestMember();
   const local = await member.local();

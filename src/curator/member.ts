@@ -10,6 +10,8 @@
 import { follow, type Store } from "../base/etcd/etcd.ts";
 import { Value, within } from "../base/event/event.ts";
 import type { Runnable } from "../base/supervisor/supervisor.ts";
+import type { Consensus } from "./consensus/consensus.ts";
+import { membershipKeeper } from "./consensus/keeper.ts";
 import { elect } from "./election.ts";
 import { locateLeader } from "./leader-address.ts";
 import { listener } from "./listener.ts";
@@ -17,7 +19,7 @@ import type { LeaderAddress } from "./local/get-current-leader.ts";
 import { localServer } from "./local-server.ts";
 import type { Settings } from "./settings.ts";
 import { keys } from "./state/keys.ts";
-import type { Leader, Member } from "./state/leader.ts";
+import type { Leader } from "./state/leader.ts";
 import { NodeCache } from "./state/node-cache.ts";
 
 const LEADER_TTL_SECONDS = 5;
@@ -28,7 +30,7 @@ export interface MemberParts {
   /** The part of etcd that belongs to the control plane. */
   readonly store: Store;
   /** The members of etcd. */
-  readonly members: () => Promise<readonly Member[]>;
+  readonly consensus: Consensus;
   /** The address of this node; empty while it has none. */
   readonly ownAddress: Value<string>;
   /** Hears where the network is served; for tests. */
@@ -36,7 +38,7 @@ export interface MemberParts {
 }
 
 /** Runs a member. */
-export function member({ settings, store, members, ownAddress, ...rest }: MemberParts): Runnable {
+export function member({ settings, store, consensus, ownAddress, ...rest }: MemberParts): Runnable {
   return async ({ run, healthy, signal }) => {
     const { nodeId: self, leaderTtlSeconds: ttlSeconds = LEADER_TTL_SECONDS } = settings;
     const nodes = new NodeCache();
@@ -45,7 +47,8 @@ export function member({ settings, store, members, ownAddress, ...rest }: Member
     const opened = new Value(settings.open);
     const { port = new Value<number | undefined>() } = rest;
     run("nodes", followNodes(store, nodes));
-    run("election", elect({ self, store, nodes, members, ttlSeconds }, leading));
+    run("election", elect({ self, store, nodes, consensus, ttlSeconds }, leading));
+    run("membership", membershipKeeper(leading));
     run("address", locateLeader({ self, store, nodes, ownAddress }, address));
     run("local", localServer({ ...settings, self, leading, opened, port }));
     run("listener", listener({ ...settings, self, store, nodes, address, leading }, opened, port));

@@ -16,14 +16,17 @@ import { deleteNode } from "./management/delete-node.ts";
 import { getClusterInfo } from "./management/get-cluster-info.ts";
 import { getNodes } from "./management/get-nodes.ts";
 import { getRegisterTicket } from "./management/get-register-ticket.ts";
+import { rotateRegisterTicket } from "./management/rotate-register-ticket.ts";
 import { updateNodeLabels } from "./management/update-node-labels.ts";
 import { updateNodeRoles } from "./management/update-node-roles.ts";
 import { commitNode } from "./node-service/commit-node.ts";
 import { getConsensusStatus } from "./node-service/get-consensus-status.ts";
 import { heartbeat } from "./node-service/heartbeat.ts";
 import { issueCertificate } from "./node-service/issue-certificate.ts";
+import { joinConsensus } from "./node-service/join-consensus.ts";
 import { joinNode } from "./node-service/join-node.ts";
 import { registerNode } from "./node-service/register-node.ts";
+import { renewCertificate } from "./node-service/renew-certificate.ts";
 import { updateClusterNetworking } from "./node-service/update-cluster-networking.ts";
 import { updateNodeStatus } from "./node-service/update-node-status.ts";
 import { watch } from "./node-service/watch.ts";
@@ -54,11 +57,12 @@ export function leaderServices(leader: Leader): Service[] {
     service(AAA, { escrow: escrow(leader) }),
     service(Management, {
       getRegisterTicket: getRegisterTicket(leader),
+      rotateRegisterTicket: rotateRegisterTicket(leader),
       getClusterInfo: getClusterInfo(leader),
       getNodes: getNodes(leader),
       approveNode: approveNode(leader),
       updateNodeRoles: updateNodeRoles(leader),
-      decommissionNode: decommissionNode(),
+      decommissionNode: decommissionNode(leader),
       deleteNode: deleteNode(leader),
       updateNodeLabels: updateNodeLabels(leader),
       configureCluster: configureCluster(leader),
@@ -70,6 +74,8 @@ export function leaderServices(leader: Leader): Service[] {
       registerNode: registerNode(leader),
       commitNode: commitNode(leader),
       joinNode: joinNode(leader),
+      joinConsensus: joinConsensus(leader),
+      renewCertificate: renewCertificate(leader),
       issueCertificate: issueCertificate(leader),
       updateNodeClusterNetworking: updateClusterNetworking(leader),
       getConsensusStatus: getConsensusStatus(leader),

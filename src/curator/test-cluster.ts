@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { memoryStore, type Store } from "../base/etcd/etcd.ts";
+import { type Member, memoryStore, type Store } from "../base/etcd/etcd.ts";
 import { Value } from "../base/event/event.ts";
 import { LogTree } from "../base/logtree/logtree.ts";
 import { issueNode, selfSigned, validFor } from "../base/pki/certificate.ts";
@@ -13,9 +13,9 @@ import { verifyNode } from "../base/pki/verify.ts";
 import { type Channel, connect } from "../base/rpc/rpc.ts";
 import { Supervisor } from "../base/supervisor/supervisor.ts";
 import { CuratorBootstrap } from "../gen/metropolis/node/core/curator/proto/local/bootstrap_pb.ts";
+import { SimulatedConsensus } from "./consensus/test-consensus.ts";
 import { member } from "./member.ts";
 import type { CredentialFiles } from "./settings.ts";
-import type { Member } from "./state/leader.ts";
 
 /** One running member. Leave it through `await using`. */
 export class TestMember implements AsyncDisposable {
@@ -36,7 +36,7 @@ export class TestMember implements AsyncDisposable {
 
   constructor(
     readonly store: Store = memoryStore(),
-    members: readonly Member[] = [],
+    members: readonly Partial<Member>[] = [],
   ) {
     const settings = {
       nodeId: this.id,
@@ -49,7 +49,7 @@ export class TestMember implements AsyncDisposable {
       leaderTtlSeconds: 1,
     };
     const { ownAddress, port, tree } = this;
-    const parts = { settings, store, members: async () => members, ownAddress, port };
+    const parts = { settings, store, consensus: new SimulatedConsensus(members), ownAddress, port };
     this.#supervisor = new Supervisor(member(parts), { tree, rootDn: settings.dn });
     this.#supervisor.start();
   }

@@ -60,9 +60,8 @@ export class ServerCall implements Call {
     this.#read = undefined;
   }
 
-  /** Ends the call for the handler: the caller is gone, or the server goes. */
-  abort(): void {
-    const reason = new RpcError(Code.cancelled, "the call is over");
+  /** Ends the call for the handler: the caller is gone or not welcome, or the server goes. */
+  abort(reason = new RpcError(Code.cancelled, "the call is over")): void {
     this.#gone.abort(reason);
     this.#read?.reject(reason);
     this.#read = undefined;

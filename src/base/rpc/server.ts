@@ -3,6 +3,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import { sleep } from "../event/event.ts";
+import type { Peer } from "../pki/peer.ts";
 import { Gate, type GateLimits, type Listen, type ServerTls } from "./gate.ts";
 import { ServerHealth } from "./health.ts";
 import { type Call, decode, encode, methodPath, type Service } from "./method.ts";
@@ -69,6 +70,8 @@ export interface Server extends AsyncDisposable {
   readonly health: ServerHealth;
   /** Uses another key and certificate for new connections. */
   reload(security: ServerTls): void;
+  /** Ends the calls of everyone who is not welcome any more; they are told so. */
+  revoke(isRevoked: (peer: Peer) => boolean): void;
   /** Refuses new calls, gives the others `graceMs` (default 1 s), then ends them. */
   close(graceMs?: number): Promise<void>;
 }
@@ -137,6 +140,13 @@ class RunningServer implements Server {
         (request) => decode(method.input, request),
         "bidi",
       );
+    }
+  }
+
+  revoke(isRevoked: (peer: Peer) => boolean): void {
+    const reason = new RpcError(Code.unauthenticated, "access was revoked");
+    for (const call of this.#calls) {
+      if (call.peer !== undefined && isRevoked(call.peer)) call.abort(reason);
     }
   }
 

@@ -6,6 +6,7 @@ import {
   ApproveNodeRequestSchema,
   DecommissionNodeRequestSchema,
   DeleteNodeRequestSchema,
+  RotateRegisterTicketRequestSchema,
   UpdateNodeLabelsRequestSchema,
   UpdateNodeRolesRequestSchema,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
@@ -15,10 +16,13 @@ import {
   NodeState,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { keys } from "../state/keys.ts";
+import { changeNode } from "../state/nodes.ts";
+import { ensureRegisterTicket, isRegisterTicket } from "../state/register-ticket.ts";
 import { testLeader } from "../state/test-leader.ts";
 import { approveNode } from "./approve-node.ts";
 import { decommissionNode } from "./decommission-node.ts";
 import { deleteNode } from "./delete-node.ts";
+import { rotateRegisterTicket } from "./rotate-register-ticket.ts";
 import { updateNodeLabels } from "./update-node-labels.ts";
 import { updateNodeRoles } from "./update-node-roles.ts";
 
@@ -110,13 +114,6 @@ test.each<[string, object, Roles, Code]>([
     { consensusMember: false },
     Code.failedPrecondition,
   ],
-  [
-    "the last member's consensus taken",
-    member,
-    { consensusMember: false },
-    Code.failedPrecondition,
-  ],
-  ["another consensus member", {}, { consensusMember: true }, Code.unimplemented],
 ])("updateNodeRoles refuses %s", async (_, before, wanted, code) => {
   await using leader = await testLeader();
   const roles = create(NodeRolesSchema, before);
@@ -209,7 +206,65 @@ test.each([
   expect((await leader.raw.get(keys.joinKey(joinKey))) === undefined).toBe(isGone);
 });
 
-test("decommissionNode is not implemented", async () => {
-  const request = create(DecommissionNodeRequestSchema);
-  expect(await codeOf(decommissionNode()(request, testCall()))).toBe(Code.unimplemented);
+test("updateNodeRoles gives consensus, and takes it where others have votes", async () => {
+  await using leader = await testLeader();
+  const [one, two] = [await leader.add(), await leader.add()];
+  const change = (id: string, consensusMember: boolean) => {
+    const node = { case: "id", value: id } as const;
+    const request = create(UpdateNodeRolesRequestSchema, { node, consensusMember });
+    return codeOf(updateNodeRoles(leader)(request, testCall()));
+  };
+  for (const { id } of [one, two]) expect(await change(id, true)).toBeUndefined();
+  leader.consensus.members = [one, two].map(({ id: name }, index) => ({
+    ...{ id: BigInt(index), name, peerUrls: [], isLearner: false },
+  }));
+  for (const { id } of [one, two]) leader.heartbeats.record(id);
+  expect(await change(one.id, false)).toBeUndefined();
+  expect(leader.stored(one.id)?.roles?.consensusMember).toBeUndefined();
+  expect(await change(two.id, false)).toBe(Code.failedPrecondition);
+});
+
+test.each([
+  ["is being decommissioned", { decommissioning: true }],
+  ["waits for approval", { fsmState: NodeState.NEW }],
+  ["was decommissioned", { fsmState: NodeState.DECOMMISSIONED }],
+])("updateNodeRoles gives nothing to a node that %s", async (_, fields) => {
+  await using leader = await testLeader();
+  const { id } = await leader.add(fields);
+  const node = { case: "id", value: id } as const;
+  const request = create(UpdateNodeRolesRequestSchema, { node, kubernetesWorker: true });
+  expect(await codeOf(updateNodeRoles(leader)(request, testCall()))).toBe(Code.failedPrecondition);
+});
+
+test("decommissionNode takes all roles, and returns when the node is out", async () => {
+  await using leader = await testLeader();
+  const { id } = await leader.add({ roles: create(NodeRolesSchema, { kubernetesWorker: {} }) });
+  const request = create(DecommissionNodeRequestSchema, { node: { case: "id", value: id } });
+  const done = decommissionNode(leader)(request, testCall());
+  while (leader.stored(id)?.decommissioning !== true) await Bun.sleep(2);
+  expect(leader.stored(id)?.roles?.kubernetesWorker).toBeUndefined();
+  const fsmState = NodeState.DECOMMISSIONED;
+  await changeNode(leader, id, () => ({ fields: { fsmState, decommissioning: false } }));
+  await done;
+  await decommissionNode(leader)(request, testCall());
+});
+
+test.each([
+  ["the last voter", { roles: create(NodeRolesSchema, member) }],
+  ["one that was never UP", { fsmState: NodeState.STANDBY }],
+])("decommissionNode refuses %s", async (_, fields) => {
+  await using leader = await testLeader();
+  const { id } = await leader.add(fields);
+  leader.consensus.members = [{ id: 1n, name: id, peerUrls: [], isLearner: false }];
+  const request = create(DecommissionNodeRequestSchema, { node: { case: "id", value: id } });
+  expect(await codeOf(decommissionNode(leader)(request, testCall()))).toBe(Code.failedPrecondition);
+});
+
+test("rotateRegisterTicket makes the old ticket useless", async () => {
+  await using leader = await testLeader();
+  const old = await ensureRegisterTicket(leader.store);
+  const request = create(RotateRegisterTicketRequestSchema);
+  const { ticket = new Uint8Array() } = await rotateRegisterTicket(leader)(request, testCall());
+  expect(await isRegisterTicket(leader.store, old)).toBe(false);
+  expect(await isRegisterTicket(leader.store, ticket)).toBe(true);
 });

@@ -16,14 +16,21 @@ export function getClusterInfo(leader: Leader): Handler<typeof Management.method
       leader.ca(),
       loadConfiguration(leader.store),
     ]);
-    const members = leader.nodes.list().filter(({ node }) => node.fsmState === NodeState.UP);
     return {
-      // IDs begin as public keys do, so this is also the order of the keys.
-      clusterDirectory: { nodes: members.slice(0, MOST_ENTRIES).map(directoryEntry) },
+      clusterDirectory: { nodes: reachable(leader).slice(0, MOST_ENTRIES).map(directoryEntry) },
       caCertificate: certificate,
       clusterConfiguration,
     };
   };
+}
+
+/** Nodes with an address by ID; consensus members, who serve the cluster, before all others. */
+function reachable({ nodes }: Leader): readonly CachedNode[] {
+  const up = nodes
+    .list()
+    .filter(({ node }) => node.fsmState === NodeState.UP && node.status?.externalAddress);
+  const isMember = ({ node }: CachedNode) => node.roles?.consensusMember !== undefined;
+  return [...up.filter(isMember), ...up.filter((each) => !isMember(each))];
 }
 
 function directoryEntry({ id, node: { status } }: CachedNode) {

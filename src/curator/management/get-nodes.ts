@@ -1,11 +1,14 @@
 // Management.GetNodes: shows operators the nodes that they ask for.
 import { create } from "@bufbuild/protobuf";
+import type { Member } from "../../base/etcd/etcd.ts";
+import { shortFingerprint } from "../../base/pki/node-id.ts";
 import type { Handler } from "../../base/rpc/rpc.ts";
 import {
   type Management,
   type Node,
   NodeSchema,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
+import { consensusStatus } from "../consensus/consensus.ts";
 import { nodeFilter } from "../filter/filter.ts";
 import { sortLabels } from "../state/labels.ts";
 import type { Leader } from "../state/leader.ts";
@@ -20,10 +23,11 @@ export function getNodes(leader: Leader): Handler<typeof Management.method.getNo
     const isWanted = nodeFilter(filter);
     // While our leadership lasts nobody else writes, so the cache is up to date.
     await leader.store.confirm();
+    const members = await leader.consensus.list().catch(unknown);
     let slice = performance.now();
     // The list is a snapshot: a slow reader holds up only himself.
     for (const cached of leader.nodes.list()) {
-      const node = shownNode(leader, cached);
+      const node = shownNode(leader, cached, members);
       if (isWanted(node)) yield node;
       if (performance.now() - slice < SLICE_MS) continue;
       await Bun.sleep(0);
@@ -32,8 +36,17 @@ export function getNodes(leader: Leader): Handler<typeof Management.method.getNo
   };
 }
 
+/** etcd cannot be asked: nodes are shown all the same, without what it knows of them. */
+function unknown(): undefined {
+  return undefined;
+}
+
 /** A node as operators see it. */
-function shownNode({ heartbeats }: Leader, { id, node }: CachedNode): Node {
+function shownNode(
+  { heartbeats }: Leader,
+  { id, node }: CachedNode,
+  members: readonly Member[] | undefined,
+): Node {
   const { roles } = node;
   return create(NodeSchema, {
     id,
@@ -49,6 +62,14 @@ function shownNode({ heartbeats }: Leader, { id, node }: CachedNode): Node {
     health: heartbeats.health(id, node.fsmState),
     timeSinceHeartbeat: heartbeats.since(id),
     tpmUsage: node.tpmUsage,
+    ...(node.registration && { registration: shownRegistration(node) }),
+    ...(roles?.consensusMember && members && { consensusStatus: consensusStatus(members, id) }),
     labels: { pairs: sortLabels(node.labels?.pairs ?? []) },
   });
+}
+
+function shownRegistration({ registration, publicKey }: CachedNode["node"]) {
+  const { address = "", hardware, time } = registration ?? {};
+  const fingerprint = shortFingerprint(publicKey);
+  return { address, fingerprint, ...(hardware && { hardware }), ...(time && { time }) };
 }

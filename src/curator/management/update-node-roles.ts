@@ -1,31 +1,62 @@
 // Management.UpdateNodeRoles: changes what a node is used for.
 import { clone, create } from "@bufbuild/protobuf";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
+import type { Node } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import type {
   Management,
   UpdateNodeRolesRequest,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
-import { type NodeRoles, NodeRolesSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
+import {
+  type NodeRoles,
+  NodeRolesSchema,
+  NodeState,
+} from "../../gen/metropolis/proto/common/common_pb.ts";
+import { requireDispensable } from "../consensus/quorum.ts";
 import type { Leader } from "../state/leader.ts";
-import { changeNode, namedId } from "../state/nodes.ts";
+import { changeNode, findNode, namedId } from "../state/nodes.ts";
+
+type Wishes = Pick<
+  UpdateNodeRolesRequest,
+  "consensusMember" | "kubernetesController" | "kubernetesWorker"
+>;
 
 /** Gives and takes roles, all that are asked for or none. */
 export function updateNodeRoles(leader: Leader): Handler<typeof Management.method.updateNodeRoles> {
   return async (request) => {
     const id = namedId(request.node);
-    await changeNode(leader, id, ({ roles }) => ({
-      fields: { roles: changedRoles(roles, request) },
-    }));
+    await leader.consensusLock.hold(() => change(leader, id, request));
     leader.log.info(`Node ${id} has new roles`);
     return {};
   };
+}
+
+async function change(leader: Leader, id: string, request: UpdateNodeRolesRequest): Promise<void> {
+  const isMember = findNode(leader, id).node.roles?.consensusMember !== undefined;
+  const changed = (node: Readonly<Node>) => {
+    requireService(node, request);
+    return { fields: { roles: changedRoles(node.roles, request) } };
+  };
+  // Rules first: their reasons are the clearer ones.
+  changed(findNode(leader, id).node);
+  if (isMember && request.consensusMember === false) await requireDispensable(leader, id);
+  await changeNode(leader, id, changed);
+}
+
+/** A node that is leaving, or has left, takes no roles. */
+function requireService({ fsmState, decommissioning }: Readonly<Node>, request: Wishes): void {
+  const isAsked = [request.consensusMember, request.kubernetesController, request.kubernetesWorker];
+  if (!isAsked.includes(true)) return;
+  if (fsmState === NodeState.UP && !decommissioning) return;
+  const state = decommissioning ? "being decommissioned" : `in state ${NodeState[fsmState]}`;
+  throw refused(`node is ${state}: only nodes that are UP take roles`);
 }
 
 function changedRoles(before: NodeRoles | undefined, request: UpdateNodeRolesRequest): NodeRoles {
   const roles = clone(NodeRolesSchema, before ?? create(NodeRolesSchema));
   const { consensusMember, kubernetesController, kubernetesWorker } = request;
   // Consensus first: the controller's rule looks at what it will be.
-  if (consensusMember !== undefined) requireConsensus(roles, request);
+  if (consensusMember === false) requireNoController(roles, request);
+  if (consensusMember !== undefined) mark(roles, "consensusMember", consensusMember);
   if (kubernetesController === true && roles.consensusMember === undefined) {
     throw refused("a Kubernetes controller must be a consensus member");
   }
@@ -34,24 +65,13 @@ function changedRoles(before: NodeRoles | undefined, request: UpdateNodeRolesReq
   return roles;
 }
 
-/** Checks a wish for the consensus role. Members come and go with etcd, which is not done here yet. */
-function requireConsensus(roles: NodeRoles, request: UpdateNodeRolesRequest): void {
-  const isMember = roles.consensusMember !== undefined;
-  if (request.consensusMember === isMember) return;
-  if (request.consensusMember) {
-    throw new RpcError(Code.unimplemented, "consensus members cannot be added yet");
-  }
+function requireNoController(roles: NodeRoles, request: Wishes): void {
   const staysController = request.kubernetesController ?? roles.kubernetesController !== undefined;
   if (staysController) throw refused("a Kubernetes controller must stay a consensus member");
-  throw refused("the last consensus member cannot be removed");
 }
 
 /** Sets a role that is nothing but a mark, or clears it. */
-function mark(
-  roles: NodeRoles,
-  role: "kubernetesController" | "kubernetesWorker",
-  isHeld: boolean,
-): void {
+function mark(roles: NodeRoles, role: keyof Wishes, isHeld: boolean): void {
   const marked = create(NodeRolesSchema, { [role]: {} });
   if (!isHeld) delete roles[role];
   else if (roles[role] === undefined) Object.assign(roles, { [role]: marked[role] });

@@ -134,12 +134,27 @@ test("registerNode refuses a ticket before there is one", async () => {
   });
 });
 
-test.each([NodeState.STANDBY, NodeState.UP, NodeState.DECOMMISSIONED])(
-  "registerNode refuses a node in state %p",
+test("registerNode refuses a node that was decommissioned", async () => {
+  await using leader = await testLeader();
+  await enrolled(leader, NodeState.DECOMMISSIONED);
+  await expect(register(leader)).rejects.toMatchObject({ code: Code.failedPrecondition });
+});
+
+test("registerNode refuses a node that is UP with another join key", async () => {
+  await using leader = await testLeader();
+  await enrolled(leader, NodeState.UP);
+  const other = { joinKey: new Uint8Array(32).fill(99) };
+  await expect(register(leader, other)).rejects.toMatchObject({ code: Code.failedPrecondition });
+});
+
+test.each([NodeState.STANDBY, NodeState.UP])(
+  "registerNode answers again to a node in state %p, and changes nothing",
   async (state) => {
     await using leader = await testLeader();
     await enrolled(leader, state);
-    await expect(register(leader)).rejects.toMatchObject({ code: Code.failedPrecondition });
+    const before = leader.stored(id);
+    await register(leader);
+    expect(leader.stored(id)).toBe(before);
   },
 );
 

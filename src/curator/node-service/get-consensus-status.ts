@@ -4,16 +4,17 @@ import {
   type Curator,
   GetConsensusStatusResponse_EtcdMember_Status as Status,
 } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { nodeOf } from "../consensus/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 
 /** Gives the members of etcd. */
 export function getConsensusStatus({
-  members,
+  consensus,
 }: Leader): Handler<typeof Curator.method.getConsensusStatus> {
   return async () => ({
-    etcdMember: (await members()).map(({ name, isLearner }) => ({
-      id: name,
-      status: isLearner ? Status.LEARNER : Status.FULL,
+    etcdMember: (await consensus.list()).map((member) => ({
+      id: nodeOf(member),
+      status: member.isLearner ? Status.LEARNER : Status.FULL,
     })),
   });
 }

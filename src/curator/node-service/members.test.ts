@@ -2,11 +2,14 @@
 import { expect, test } from "bun:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { sleep } from "../../base/event/event.ts";
+import { issueNode, validFor } from "../../base/pki/certificate.ts";
+import { expiry } from "../../base/pki/verify.ts";
 import { type Call, Code, testCall } from "../../base/rpc/rpc.ts";
 import {
   GetConsensusStatusRequestSchema,
   HeartbeatUpdateRequestSchema,
   IssueCertificateRequestSchema,
+  RenewCertificateRequestSchema,
   UpdateNodeClusterNetworkingRequestSchema,
   UpdateNodeStatusRequestSchema,
   WatchRequestSchema,
@@ -18,10 +21,11 @@ import {
   NodeStatusSchema,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { keys } from "../state/keys.ts";
-import { nodeCall, type TestLeader, testLeader, userCall } from "../state/test-leader.ts";
+import { nodeCall, type TestLeader, testCa, testLeader, userCall } from "../state/test-leader.ts";
 import { getConsensusStatus } from "./get-consensus-status.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { issueCertificate } from "./issue-certificate.ts";
+import { renewCertificate } from "./renew-certificate.ts";
 import { updateClusterNetworking } from "./update-cluster-networking.ts";
 import { updateNodeStatus } from "./update-node-status.ts";
 import { watch } from "./watch.ts";
@@ -268,4 +272,21 @@ test("updateClusterNetworking gives a key to one of two nodes that bring it at o
   const update = updateClusterNetworking(leader);
   const outcomes = await Promise.allSettled(nodes.map(({ id }) => update(request, nodeCall(id))));
   expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+});
+
+test("renewCertificate gives the same certificate until its end is near", async () => {
+  await using leader = await testLeader();
+  const { id, publicKey } = await leader.add();
+  const request = create(RenewCertificateRequestSchema);
+  const renew = async () => {
+    const { nodeCertificate } = await renewCertificate(leader)(request, nodeCall(id));
+    return Buffer.from(nodeCertificate ?? []);
+  };
+  const first = await renew();
+  expect(await renew()).toEqual(first);
+  const ending = await issueNode(testCa, publicKey, validFor(30));
+  await leader.raw.put(keys.certificate(`node-${id}`), ending);
+  const next = await renew();
+  expect(next).not.toEqual(Buffer.from(ending));
+  expect(expiry(next).getTime()).toBeGreaterThan(Date.now() + 700 * 86_400_000);
 });

@@ -1,12 +1,17 @@
 // Curator.RegisterNode: puts a machine that asks for admission on the list.
 import { create } from "@bufbuild/protobuf";
+import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { nodeId } from "../../base/pki/node-id.ts";
-import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
+import { type Call, Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type {
   Curator,
   RegisterNodeRequest,
 } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
-import { NodeSchema } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import {
+  type Node,
+  Node_RegistrationSchema,
+  NodeSchema,
+} from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import {
   NodeLabelsSchema,
   NodeState,
@@ -35,7 +40,7 @@ export function registerNode(leader: Leader): Handler<typeof Curator.method.regi
     if (usage === undefined) {
       throw new RpcError(Code.permissionDenied, "the cluster demands a TPM");
     }
-    await leader.nodeLocks.hold(id, () => ensureNode(leader, publicKey, request, usage));
+    await leader.nodeLocks.hold(id, () => ensureNode(leader, publicKey, request, usage, call));
     // The same answer for a repeated call: the first one may have been lost.
     return {
       clusterConfiguration,
@@ -50,26 +55,27 @@ export function registerNode(leader: Leader): Handler<typeof Curator.method.regi
 async function ensureNode(
   leader: Leader,
   publicKey: Uint8Array,
-  { joinKey, labels }: RegisterNodeRequest,
+  { joinKey, labels, hardware }: RegisterNodeRequest,
   usage: NodeTPMUsage,
+  { remoteAddress: address }: Call,
 ): Promise<void> {
   const id = nodeId(publicKey);
   const before = leader.nodes.get(id);
-  if (before !== undefined && before.node.fsmState !== NodeState.NEW) {
-    throw new RpcError(
-      Code.failedPrecondition,
-      `node is in state ${NodeState[before.node.fsmState]} already`,
-    );
-  }
+  if (before !== undefined && hasPassed(before.node, joinKey)) return;
   const asked = create(NodeLabelsSchema, { pairs: admissibleLabels(labels?.pairs ?? []) });
   const node = {
     ...(before?.node ?? create(NodeSchema)),
     id,
     publicKey,
     joinKey,
-    fsmState: NodeState.NEW,
+    fsmState: before?.node.fsmState ?? NodeState.NEW,
     tpmUsage: usage,
     labels: before?.node.labels ?? asked,
+    registration: create(Node_RegistrationSchema, {
+      address,
+      ...(hardware && { hardware }),
+      time: before?.node.registration?.time ?? timestampNow(),
+    }),
   };
   await commitNodes(
     leader,
@@ -81,6 +87,18 @@ async function ensureNode(
     ],
   );
   if (before === undefined) leader.log.info(`Node ${id} has registered and waits for approval`);
+}
+
+/** Whether nothing is left to do: an answer was lost, or the node was rebooted while it waits. */
+function hasPassed({ fsmState, joinKey: present }: Readonly<Node>, joinKey: Uint8Array): boolean {
+  const isSame = Buffer.compare(present, joinKey) === 0;
+  if (fsmState === NodeState.NEW) return false;
+  if ((fsmState === NodeState.STANDBY || fsmState === NodeState.UP) && isSame) return true;
+  if (fsmState === NodeState.STANDBY) return false;
+  throw new RpcError(
+    Code.failedPrecondition,
+    `node is in state ${NodeState[fsmState]} already; delete it before it registers anew`,
+  );
 }
 
 function oldJoinKey(old: Uint8Array | undefined, present: Uint8Array) {

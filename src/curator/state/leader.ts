@@ -4,6 +4,7 @@ import type { Store } from "../../base/etcd/etcd.ts";
 import { Lock, NamedLocks } from "../../base/event/event.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import type { Issuer } from "../../base/pki/certificate.ts";
+import type { Consensus } from "../consensus/consensus.ts";
 import { loadCa } from "./cluster-pki.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { type LeaderKey, LeaderStore } from "./leader-store.ts";
@@ -25,19 +26,16 @@ export interface Leader {
   readonly configurationLock: Lock;
   /** Who makes the register ticket holds it. */
   readonly ticketLock: Lock;
+  /** Who decides on roles in consensus, or changes its members, holds it; before a node's. */
+  readonly consensusLock: Lock;
   /** The members of etcd. */
-  members(): Promise<readonly Member[]>;
+  readonly consensus: Consensus;
+  /** Gives the leadership up. */
+  resign(): Promise<void>;
   /** The CA of the cluster. Throws failedPrecondition before there is one. */
   ca(): Promise<Issuer>;
   /** For what operators want to know of; never for secrets. */
   readonly log: Logger;
-}
-
-/** A member of etcd. */
-export interface Member {
-  /** The node ID; empty until the member has started for the first time. */
-  readonly name: string;
-  readonly isLearner: boolean;
 }
 
 /** What a leader is made from. */
@@ -46,27 +44,26 @@ export interface LeaderParts {
   readonly store: Store;
   readonly key: LeaderKey;
   readonly nodes: NodeCache;
-  readonly members: () => Promise<readonly Member[]>;
+  readonly consensus: Consensus;
+  readonly resign: () => Promise<void>;
   readonly log: Logger;
   /** Milliseconds that only grow. */
   readonly clock: () => number;
 }
 
 /** Makes a leader. */
-export function makeLeader({ self, store, key, nodes, members, log, clock }: LeaderParts): Leader {
+export function makeLeader({ store, key, clock, ...parts }: LeaderParts): Leader {
   const guarded = new LeaderStore(store, key);
   let ca: Issuer | undefined;
   return {
-    self,
+    ...parts,
     store: guarded,
-    nodes,
     heartbeats: new Heartbeats(clock),
     nodeLocks: new NamedLocks(),
     meshLock: new Lock(),
     configurationLock: new Lock(),
     ticketLock: new Lock(),
-    members,
-    log,
+    consensusLock: new Lock(),
     // It never changes; but before the bootstrap there is none to remember.
     ca: async () => {
       ca ??= await loadCa(guarded);

@@ -124,6 +124,17 @@ export class NodeCache {
     }
   }
 
+  /** Resolves at the next change of any node. */
+  async changed(signal: AbortSignal): Promise<void> {
+    const watcher = new Watcher();
+    this.#all.add(watcher);
+    try {
+      await watcher.next(signal);
+    } finally {
+      this.#all.delete(watcher);
+    }
+  }
+
   /**
    * Follows one node, or all: first what there is (for all nodes also when
    * there is nothing), then changes, those meanwhile taken together. Throws the

@@ -12,12 +12,14 @@ const TICKET_BYTES = 32;
 export async function ensureRegisterTicket(store: LeaderStore): Promise<Uint8Array> {
   const existing = await store.get(keys.registerTicket);
   if (existing !== undefined) return existing.value;
+  return rotateTicket(store);
+}
+
+/** Makes a new ticket in place of what there is. Hold the lock of the ticket meanwhile. */
+export async function rotateTicket(store: LeaderStore): Promise<Uint8Array> {
   const opaque = crypto.getRandomValues(new Uint8Array(TICKET_BYTES));
   const value = toBinary(RegisterTicketSchema, create(RegisterTicketSchema, { opaque }));
-  await store.commit(
-    [{ put: keys.registerTicket, value }],
-    [{ key: keys.registerTicket, version: 0n }],
-  );
+  await store.commit([{ put: keys.registerTicket, value }]);
   return value;
 }
 

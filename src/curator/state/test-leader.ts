@@ -1,7 +1,7 @@
 // A leader for tests of handlers: real in all but its store, which is in memory,
 // and its clock, which the test turns.
 import { create } from "@bufbuild/protobuf";
-import { follow, memoryStore, type Store } from "../../base/etcd/etcd.ts";
+import { follow, type Member, memoryStore, type Store } from "../../base/etcd/etcd.ts";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { type Issuer, issueCa } from "../../base/pki/certificate.ts";
 import { generateKeyPair, type KeyPair } from "../../base/pki/keys.ts";
@@ -12,9 +12,10 @@ import {
   NodeSchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { SimulatedConsensus } from "../consensus/test-consensus.ts";
 import { caWrites } from "./cluster-pki.ts";
 import { keys } from "./keys.ts";
-import { type Leader, type Member, makeLeader } from "./leader.ts";
+import { type Leader, makeLeader } from "./leader.ts";
 import { NodeCache } from "./node-cache.ts";
 import { nodeWrite } from "./nodes.ts";
 
@@ -26,6 +27,7 @@ export const testCa: Issuer = { keyPair: caKey, certificate: await issueCa(caKey
 export interface TestLeader extends Leader, AsyncDisposable {
   /** The same store, without its guard. */
   readonly raw: Store;
+  readonly consensus: SimulatedConsensus;
   readonly time: { now: number };
   /** Adds a node; what is not given is that of a healthy member. */
   add(fields?: Partial<Node>): Promise<KeyPair & { readonly id: string }>;
@@ -37,13 +39,14 @@ export interface TestLeader extends Leader, AsyncDisposable {
 
 /** Makes one. */
 export async function testLeader(
-  members: readonly Member[] = [],
+  members: readonly Partial<Member>[] = [],
   self = "metropolis-self",
 ): Promise<TestLeader> {
   const raw = memoryStore();
   const nodes = new NodeCache();
   const end = new AbortController();
   const time = { now: 0 };
+  const consensus = new SimulatedConsensus(members);
   const createRevision = await raw.put("/leader/1", new Uint8Array());
   await raw.transact([], caWrites(testCa));
   const leader = makeLeader({
@@ -51,13 +54,15 @@ export async function testLeader(
     store: raw,
     key: { key: "/leader/1", createRevision },
     nodes,
-    members: async () => members,
+    consensus,
+    resign: async () => void (await raw.delete("/leader/1")),
     log: new LogTree().logger("test"),
     clock: () => time.now,
   });
   const following = followNodes(raw, nodes, end.signal);
   return {
     ...leader,
+    consensus,
     raw,
     time,
     add: async (fields) => {

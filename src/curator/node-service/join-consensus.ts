@@ -1,0 +1,60 @@
+// Curator.JoinConsensus: lets a node with the role into etcd, as a learner, and
+// certifies the keys that it made for that.
+import type { Member } from "../../base/etcd/etcd.ts";
+import { issueEtcdMember, validFor } from "../../base/pki/certificate.ts";
+import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
+import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { memberOn, nodeOf, peerUrl } from "../consensus/consensus.ts";
+import { callingNode } from "../state/callers.ts";
+import type { Leader } from "../state/leader.ts";
+import { findNode, requireKey } from "../state/nodes.ts";
+
+/** Days; the node asks again long before they are over. */
+const VALID_DAYS = 730;
+
+/** Clients on the node dial the loopback address, and Go's check it. */
+const LOOPBACK = ["127.0.0.1"];
+
+/** The name that the curator proves to etcd. */
+const CLIENT_NAME = "curator";
+
+/** Makes the caller a member if it is none yet, and gives it certificates. */
+export function joinConsensus(leader: Leader): Handler<typeof Curator.method.joinConsensus> {
+  return async ({ memberPublicKey, clientPublicKey }, call) => {
+    const { id } = callingNode(call);
+    requireKey(memberPublicKey, "member_public_key");
+    requireKey(clientPublicKey, "client_public_key");
+    const ca = await leader.consensus.ca();
+    const members = await leader.consensusLock.hold(() => ensureMember(leader, id));
+    const validity = validFor(VALID_DAYS);
+    return {
+      caCertificate: ca.certificate,
+      memberCertificate: await issueEtcdMember(ca, memberPublicKey, id, LOOPBACK, validity),
+      clientCertificate: await issueEtcdMember(ca, clientPublicKey, CLIENT_NAME, [], validity),
+      peers: members.map((member) => ({
+        name: nodeOf(member),
+        url: member.peerUrls[0] ?? peerUrl(nodeOf(member)),
+      })),
+    };
+  };
+}
+
+/** All members, the node among them. */
+async function ensureMember(leader: Leader, id: string): Promise<readonly Member[]> {
+  await leader.store.confirm();
+  const { node } = findNode(leader, id);
+  if (node.fsmState !== NodeState.UP || node.roles?.consensusMember === undefined) {
+    throw new RpcError(Code.failedPrecondition, "node does not have the role ConsensusMember");
+  }
+  const members = await leader.consensus.list();
+  if (memberOn(members, id) !== undefined) return members;
+  // etcd allows one learner at a time: more of them would slow the leader down.
+  const learner = members.find(({ isLearner }) => isLearner);
+  if (learner !== undefined) {
+    throw new RpcError(Code.unavailable, `node ${nodeOf(learner)} is catching up; ask again`);
+  }
+  const added = await leader.consensus.addLearner([peerUrl(id)]);
+  leader.log.info(`Node ${id} is a learner in consensus`);
+  return [...members, added];
+}
