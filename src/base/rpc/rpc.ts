@@ -12,6 +12,7 @@ export { type Channel, type ConnectOptions, connect } from "./channel.ts";
 export { type ClientTls, TlsError } from "./credentials.ts";
 export type { Listen, ServerTls } from "./gate.ts";
 export type { ServerHealth } from "./health.ts";
+export { type LeaderOptions, type LeaderTiming, leaderChannel } from "./leader-channel.ts";
 export {
   type AnyService,
   type Call,

@@ -1,0 +1,162 @@
+// Tests of finding the leader, and of calls that outlive it.
+import { expect, test } from "bun:test";
+import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
+import { leaderChannel } from "./leader-channel.ts";
+import type { CallOptions } from "./method.ts";
+import { Code, connect, RpcError } from "./rpc.ts";
+import { type Handlers, Pair } from "./test-pair.ts";
+
+const timing = { locateMs: 500, pauseMs: 10, doubtMs: 50, deadlineMs: 5_000 };
+
+/** Servers of which one leads; each answers with its own number as status. */
+class Group implements AsyncDisposable {
+  readonly pairs: Pair[] = [];
+  leader = 0;
+
+  static async start(...handlers: readonly Handlers[]): Promise<Group> {
+    const group = new Group();
+    for (const each of handlers) group.pairs.push(await Pair.start(each));
+    return group;
+  }
+
+  target(index: number): string {
+    return `127.0.0.1:${this.pairs[index]?.server.port}`;
+  }
+
+  channel(seeds = this.pairs.map((_, index) => this.target(index))) {
+    return leaderChannel({
+      seeds: () => seeds,
+      dial: (target) => connect({ target, credentials: "plain" }),
+      // Only a server that answers can tell who leads, as on a real member.
+      locate: async (server, options: CallOptions) => {
+        await server.client(Health).check({ service: "who leads" }, options);
+        return this.target(this.leader);
+      },
+      timing,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const pair of this.pairs) await pair[Symbol.asyncDispose]();
+  }
+}
+
+/** A server that leads, with a number. */
+function leading(status: number): Handlers {
+  return { check: async () => ({ status }) };
+}
+
+/** One that tells who leads, and answers nothing else. */
+const following: Handlers = {
+  check: async ({ service }) => {
+    if (service === "who leads") return {};
+    throw new RpcError(Code.unimplemented, "this member does not lead");
+  },
+};
+
+async function codeOf(work: Promise<unknown>): Promise<Code | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    if (error instanceof RpcError) return error.code;
+    throw error;
+  }
+}
+
+test("it asks any server for the leader, and calls that", async () => {
+  await using group = await Group.start(following, leading(2));
+  group.leader = 1;
+  using channel = group.channel([group.target(0)]);
+  expect((await channel.client(Health).check({})).status).toBe(2);
+});
+
+test("a call goes on with the next leader when the leader goes, or ceases to lead", async () => {
+  await using group = await Group.start(leading(1), leading(2), following);
+  using channel = group.channel();
+  const health = channel.client(Health);
+  expect((await health.check({})).status).toBe(1);
+  await group.pairs[0]?.server.close(0);
+  group.leader = 2;
+  const call = health.check({});
+  await Bun.sleep(50);
+  group.leader = 1;
+  expect((await call).status).toBe(2);
+});
+
+test("a call leaves a leader that says nothing, once another one leads", async () => {
+  const silent: Handlers = {
+    check: async ({ service }) => {
+      if (service !== "who leads") await Bun.sleep(60_000);
+      return {};
+    },
+  };
+  await using group = await Group.start(silent, leading(2));
+  using channel = group.channel();
+  const call = channel.client(Health).check({});
+  await Bun.sleep(100);
+  group.leader = 1;
+  expect((await call).status).toBe(2);
+});
+
+test("a call ends with the caller's deadline, and says whom it asked", async () => {
+  using channel = leaderChannel({
+    seeds: () => ["127.0.0.1:1"],
+    dial: (target) => connect({ target, credentials: "plain" }),
+    locate: async (server, options) => {
+      await server.client(Health).check({}, options);
+      return "";
+    },
+    timing,
+  });
+  const call = channel.client(Health).check({}, { timeoutMs: 200 });
+  expect(await codeOf(call)).toBe(Code.unavailable);
+  await expect(call).rejects.toThrow("127.0.0.1:1");
+});
+
+test("errors that are no matter of leadership reach the caller at once", async () => {
+  let calls = 0;
+  const refusing: Handlers = {
+    check: async ({ service }) => {
+      if (service === "who leads") return {};
+      calls++;
+      throw new RpcError(Code.permissionDenied, "no");
+    },
+  };
+  await using group = await Group.start(refusing);
+  using channel = group.channel();
+  expect(await codeOf(channel.client(Health).check({}))).toBe(Code.permissionDenied);
+  expect(calls).toBe(1);
+});
+
+test("a stream is found a leader, and fails as unavailable when that goes", async () => {
+  const streaming: Handlers = {
+    ...leading(1),
+    watch: async function* (_, { signal }) {
+      yield { status: 1 };
+      await new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason)),
+      );
+    },
+  };
+  await using group = await Group.start(following, streaming);
+  using channel = group.channel();
+  group.leader = 0;
+  const stream = channel.client(Health).watch({})[Symbol.asyncIterator]();
+  const first = stream.next();
+  await Bun.sleep(50);
+  group.leader = 1;
+  expect((await first).value?.status).toBe(1);
+  const next = codeOf(stream.next());
+  await group.pairs[1]?.server.close(0);
+  expect(await next).toBeOneOf([Code.unavailable, Code.cancelled]);
+});
+
+test("an aborted call ends at once, and others go on", async () => {
+  await using group = await Group.start(leading(1));
+  using channel = group.channel();
+  const health = channel.client(Health);
+  const reason = new Error("enough");
+  await expect(health.check({}, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  expect((await health.check({})).status).toBe(1);
+});

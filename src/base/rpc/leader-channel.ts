@@ -1,0 +1,267 @@
+// A connection to whoever leads a group of servers, found by asking any of them,
+// and found again whenever it moves.
+//
+//   seeds ── locate ──► leader ── call ──► answer
+//     ▲                                │
+//     └── not the leader, or gone ◄────┘   until the caller's deadline
+//
+// A unary call is made again when its answer may have been lost, so it is for
+// methods that may be repeated. A stream of answers is opened again only until its
+// first message, one of requests never: what follows is for the caller, who knows
+// where he was, and fails as unavailable.
+import { sleep, within } from "../event/event.ts";
+import type { Channel } from "./channel.ts";
+import type { AnyService, CallOptions, Client } from "./method.ts";
+import { Code, RpcError } from "./rpc-error.ts";
+
+/** How the leader is found. */
+export interface LeaderOptions {
+  /** `host:port` of servers that may be asked; looked at anew for each round. */
+  readonly seeds: () => readonly string[];
+  /** A connection to one server. */
+  readonly dial: (target: string) => Channel;
+  /** `host:port` of the leader as one server knows it. Throws an RpcError where it does not. */
+  readonly locate: (server: Channel, options: CallOptions) => Promise<string>;
+  /** For tests: how long things take on this machine. */
+  readonly timing?: Partial<LeaderTiming>;
+}
+
+/** Milliseconds. */
+export interface LeaderTiming {
+  /** How long one seed may take to answer. */
+  readonly locateMs: number;
+  /** Between two rounds, half of it at least. */
+  readonly pauseMs: number;
+  /** After so long without an answer, others are asked whether the leader is still the same. */
+  readonly doubtMs: number;
+  /** The deadline of a unary call that has none. */
+  readonly deadlineMs: number;
+}
+
+const usualTiming: LeaderTiming = {
+  locateMs: 2_000,
+  pauseMs: 200,
+  doubtMs: 700,
+  deadlineMs: 30_000,
+};
+
+/** Codes that a server answers with, or a connection fails with, where nobody leads. */
+const ELSEWHERE: readonly Code[] = [Code.unavailable, Code.unimplemented];
+
+/** One server that is taken for the leader. */
+interface Found {
+  readonly target: string;
+  readonly channel: Channel;
+}
+
+/** Prepares a channel to the leader; the first call looks for it. */
+export function leaderChannel(options: LeaderOptions): Channel {
+  const search = new Search({ ...options, timing: { ...usualTiming, ...options.timing } });
+  return {
+    client: (desc) => leaderClient(search, desc),
+    close: () => search.close(),
+    [Symbol.dispose]: () => search.close(),
+  };
+}
+
+type Untyped = Readonly<Record<string, (request: unknown, options?: CallOptions) => unknown>>;
+
+function leaderClient<S extends AnyService>(search: Search, desc: S): Client<S> {
+  const methods = desc.methods.map(({ localName, methodKind }) => {
+    const call = (found: Found, request: unknown, options: CallOptions) => {
+      const client: Untyped = found.channel.client(desc);
+      return client[localName]?.(request, options);
+    };
+    return [localName, callers[methodKind](search, call)];
+  });
+  // The descriptor is the type: each entry has the shape that Client<S> derives from it.
+  return Object.fromEntries(methods) as Client<S>;
+}
+
+type Call = (found: Found, request: unknown, options: CallOptions) => unknown;
+
+function unary(search: Search, call: Call) {
+  return async (request: unknown, options: CallOptions = {}) => {
+    const { timeoutMs = search.timing.deadlineMs } = options;
+    const limit = performance.now() + timeoutMs;
+    return search.persist(limit, options.signal, async (found, signal) => {
+      const rest = { ...options, signal, timeoutMs: Math.max(1, limit - performance.now()) };
+      return call(found, request, rest);
+    });
+  };
+}
+
+function serverStream(search: Search, call: Call) {
+  return async function* (request: unknown, options: CallOptions = {}) {
+    const { timeoutMs = Number.POSITIVE_INFINITY, signal } = options;
+    const limit = performance.now() + timeoutMs;
+    const { reader, first, found } = await search.persist(limit, signal, async (found) => {
+      const reader = answers(call(found, request, options))[Symbol.asyncIterator]();
+      return { found, reader, first: await reader.next() };
+    });
+    try {
+      for (let next = first; !next.done; next = await reader.next()) yield next.value;
+    } catch (error) {
+      throw search.failure(found, error);
+    } finally {
+      await reader.return?.();
+    }
+  };
+}
+
+function bidiStream(search: Search, call: Call) {
+  return async function* (requests: unknown, options: CallOptions = {}) {
+    const found = await search.leader(options.signal);
+    try {
+      yield* answers(call(found, requests, options));
+    } catch (error) {
+      throw search.failure(found, error);
+    }
+  };
+}
+
+function answers(result: unknown): AsyncIterable<unknown> {
+  // What a channel's client gives for each method whose answers are a stream.
+  return result as AsyncIterable<unknown>;
+}
+
+const callers = {
+  unary,
+  server_streaming: serverStream,
+  bidi_streaming: bidiStream,
+  // The house has no such methods; calling one says so.
+  client_streaming: unary,
+} as const;
+
+class Search {
+  readonly timing: LeaderTiming;
+  readonly #options: Required<LeaderOptions>;
+  readonly #closed = new AbortController();
+  #present: Found | undefined;
+  #searching: Promise<Found> | undefined;
+
+  constructor(options: LeaderOptions & { readonly timing: LeaderTiming }) {
+    this.#options = options;
+    this.timing = options.timing;
+  }
+
+  close(): void {
+    this.#closed.abort(new RpcError(Code.cancelled, "the channel is closed"));
+    this.#forget(this.#present);
+  }
+
+  /** Does something with the leader, again with the next one while none of them answers. */
+  async persist<R>(
+    limit: number,
+    given: AbortSignal | undefined,
+    work: (found: Found, signal: AbortSignal) => Promise<R>,
+  ): Promise<R> {
+    const signal = AbortSignal.any([this.#closed.signal, ...(given ? [given] : [])]);
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        return await this.#attempt(await this.leader(signal), signal, work);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof RpcError) || !ELSEWHERE.includes(error.code)) throw error;
+        if (performance.now() + this.timing.pauseMs > limit) throw error;
+      }
+      await this.#pause(signal);
+    }
+  }
+
+  async #attempt<R>(
+    found: Found,
+    signal: AbortSignal,
+    work: (found: Found, signal: AbortSignal) => Promise<R>,
+  ): Promise<R> {
+    const over = new AbortController();
+    const doubt = this.#doubt(found, AbortSignal.any([signal, over.signal]));
+    try {
+      return await Promise.race([work(found, AbortSignal.any([signal, over.signal])), doubt]);
+    } catch (error) {
+      throw this.failure(found, error);
+    } finally {
+      over.abort(new RpcError(Code.cancelled, "the attempt is over"));
+    }
+  }
+
+  /** What a failed call means, and the end of the channel where it means another leader. */
+  failure(found: Found, error: unknown): unknown {
+    if (!(error instanceof RpcError)) return error;
+    if (ELSEWHERE.includes(error.code)) this.#forget(found);
+    // Another call found out first, and has closed the channel under this one.
+    const wasClosed = error.code === Code.cancelled && this.#present !== found;
+    if (!wasClosed || this.#closed.signal.aborted) return error;
+    return new RpcError(Code.unavailable, `${found.target} does not lead any more`);
+  }
+
+  /** Throws unavailable when another server is the leader by now; a paused one never says so. */
+  async #doubt(found: Found, signal: AbortSignal): Promise<never> {
+    for (;;) {
+      try {
+        await sleep(this.timing.doubtMs, signal);
+      } catch {
+        return new Promise<never>(() => {});
+      }
+      const target = await this.#ask(found, signal).catch(() => found.target);
+      if (target === found.target) continue;
+      throw new RpcError(Code.unavailable, `${target} leads instead of ${found.target}`);
+    }
+  }
+
+  /** What the servers beside one say. */
+  async #ask({ target: asked }: Found, signal: AbortSignal): Promise<string> {
+    const others = this.#options.seeds().filter((seed) => seed !== asked);
+    return Promise.any(others.map((seed) => this.#locate(seed, signal)));
+  }
+
+  /** The leader; several calls look for it together. */
+  leader(signal?: AbortSignal): Promise<Found> {
+    if (this.#present !== undefined) return Promise.resolve(this.#present);
+    this.#searching ??= this.#find(this.#closed.signal).finally(() => {
+      this.#searching = undefined;
+    });
+    return within(this.#searching, signal);
+  }
+
+  /** Asks all seeds at once: one that hangs must not hold up the others' answers. */
+  async #find(signal: AbortSignal): Promise<Found> {
+    const seeds = this.#options.seeds();
+    if (seeds.length === 0) throw new RpcError(Code.unavailable, "no server is known");
+    try {
+      const target = await Promise.any(seeds.map((seed) => this.#locate(seed, signal)));
+      const found = { target, channel: this.#options.dial(target) };
+      this.#present = found;
+      return found;
+    } catch (error) {
+      throw new RpcError(Code.unavailable, `no leader: ${reasons(seeds, error)}`);
+    }
+  }
+
+  async #locate(seed: string, signal: AbortSignal): Promise<string> {
+    using server = this.#options.dial(seed);
+    return await this.#options.locate(server, { signal, timeoutMs: this.timing.locateMs });
+  }
+
+  #forget(found: Found | undefined): void {
+    if (found === undefined || this.#present !== found) return;
+    this.#present = undefined;
+    // Calls of others on it get their turn to notice: they fail as unavailable, and follow.
+    found.channel.close();
+  }
+
+  #pause(signal: AbortSignal): Promise<void> {
+    const { pauseMs } = this.timing;
+    return sleep(pauseMs * (0.5 + Math.random() / 2), signal);
+  }
+}
+
+function reasons(seeds: readonly string[], error: unknown): string {
+  if (!(error instanceof AggregateError)) return String(error);
+  return error.errors
+    .map(
+      (each: unknown, index) => `${seeds[index]}: ${each instanceof Error ? each.message : each}`,
+    )
+    .join("; ");
+}
