@@ -18,6 +18,7 @@ export const ESP_PATHS = {
   clusterDirectory: "metropolis/cluster_directory.pb",
   networkConfiguration: "metropolis/network_configuration.pb",
   recovery: "metropolis/recovery.pb",
+  registration: "metropolis/registration.pb",
 } as const;
 
 /** Files on the installer medium, relative to its root. */

@@ -27,7 +27,10 @@ import { Control } from "./control/control.ts";
 import { enrolment } from "./enrolment/enrolment.ts";
 import { inheritLog } from "./inherited-log.ts";
 import { kernelLog } from "./kernel.ts";
+import { hosts, type Names } from "./network/hosts.ts";
 import { type NetworkStatus, network } from "./network/network.ts";
+import { directorySeeds, LOCAL_CURATOR } from "./roles/connection.ts";
+import { controlPlane } from "./roles/control-plane.ts";
 import { curator } from "./roles/curator.ts";
 import { roles } from "./roles/roles.ts";
 import type { CuratorSettings } from "./roles/settings.ts";
@@ -66,6 +69,7 @@ class News {
   readonly apiCredentials = new Value<NodeCredentials>();
   readonly isOpen = new Value(false);
   readonly roles = new Value<NodeRoles>();
+  readonly names = new Value<Names>();
 }
 
 /** The life of the node agent. */
@@ -126,7 +130,12 @@ function runMachine({ run }: Context, news: News): void {
 /** What makes it a node. */
 function runCluster({ run, tree }: Context, news: News, power: (request: PowerRequest) => void) {
   const { membership, isOpen, address, consensus: etcd, curator: member } = news;
-  const common = { paths: paths(), membership, isOpen, address };
+  const common = { paths: paths(), membership, isOpen, address, roles: news.roles };
+  const controls = { consensus: etcd, curator: member, etcdOwner: ETCD_OWNER };
+  const seeds = () => [
+    ...(isOpen.current === true ? [LOCAL_CURATOR] : []),
+    ...directorySeeds(common.paths.esp.clusterDirectory),
+  ];
   run(
     "consensus",
     consensus(etcd, {
@@ -141,17 +150,17 @@ function runCluster({ run, tree }: Context, news: News, power: (request: PowerRe
     "enrolment",
     enrolment({
       ...common,
+      ...controls,
       storage: news.storage,
-      consensus: etcd,
-      curator: member,
-      etcdOwner: ETCD_OWNER,
       storageLog: tree.logger("root.storage"),
     }),
   );
   run(
     "roles",
-    roles({ ...common, roles: news.roles, version: runningVersion(), bootId: bootId() }),
+    roles({ ...common, seeds, names: news.names, version: runningVersion(), bootId: bootId() }),
   );
+  run("controlplane", controlPlane({ ...common, ...controls, seeds }));
+  run("hosts", hosts(news.names, common.paths.ephemeral.hosts));
   run("api", api({ credentials: news.apiCredentials, tree, power }));
 }
 

@@ -36,6 +36,7 @@ const LINKS: Readonly<Record<string, string>> = {
   "var/lib": "../run/lib",
   "var/tmp": "../tmp",
   "etc/resolv.conf": "../run/resolv.conf",
+  "etc/hosts": "../ephemeral/hosts",
   "etc/mtab": "../proc/self/mounts",
   // Bun runs as whatever name it is called by, and this name is the role.
   "usr/lib/metropolis/dhcp-hook": "../../../init",

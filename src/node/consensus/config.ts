@@ -16,6 +16,8 @@ export interface Member {
   readonly nodeId: string;
   readonly data: DataPaths;
   readonly ports: EtcdPorts;
+  /** Names and peer URLs of all members, where it joins others; used until it has data. */
+  readonly peers?: ReadonlyMap<string, string>;
 }
 
 /** All members carry it, so that two clusters never mix. */
@@ -41,18 +43,22 @@ export function clientEndpoint({ ports }: Member): string {
 
 /** The arguments of etcd. What is in them for a new cluster is ignored once there is data. */
 export function etcdArguments(member: Member): readonly string[] {
-  const { nodeId, data, ports } = member;
+  const { nodeId, data, ports, peers } = member;
+  const all = peers ?? new Map([[nodeId, peerUrl(member)]]);
   const clientUrl = `https://${clientEndpoint(member)}`;
   const { etcdPeer: peer } = data;
   return [
     `--name=${nodeId}`,
     `--data-dir=${data.etcdData}`,
     `--initial-cluster-token=${CLUSTER_TOKEN}`,
-    `--initial-cluster=${nodeId}=${peerUrl(member)}`,
-    "--initial-cluster-state=new",
+    `--initial-cluster=${[...all].map(([name, url]) => `${name}=${url}`).join()}`,
+    `--initial-cluster-state=${peers === undefined ? "new" : "existing"}`,
     `--initial-advertise-peer-urls=${peerUrl(member)}`,
     `--listen-peer-urls=https://0.0.0.0:${ports.peer}`,
     "--peer-client-cert-auth",
+    // The names in certificates are those of nodes, whose addresses may change: what counts
+    // is that the CA of etcd, which nobody else has, certified the peer.
+    "--peer-skip-client-san-verification",
     `--peer-trusted-ca-file=${peer.ca}`,
     `--peer-cert-file=${peer.certificate}`,
     `--peer-key-file=${peer.key}`,

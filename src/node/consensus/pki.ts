@@ -62,19 +62,43 @@ async function writeCredentials(
   }
 }
 
-/** Makes the credentials of this member, and of the curator on it, and writes them down. */
+/** Two keys and their certificates, of one CA (DER). */
+export interface MemberCredentials {
+  readonly ca: Uint8Array;
+  readonly member: KeyPair;
+  readonly memberCertificate: Uint8Array;
+  /** Of the curator beside the member. */
+  readonly client: KeyPair;
+  readonly clientCertificate: Uint8Array;
+}
+
+/** Writes down what a member, and the curator on it, prove themselves with. */
+export async function saveMember(
+  own: MemberCredentials,
+  data: DataPaths,
+  owner?: Owner,
+): Promise<void> {
+  const { ca, member, memberCertificate, client, clientCertificate } = own;
+  await writeCredentials(data.etcdPeer, ca, memberCertificate, member, owner);
+  await writeCredentials(data.etcdClient, ca, clientCertificate, client, undefined);
+}
+
+/** Makes the credentials of the first member, and of the curator on it, and writes them down. */
 export async function createMember(
   ca: Issuer,
   nodeId: string,
   data: DataPaths,
   owner?: Owner,
 ): Promise<void> {
-  const member = generateKeyPair();
-  const client = generateKeyPair();
+  const [member, client] = [generateKeyPair(), generateKeyPair()];
   // The curator dials the loopback address and checks the name, Go's clients check the address.
   const loopback = ["127.0.0.1"];
-  const memberDer = await issueEtcdMember(ca, member.publicKey, nodeId, loopback, validForever());
-  const clientDer = await issueEtcdMember(ca, client.publicKey, CLIENT_NAME, [], validForever());
-  await writeCredentials(data.etcdPeer, ca.certificate, memberDer, member, owner);
-  await writeCredentials(data.etcdClient, ca.certificate, clientDer, client, undefined);
+  const validity = validForever();
+  const own = {
+    ca: ca.certificate,
+    ...{ member, client },
+    memberCertificate: await issueEtcdMember(ca, member.publicKey, nodeId, loopback, validity),
+    clientCertificate: await issueEtcdMember(ca, client.publicKey, CLIENT_NAME, [], validity),
+  };
+  await saveMember(own, data, owner);
 }

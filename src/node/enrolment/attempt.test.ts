@@ -3,9 +3,11 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
 import { sleep, Value } from "../../base/event/event.ts";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { generateKeyPair } from "../../base/pki/keys.ts";
+import { type NodeRoles, NodeRolesSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Member } from "../consensus/config.ts";
 import { Control } from "../control/control.ts";
 import type { CuratorSettings } from "../roles/settings.ts";
@@ -38,6 +40,7 @@ function surroundings(trace: string[] = []): Surroundings {
     curator: new Control<CuratorSettings>(),
     membership: new Value<Credentials>(),
     isOpen: new Value(false),
+    roles: new Value<NodeRoles>(),
     storageLog: new LogTree().logger("root.storage"),
     log: new LogTree().logger("root.enrolment"),
     signal: AbortSignal.timeout(5_000),
@@ -80,7 +83,12 @@ test("prepareData makes the folders of the data partition", async () => {
 
 test("the last steps open the node with its credentials, and wait for the curator", async () => {
   const all = surroundings();
-  const { open } = lastSteps(all, () => ({ credentials, volume: {} }));
+  const member = create(NodeRolesSchema, { consensusMember: {} });
+  const { open } = lastSteps(
+    all,
+    () => member,
+    () => ({ credentials, volume: {} }),
+  );
   let isThrough = false;
   const opened = open?.().then(() => {
     isThrough = true;
@@ -96,10 +104,29 @@ test("the last steps let the disk grow only when the node is up, and clean up", 
   writeFileSync(where.esp.parameters, "secret");
   writeFileSync(join(where.esp.images, "metropolis-b+2-1.efi"), "kernel");
   const all = surroundings();
-  const { finish } = lastSteps(all, () => ({ credentials, volume: { growing } }));
+  writeFileSync(where.esp.registration, "secret");
+  const { clean, finish } = lastSteps(
+    all,
+    () => create(NodeRolesSchema),
+    () => ({ credentials, volume: { growing } }),
+  );
   expect(all.growing.wanted.current).toBeNull();
+  await clean?.();
   await finish?.();
   expect(all.growing.wanted.current).toBe(growing);
-  expect(existsSync(where.esp.parameters)).toBe(false);
+  expect([where.esp.parameters, where.esp.registration].filter(existsSync)).toEqual([]);
   expect(readdirSync(where.esp.images)).toEqual(["metropolis-b.efi"]);
+});
+
+test("a node without roles waits for no curator, and goes on where its ESP is read-only", async () => {
+  const all = surroundings();
+  const { open, finish } = lastSteps(
+    all,
+    () => create(NodeRolesSchema),
+    () => ({ credentials, volume: {} }),
+  );
+  await open?.();
+  expect(all.isOpen.current).toBe(false);
+  rmSync(where.esp.images, { recursive: true });
+  await finish?.();
 });

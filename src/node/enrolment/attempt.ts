@@ -2,8 +2,9 @@
 // their ends. An attempt that failed leaves nothing running and nothing mounted.
 import { chown } from "node:fs/promises";
 import type { Value } from "../../base/event/event.ts";
-import type { Logger } from "../../base/logtree/logtree.ts";
+import { errorText, type Logger } from "../../base/logtree/logtree.ts";
 import { fingerprint } from "../../base/pki/verify.ts";
+import type { NodeRoles } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Slot } from "../../image/image.ts";
 import { ETCD_PORTS, type EtcdPorts, type Member } from "../consensus/config.ts";
 import type { Owner } from "../consensus/pki.ts";
@@ -16,7 +17,7 @@ import { makeDataTree, type Paths } from "../storage/paths.ts";
 import type { Sealer } from "../storage/sealed.ts";
 import { markBootGood } from "./boot-mark.ts";
 import type { Step } from "./machine.ts";
-import { eraseParameters } from "./parameters.ts";
+import { eraseFile } from "./parameters.ts";
 
 /** What enrolment wants of a TPM. */
 export interface Machine extends Sealer {
@@ -37,6 +38,8 @@ export interface Surroundings {
   /** Set here, once the node is a member. */
   readonly membership: Value<Credentials>;
   readonly isOpen: Value<boolean>;
+  /** Set here to what was heard last, then followed by others. */
+  readonly roles: Value<NodeRoles>;
   /** Absent: those of a machine. Tests have their own. */
   readonly etcdPorts?: EtcdPorts;
   readonly curatorPort?: number;
@@ -94,19 +97,36 @@ export interface Outcome {
   readonly volume: DataVolume;
 }
 
-/** The last steps, the same in every flow. */
-export function lastSteps(all: Surroundings, outcome: () => Outcome): Steps {
-  const { paths, log, slot, growing, membership, isOpen, signal } = all;
+/** A node that works goes on working even where its ESP cannot be written. */
+async function keepSlot({ paths, slot, log }: Surroundings): Promise<void> {
+  try {
+    if (!(await markBootGood(paths.esp.images, slot))) return;
+    log.info(`Slot ${slot.toUpperCase()} works and stays the one to boot`);
+  } catch (error) {
+    log.error(`Slot ${slot.toUpperCase()} works, but that cannot be kept: ${errorText(error)}`);
+  }
+}
+
+/** The last steps, the same in every flow; `knownRoles` are those that the node begins with. */
+export function lastSteps(
+  all: Surroundings,
+  knownRoles: () => NodeRoles,
+  outcome: () => Outcome,
+): Steps {
+  const { paths, log, growing, membership, isOpen, roles, signal } = all;
   return {
+    clean: async () => {
+      await eraseFile(paths.esp.parameters);
+      await eraseFile(paths.esp.registration);
+    },
     open: async () => {
+      roles.set(knownRoles());
       membership.set(outcome().credentials);
+      if (roles.current?.consensusMember === undefined) return;
       await isOpen.first(signal, (open) => open);
     },
     finish: async () => {
-      await eraseParameters(paths.esp.parameters);
-      if (await markBootGood(paths.esp.images, slot)) {
-        log.info(`Slot ${slot.toUpperCase()} works and stays the one to boot`);
-      }
+      await keepSlot(all);
       const { credentials, volume } = outcome();
       // Only now, so that the operator does not wait for half a disk.
       if (volume.growing !== undefined) growing.wanted.set(volume.growing);

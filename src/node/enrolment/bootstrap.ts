@@ -5,9 +5,11 @@ import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import { syncDisks } from "../../base/linux/reboot.ts";
 import { nodeId } from "../../base/pki/node-id.ts";
 import { CuratorBootstrap } from "../../gen/metropolis/node/core/curator/proto/local/bootstrap_pb.ts";
-import type { NodeParameters } from "../../gen/metropolis/proto/api/configuration_pb.ts";
+import type { NodeParameters_ClusterBootstrap } from "../../gen/metropolis/proto/api/configuration_pb.ts";
 import {
   ClusterDirectorySchema,
+  type NodeRoles,
+  NodeRolesSchema,
   NodeTPMUsage as TpmUsage,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Member } from "../consensus/config.ts";
@@ -25,7 +27,6 @@ import {
   type Surroundings,
   startControlPlane,
 } from "./attempt.ts";
-import { EnrolmentError } from "./enrolment-error.ts";
 import { createKeyring, type Keyring, sealRecovery, sealSecrets } from "./keyring.ts";
 import { type BootstrapPlan, planBootstrap, protection } from "./plan.ts";
 
@@ -52,7 +53,10 @@ function left<T>(value: T | undefined, what: string): T {
 }
 
 /** The steps, for one attempt. */
-export function bootstrapSteps(all: Surroundings, parameters: NodeParameters): Steps {
+export function bootstrapSteps(
+  all: Surroundings,
+  parameters: NodeParameters_ClusterBootstrap,
+): Steps {
   let attempt: Attempt | undefined;
   const current = () => left(attempt, "plan");
   const outcome = () => ({
@@ -71,15 +75,20 @@ export function bootstrapSteps(all: Surroundings, parameters: NodeParameters): S
       current().credentials = await makeCluster(all, current());
     },
     commit: () => commit(all, current(), outcome().credentials),
-    ...lastSteps(all, outcome),
+    ...lastSteps(all, firstRoles, outcome),
   };
 }
 
-async function begin({ tpm, log }: Surroundings, { cluster }: NodeParameters): Promise<Attempt> {
-  if (cluster.case !== "clusterBootstrap") {
-    throw new EnrolmentError("these are no bootstrap parameters", "Install the node again");
-  }
-  const plan = planBootstrap(cluster.value, tpm !== undefined);
+/** What the curator gives the first node; it tells so itself as soon as it is asked. */
+function firstRoles(): NodeRoles {
+  return create(NodeRolesSchema, { consensusMember: {}, kubernetesController: {} });
+}
+
+async function begin(
+  { tpm, log }: Surroundings,
+  parameters: NodeParameters_ClusterBootstrap,
+): Promise<Attempt> {
+  const plan = planBootstrap(parameters, tpm !== undefined);
   const ring = await createKeyring(tpm?.random);
   const usage = TpmUsage[plan.tpmUsage].replace("NODE_TPM_", "").replaceAll("_", " ").toLowerCase();
   log.info(`Bootstrapping: owner ${plan.ownerPublicKey.toHex()}, TPM ${usage}`);
@@ -127,6 +136,7 @@ async function makeCluster(all: Surroundings, attempt: Attempt): Promise<Credent
     labels: plan.labels,
     ownerPublicKey: plan.ownerPublicKey,
     ownershipSecret: plan.ownershipSecret,
+    operatorRecoveryKey: plan.operatorRecoveryKey,
     initialClusterConfiguration: plan.configuration,
     recoveryPublicKey: ring.recovery.publicKey,
   };
@@ -146,7 +156,8 @@ async function commit(all: Surroundings, { plan, ring, id }: Attempt, own: Crede
     nodes: [{ id, addresses: [{ host: "127.0.0.1" }] }],
   });
   await writeFileAtomic(esp.clusterDirectory, toBinary(ClusterDirectorySchema, directory));
-  await writeFileAtomic(esp.recovery, await sealRecovery(ring));
+  await writeFileAtomic(all.paths.data.roles, toBinary(NodeRolesSchema, firstRoles()));
+  await writeFileAtomic(esp.recovery, await sealRecovery(ring, plan.operatorRecoveryKey));
   const secrets = await sealSecrets(ring, own.ca, plan.storageSecurity, sealer);
   // Everything that the sealed configuration leads to has to be on the disk before it is.
   syncDisks();

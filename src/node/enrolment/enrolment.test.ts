@@ -10,11 +10,13 @@ import { errorText, LogTree } from "../../base/logtree/logtree.ts";
 import { type Context, Supervisor } from "../../base/supervisor/supervisor.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeParametersSchema } from "../../gen/metropolis/proto/api/configuration_pb.ts";
+import type { NodeRoles } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Member } from "../consensus/config.ts";
 import { consensus } from "../consensus/consensus.ts";
 import { ETCD, freePort, freePorts } from "../consensus/test-etcd.ts";
 import { Control } from "../control/control.ts";
 import { connectCluster } from "../roles/connection.ts";
+import { controlPlane } from "../roles/control-plane.ts";
 import { curator } from "../roles/curator.ts";
 import type { CuratorSettings } from "../roles/settings.ts";
 import type { Credentials } from "../storage/credentials.ts";
@@ -72,6 +74,7 @@ async function boot(tpm: Machine, check: (boot: Boot) => Promise<void>): Promise
   const news = {
     membership: new Value<Credentials>(),
     isOpen: new Value(false),
+    roles: new Value<NodeRoles>(),
     address: new Value("127.0.0.1"),
   };
   const controls = { consensus: new Control<Member>(), curator: new Control<CuratorSettings>() };
@@ -91,6 +94,9 @@ async function boot(tpm: Machine, check: (boot: Boot) => Promise<void>): Promise
         parameterSources: [],
       }),
     );
+    const seeds = () => [`127.0.0.1:${curatorPort}`];
+    const plane = { ...news, ...controls, etcdPorts, curatorPort, seeds, paths: where };
+    run("controlplane", controlPlane(plane));
     healthy();
     await sleep(600_000, signal);
   };

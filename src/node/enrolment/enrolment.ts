@@ -1,7 +1,7 @@
-// Enrolment: the node becomes part of a cluster. machine.ts decides, bootstrap.ts and
-// join.ts do; here the two are brought together.
+// Enrolment: the node becomes part of a cluster. machine.ts decides; bootstrap.ts,
+// register.ts and join.ts do; here the two are brought together.
 //
-//   events ──► machine ──► step ──► bootstrap or join
+//   events ──► machine ──► step ──► bootstrap, register or join
 //      ▲                                  │
 //      └──────── succeeded, failed ◄──────┘
 import { statSync } from "node:fs";
@@ -15,6 +15,7 @@ import { EnrolmentError } from "./enrolment-error.ts";
 import { joinSteps } from "./join.ts";
 import { begin, type Event, type Findings, next, type Step, type Transition } from "./machine.ts";
 import { FIRMWARE_PARAMETERS, readParameters } from "./parameters.ts";
+import { registerSteps } from "./register.ts";
 
 /** What enrolment needs besides what it makes itself. */
 export type EnrolmentOptions = Omit<Surroundings, keyof Ground | "growing" | "log" | "signal"> & {
@@ -103,16 +104,25 @@ function hasContent(path: string): boolean {
 async function inspect(all: Surroundings, sources: readonly string[]): Promise<Found> {
   const { esp } = all.paths;
   const hasSealedConfiguration = hasContent(esp.sealedConfiguration);
-  const hasRecovery = hasContent(esp.recovery);
   if (hasSealedConfiguration) {
-    const findings = { hasSealedConfiguration, hasRecovery, parameters: "none" } as const;
+    const findings = { hasSealedConfiguration, parameters: "none" } as const;
     return { findings, steps: joinSteps(all) };
   }
   const parameters = await readParameters([...sources, esp.parameters]);
   const kind = parametersKind(parameters);
-  const findings = { hasSealedConfiguration, hasRecovery, parameters: kind };
-  const isBootstrap = kind === "bootstrap" && parameters !== undefined;
-  return { findings, steps: isBootstrap ? bootstrapSteps(all, parameters) : {} };
+  const findings = { hasSealedConfiguration, parameters: kind };
+  return { findings, steps: stepsOf(all, parameters) };
+}
+
+function stepsOf(all: Surroundings, parameters: NodeParameters | undefined): Steps {
+  switch (parameters?.cluster.case) {
+    case "clusterBootstrap":
+      return bootstrapSteps(all, parameters.cluster.value);
+    case "clusterRegister":
+      return registerSteps(all, parameters.cluster.value);
+    default:
+      return {};
+  }
 }
 
 function parametersKind(parameters: NodeParameters | undefined): Findings["parameters"] {

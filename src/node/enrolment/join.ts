@@ -1,26 +1,22 @@
 // The steps of a join: the node comes back into its cluster after a reboot.
 //
-// It is a member of the control plane and holds a share of the recovery key, so it
-// opens its data partition by itself; in a cluster of one, that share is all it takes.
+// It has one half of the key of its data partition itself, sealed by its TPM. The other
+// half comes from the cluster, or where all of that was off, from its members together.
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { create, fromBinary } from "@bufbuild/protobuf";
+import {
+  type NodeRoles,
+  NodeRolesSchema,
+  NodeStorageSecurity as Security,
+} from "../../gen/metropolis/proto/common/common_pb.ts";
 import { loadCredentials } from "../storage/credentials.ts";
 import { dataPassphrase } from "../storage/keys.ts";
-import {
-  lastSteps,
-  type Outcome,
-  prepareData,
-  type Steps,
-  type Surroundings,
-  startControlPlane,
-} from "./attempt.ts";
+import { lastSteps, type Outcome, prepareData, type Steps, type Surroundings } from "./attempt.ts";
+import { clusterKey } from "./cluster-key.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
-import { type NodeSecrets, recoverClusterKey, unsealSecrets } from "./keyring.ts";
+import { type NodeSecrets, unsealSecrets } from "./keyring.ts";
 import { protection } from "./plan.ts";
-
-interface Unlocked {
-  readonly secrets: NodeSecrets;
-  readonly passphrase: Uint8Array;
-}
 
 /** Something that an earlier step must have left; its absence is a bug in the machine. */
 function left<T>(value: T | undefined, what: string): T {
@@ -30,44 +26,57 @@ function left<T>(value: T | undefined, what: string): T {
 
 /** The steps, for one attempt. */
 export function joinSteps(all: Surroundings): Steps {
-  let unlocked: Unlocked | undefined;
+  let secrets: NodeSecrets | undefined;
+  let passphrase: Uint8Array | undefined;
   let opened: Outcome | undefined;
-  const outcome = () => left(opened, "data partition");
+  let roles: NodeRoles | undefined;
   return {
     unseal: async () => {
-      unlocked = await unseal(all);
+      secrets = await unsealSecrets(await readFile(all.paths.esp.sealedConfiguration), all.tpm);
+    },
+    key: async () => {
+      passphrase = await wholeKey(all, left(secrets, "secrets"));
     },
     unlock: async () => {
-      opened = await unlock(all, left(unlocked, "key"));
+      opened = await unlock(all, left(secrets, "secrets"), left(passphrase, "key"));
+      roles = await savedRoles(all.paths.data.roles);
     },
-    consensus: async () => {
-      await startControlPlane(all, outcome().credentials.nodeId);
-    },
-    ...lastSteps(all, outcome),
+    ...lastSteps(
+      all,
+      () => left(roles, "roles"),
+      () => left(opened, "data partition"),
+    ),
   };
 }
 
-async function unseal({ paths, tpm }: Surroundings): Promise<Unlocked> {
-  const secrets = await unsealSecrets(await readFile(paths.esp.sealedConfiguration), tpm);
-  const clusterKey = await recoverClusterKey(
-    await readFile(paths.esp.recovery),
-    secrets.nodeUnlockKey,
-  );
-  return { secrets, passphrase: dataPassphrase(secrets.nodeUnlockKey, clusterKey) };
+async function wholeKey(all: Surroundings, secrets: NodeSecrets): Promise<Uint8Array> {
+  const { nodeUnlockKey, storageSecurity } = secrets;
+  // What is not encrypted needs no key, and the cluster has none.
+  if (storageSecurity === Security.INSECURE) return nodeUnlockKey;
+  return dataPassphrase(nodeUnlockKey, await clusterKey(all, secrets));
 }
 
-async function unlock(all: Surroundings, { secrets, passphrase }: Unlocked): Promise<Outcome> {
-  const lock = { protection: protection(secrets.storageSecurity), passphrase };
-  const volume = await all.partition.open(lock);
+async function unlock(
+  all: Surroundings,
+  { storageSecurity, clusterCa }: NodeSecrets,
+  passphrase: Uint8Array,
+): Promise<Outcome> {
+  const volume = await all.partition.open({ protection: protection(storageSecurity), passphrase });
   await prepareData(all);
   const credentials = await loadCredentials(all.paths.data.credentials);
   // The CA was sealed by the TPM, the data partition only encrypted: if they differ, somebody
   // has put the pieces of two installations together.
-  if (Buffer.compare(credentials.ca, secrets.clusterCa) !== 0) {
+  if (Buffer.compare(credentials.ca, clusterCa) !== 0) {
     throw new EnrolmentError(
       "ESP and data partition belong to different clusters",
       "Put back the disk's own ESP, or install the node again",
     );
   }
   return { credentials, volume };
+}
+
+/** What the node was last told to do: a cold cluster starts with that. */
+async function savedRoles(path: string): Promise<NodeRoles> {
+  if (!existsSync(path)) return create(NodeRolesSchema);
+  return fromBinary(NodeRolesSchema, await readFile(path));
 }

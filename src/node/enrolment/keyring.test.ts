@@ -1,13 +1,13 @@
 // Tests of the node's secrets and their files.
 import { expect, test } from "bun:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { decryptWith, generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
 import { NodeStorageSecurity as Security } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { RecoverySchema } from "../../gen/metropolis/proto/private/private_pb.ts";
 import type { Sealer } from "../storage/sealed.ts";
-import { EnrolmentError } from "./enrolment-error.ts";
 import {
   createKeyring,
-  recoverClusterKey,
+  ownClusterKey,
   sealRecovery,
   sealSecrets,
   unsealSecrets,
@@ -60,23 +60,30 @@ test("unsealSecrets reads what a cluster without TPMs wrote", async () => {
   expect(await unsealSecrets(bytes, undefined)).toMatchObject({ isSealed: false });
 });
 
-test("recoverClusterKey opens what sealRecovery closed, with the node's own key only", async () => {
+test("ownClusterKey opens what sealRecovery closed, with the node's own key only", async () => {
   const ring = await createKeyring(undefined);
-  const bytes = await sealRecovery(ring);
+  const bytes = await sealRecovery(ring, new Uint8Array());
   for (const secret of [ring.clusterUnlockKey, ring.recovery.privateKey, ring.nodeUnlockKey]) {
     expect(Buffer.from(bytes).includes(secret)).toBe(false);
   }
-  expect(await recoverClusterKey(bytes, ring.nodeUnlockKey)).toEqual(ring.clusterUnlockKey);
+  expect(await ownClusterKey(bytes, ring.nodeUnlockKey)).toEqual(ring.clusterUnlockKey);
   const other = await createKeyring(undefined);
-  await expect(recoverClusterKey(bytes, other.nodeUnlockKey)).rejects.toThrow(
-    "not by this machine",
-  );
+  await expect(ownClusterKey(bytes, other.nodeUnlockKey)).rejects.toThrow("not by this machine");
 });
 
-test("recoverClusterKey says when it takes more nodes than this", async () => {
+test("ownClusterKey gives nothing where it takes more nodes than this", async () => {
   const ring = await createKeyring(undefined);
-  const message = fromBinary(RecoverySchema, await sealRecovery(ring));
+  const message = fromBinary(RecoverySchema, await sealRecovery(ring, new Uint8Array()));
   for (const epoch of message.epochs) epoch.threshold = 2;
   const shared = toBinary(RecoverySchema, create(RecoverySchema, message));
-  await expect(recoverClusterKey(shared, ring.nodeUnlockKey)).rejects.toThrow(EnrolmentError);
+  expect(await ownClusterKey(shared, ring.nodeUnlockKey)).toBeUndefined();
+  expect(await ownClusterKey(new Uint8Array(), ring.nodeUnlockKey)).toBeUndefined();
+});
+
+test("sealRecovery lets the operator's key open the cluster unlock key too", async () => {
+  const ring = await createKeyring(undefined);
+  const operator = generateBoxKeyPair();
+  const { epochs } = fromBinary(RecoverySchema, await sealRecovery(ring, operator.publicKey));
+  const box = epochs[0]?.operatorEncryptedClusterUnlockKey ?? new Uint8Array();
+  expect(decryptWith(operator, box)).toEqual(ring.clusterUnlockKey);
 });

@@ -27,7 +27,6 @@ import {
   SealedConfigurationSchema,
 } from "../../gen/metropolis/proto/private/private_pb.ts";
 import { decrypt, encrypt, type Sealer, sealPayload, unsealPayload } from "../storage/sealed.ts";
-import { EnrolmentError } from "./enrolment-error.ts";
 
 /** Length of every secret here. */
 const SEED_BYTES = 32;
@@ -117,36 +116,37 @@ function keySealer(nodeUnlockKey: Uint8Array): Sealer {
   };
 }
 
-/** The content of recovery.pb in a cluster of one. */
-export async function sealRecovery({
-  recovery,
-  clusterUnlockKey,
-  nodeUnlockKey,
-}: Pick<Keyring, "recovery" | "clusterUnlockKey" | "nodeUnlockKey">): Promise<Uint8Array> {
+/** The content of recovery.pb in a cluster of one; the operator's key may be empty. */
+export async function sealRecovery(
+  {
+    recovery,
+    clusterUnlockKey,
+    nodeUnlockKey,
+  }: Pick<Keyring, "recovery" | "clusterUnlockKey" | "nodeUnlockKey">,
+  operatorKey: Uint8Array,
+): Promise<Uint8Array> {
   const share = create(RecoveryShareSchema, { share: recovery.privateKey });
   const epoch = {
     epoch: 1n,
     threshold: 1,
     recoveryPublicKey: recovery.publicKey,
     encryptedClusterUnlockKey: encryptTo(recovery.publicKey, clusterUnlockKey),
+    ...(operatorKey.length > 0 && {
+      operatorEncryptedClusterUnlockKey: encryptTo(operatorKey, clusterUnlockKey),
+    }),
     sealedShare: await sealPayload(toBinary(RecoveryShareSchema, share), keySealer(nodeUnlockKey)),
   };
   return toBinary(RecoverySchema, create(RecoverySchema, { epochs: [epoch] }));
 }
 
-/** The cluster unlock key out of recovery.pb. */
-export async function recoverClusterKey(
+/** The cluster unlock key out of recovery.pb, where this node's share alone opens it. */
+export async function ownClusterKey(
   bytes: Uint8Array,
   nodeUnlockKey: Uint8Array,
-): Promise<Uint8Array> {
+): Promise<Uint8Array | undefined> {
   const { epochs } = fromBinary(RecoverySchema, bytes);
   const epoch = epochs.find(({ threshold }) => threshold === 1);
-  if (epoch === undefined) {
-    throw new EnrolmentError(
-      "the recovery key is shared among several nodes",
-      "This release recovers clusters of one node; start the other nodes with a newer one",
-    );
-  }
+  if (epoch === undefined) return undefined;
   const { payload } = await unsealPayload(epoch.sealedShare, keySealer(nodeUnlockKey));
   const { share } = fromBinary(RecoveryShareSchema, payload);
   const pair = { publicKey: epoch.recoveryPublicKey, privateKey: share };

@@ -1,20 +1,23 @@
 // How a node becomes part of a cluster, as a state machine without any I/O: it is
 // told what was found and what succeeded, and says what to do next.
 //
-//            found                                    commit point
-//   start ─────────► bootstrap: storage → consensus → cluster → commit ─┐
-//     │                                                                 ├→ open → finish → done
-//     └────────────► join:      unseal → unlock → consensus ────────────┘
+//            found                                               commit point
+//   start ─┬───────► bootstrap: storage → consensus → cluster ──────► commit ─┐
+//          ├───────► register:  keys → register → storage → approval → commit ─┤
+//          └───────► join:      unseal → key → unlock ─────────────────────────┤
+//                                            done ◄── finish ◄── open ◄── clean ┘
 //
-// The sealed configuration on the ESP decides between the two. Bootstrap writes it
-// last, when all that it leads to is on the disk: a power cut before makes the next
-// boot start over with new keys, a power cut after makes it join. Nothing that a
-// bootstrap did before its commit point is ever used again.
+// The sealed configuration on the ESP decides between join and the others, which
+// write it last, when all that it leads to is on the disk: a power cut before makes
+// the next boot start over, a power cut after makes it join.
+//
+// A bootstrap starts over with new keys: nobody knows the old ones. A machine that
+// registers keeps its keys on the ESP, sealed, because the cluster knows it by them;
+// all else is made anew, and the cluster answers every step as it did before.
 
 /** What lies on the ESP, and what the machine is to become. */
 export interface Findings {
   readonly hasSealedConfiguration: boolean;
-  readonly hasRecovery: boolean;
   readonly parameters: "none" | "bootstrap" | "register";
 }
 
@@ -24,8 +27,16 @@ export type Step =
   | "inspect"
   /** Make keys, and the data partition anew. */
   | "storage"
-  /** Open the sealed configuration and get the other half of the key. */
+  /** Make the keys of a machine that registers, or find those of an earlier boot. */
+  | "keys"
+  /** Ask the cluster for admission. */
+  | "register"
+  /** Wait until an operator approves, and become a member. */
+  | "approval"
+  /** Open the sealed configuration. */
   | "unseal"
+  /** Get the cluster's half of the key. */
+  | "key"
   /** Open the data partition there is. */
   | "unlock"
   /** Start etcd and the curator. */
@@ -34,9 +45,11 @@ export type Step =
   | "cluster"
   /** Write the sealed configuration. */
   | "commit"
-  /** Open the control plane to the network. */
+  /** Erase what only enrolment needed. */
+  | "clean"
+  /** Be a member, and serve what its roles demand. */
   | "open"
-  /** Erase the node parameters, and tell the boot loader that this system works. */
+  /** Tell the boot loader that this system works. */
   | "finish";
 
 /** What happened. */
@@ -52,7 +65,7 @@ export type State =
   | { readonly kind: "done" }
   | { readonly kind: "failed"; readonly reason: string };
 
-type Flow = "bootstrap" | "join";
+type Flow = "bootstrap" | "register" | "join";
 
 /** What to log, by severity. */
 export interface Note {
@@ -69,23 +82,33 @@ export interface Transition {
 }
 
 const flows: Readonly<Record<Flow, readonly Step[]>> = {
-  bootstrap: ["storage", "consensus", "cluster", "commit", "open", "finish"],
-  join: ["unseal", "unlock", "consensus", "open", "finish"],
+  bootstrap: ["storage", "consensus", "cluster", "commit", "clean", "open", "finish"],
+  register: ["keys", "register", "storage", "approval", "commit", "clean", "open", "finish"],
+  join: ["unseal", "key", "unlock", "clean", "open", "finish"],
 };
 
-const titles: Readonly<Record<Flow, string>> = { bootstrap: "Bootstrapping", join: "Joining" };
+const titles: Readonly<Record<Flow, string>> = {
+  bootstrap: "Bootstrapping",
+  register: "Registering",
+  join: "Joining",
+};
 
 /** What a step is called in the log. The first two are the handbook's words. */
 const descriptions: Readonly<Record<Step, string>> = {
   inspect: "looking at the ESP...",
   storage: "mounting new storage...",
+  keys: "making keys...",
+  register: "asking the cluster for admission...",
+  approval: "waiting for approval...",
+  key: "getting the key from the cluster...",
   unseal: "unsealing the node's configuration...",
   unlock: "mounting storage...",
   consensus: "starting consensus...",
   cluster: "creating the cluster...",
   commit: "sealing the node's configuration...",
-  open: "opening the control plane...",
-  finish: "cleaning up...",
+  clean: "cleaning up...",
+  open: "starting services...",
+  finish: "keeping this version...",
 };
 
 /** What a person can do when a step fails for a reason that gives no advice itself. */
@@ -119,20 +142,12 @@ export function next(state: State, event: Event): Transition {
   }
 }
 
-function choose({ hasSealedConfiguration, hasRecovery, parameters }: Findings): Transition {
-  if (hasSealedConfiguration && hasRecovery) return enter("join", flows.join[0]);
-  if (hasSealedConfiguration) {
-    // Written before the sealed configuration, so somebody took it away.
-    return fail("recovery.pb is missing on the ESP", "Put it back, or install the node again");
-  }
+function choose({ hasSealedConfiguration, parameters }: Findings): Transition {
+  if (hasSealedConfiguration) return enter("join", flows.join[0]);
   switch (parameters) {
     case "bootstrap":
-      return enter("bootstrap", flows.bootstrap[0]);
     case "register":
-      return fail(
-        "this release cannot register nodes with an existing cluster yet",
-        "Write the installation medium with --bootstrap to make a cluster of its own",
-      );
+      return enter(parameters, flows[parameters][0]);
     case "none":
       return fail("there are no node parameters", "Install the node again with metroctl's medium");
     default:

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { NodeParametersSchema } from "../../gen/metropolis/proto/api/configuration_pb.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
-import { eraseParameters, readParameters } from "./parameters.ts";
+import { eraseFile, readParameters } from "./parameters.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -39,12 +39,12 @@ test("readParameters says where damaged ones lie", async () => {
   await expect(readParameters([path])).rejects.toThrow(EnrolmentError);
 });
 
-test("eraseParameters leaves neither name nor bytes", async () => {
+test("eraseFile leaves neither name nor bytes", async () => {
   const path = write("esp", 7);
   const witness = join(folder, "witness");
   linkSync(path, witness);
-  await eraseParameters(path);
+  await eraseFile(path);
   expect(existsSync(path)).toBe(false);
   expect(readFileSync(witness).every((byte) => byte === 0)).toBe(true);
-  await eraseParameters(path);
+  await eraseFile(path);
 });

@@ -33,11 +33,11 @@ export async function readParameters(
 }
 
 /**
- * Deletes the parameters on the ESP, whose ownership secret nobody needs any more.
+ * Deletes a file on the ESP with secrets that nobody needs any more.
  *
  * Overwritten first: deleting alone leaves the bytes in free clusters of the FAT.
  */
-export async function eraseParameters(path: string): Promise<void> {
+export async function eraseFile(path: string): Promise<void> {
   if (!existsSync(path)) return;
   const file = await open(path, "r+");
   try {

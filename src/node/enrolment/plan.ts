@@ -23,6 +23,8 @@ export interface BootstrapPlan {
   readonly ownerPublicKey: Uint8Array;
   /** Empty where the medium carried none. */
   readonly ownershipSecret: Uint8Array;
+  /** X25519; empty where the medium carried none. */
+  readonly operatorRecoveryKey: Uint8Array;
   readonly configuration: ClusterConfiguration;
   readonly labels: NodeLabels;
   readonly tpmUsage: TpmUsage;
@@ -70,7 +72,7 @@ export function planBootstrap(
   parameters: NodeParameters_ClusterBootstrap,
   hasTpm: boolean,
 ): BootstrapPlan {
-  const { ownerPublicKey, ownershipSecret, labels } = parameters;
+  const { ownerPublicKey, ownershipSecret, operatorRecoveryKey, labels } = parameters;
   if (ownerPublicKey.length !== KEY_BYTES) {
     const found = `${ownerPublicKey.length} bytes, not ${KEY_BYTES}`;
     throw new EnrolmentError(`the owner's public key has ${found}`, WRITE_MEDIUM);
@@ -79,6 +81,7 @@ export function planBootstrap(
   return {
     ownerPublicKey,
     ownershipSecret,
+    operatorRecoveryKey,
     configuration,
     labels: labels ?? create(NodeLabelsSchema),
     tpmUsage: chooseTpmUsage(configuration.tpmMode, hasTpm),

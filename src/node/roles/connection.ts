@@ -1,23 +1,90 @@
-// The node's way to the Cluster API, as itself.
-import { certificatePem, privateKeyPem } from "../../base/pki/keys.ts";
+// The node's way to the Cluster API: to one curator, or to whoever leads them.
+import { readFileSync } from "node:fs";
+import { fromBinary } from "@bufbuild/protobuf";
+import { selfSigned } from "../../base/pki/certificate.ts";
+import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
 import { verifyNode } from "../../base/pki/verify.ts";
-import { type Channel, connect } from "../../base/rpc/rpc.ts";
+import {
+  type CallOptions,
+  type Channel,
+  type ClientTls,
+  Code,
+  connect,
+  leaderChannel,
+  RpcError,
+} from "../../base/rpc/rpc.ts";
+import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import {
+  type ClusterDirectory,
+  ClusterDirectorySchema,
+} from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import { CURATOR_PORT } from "./settings.ts";
 
 /** The curator on this node. */
 export const LOCAL_CURATOR = `127.0.0.1:${CURATOR_PORT}`;
 
-/** Connects to a curator of the node's own cluster; `using` closes it. */
+/** Connects to one curator of the node's own cluster; `using` closes it. */
 export function connectCluster(own: Credentials, target = LOCAL_CURATOR): Channel {
-  return connect({
-    target,
-    credentials: {
-      keyPem: privateKeyPem(own.keyPair),
-      certificatePem: certificatePem(own.certificate),
-      verify: (der) => {
-        verifyNode(der, own.ca);
-      },
-    },
-  });
+  return connect({ target, credentials: memberTls(own) });
+}
+
+/** Connects to the leader of the node's own cluster, which `seeds` know. */
+export function connectLeader(own: Credentials, seeds: () => readonly string[]): Channel {
+  return leader(memberTls(own), seeds);
+}
+
+/** The same as the holder of a key that the cluster may not have certified. */
+export async function connectAsStranger(
+  key: KeyPair,
+  ca: Uint8Array,
+  seeds: () => readonly string[],
+): Promise<Channel> {
+  const tls: ClientTls = {
+    keyPem: privateKeyPem(key),
+    certificatePem: certificatePem(await selfSigned(key)),
+    verify: (der) => void verifyNode(der, ca),
+  };
+  return leader(tls, seeds);
+}
+
+function memberTls(own: Credentials): ClientTls {
+  return {
+    keyPem: privateKeyPem(own.keyPair),
+    certificatePem: certificatePem(own.certificate),
+    verify: (der) => void verifyNode(der, own.ca),
+  };
+}
+
+function leader(credentials: ClientTls, seeds: () => readonly string[]): Channel {
+  return leaderChannel({ seeds, dial: (target) => connect({ target, credentials }), locate });
+}
+
+/** Where a curator says that the leader is. */
+async function locate(curator: Channel, options: CallOptions): Promise<string> {
+  const local = curator.client(CuratorLocal);
+  for await (const { leaderHost, leaderPort } of local.getCurrentLeader({}, options)) {
+    return hostAndPort(leaderHost, leaderPort);
+  }
+  throw new RpcError(Code.unavailable, "the leader is not known");
+}
+
+function hostAndPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The curators that a directory names. */
+export function seedsOf(directory: ClusterDirectory | undefined): readonly string[] {
+  const hosts = (directory?.nodes ?? []).flatMap(({ addresses }) => addresses);
+  return hosts.filter(({ host }) => host !== "").map(({ host }) => hostAndPort(host, CURATOR_PORT));
+}
+
+/** The curators that the directory on the ESP names, as of now. */
+export function directorySeeds(path: string): readonly string[] {
+  try {
+    return seedsOf(fromBinary(ClusterDirectorySchema, readFileSync(path)));
+  } catch {
+    // Not written yet, or cut off: then this node knows nobody.
+    return [];
+  }
 }

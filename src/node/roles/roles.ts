@@ -1,10 +1,10 @@
 // What the node does as a member of its cluster: it says that it is alive, where it is
 // reached and what it runs, and follows what the cluster wants of it.
 //
-//   membership, curator open ─► connection ─┬─ heartbeat
+//   membership ─► connection to the leader ─┬─ heartbeat
 //                                           ├─ status     ◄─ address
-//                                           ├─ fetch      ─► roles
-//                                           └─ directory  ─► ESP
+//                                           ├─ fetch      ─► roles ─► control plane
+//                                           └─ directory  ─► ESP, names
 import { Value } from "../../base/event/event.ts";
 import type { Channel } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
@@ -12,12 +12,13 @@ import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb
 import type { NodeRoles, NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
 import { together } from "../control/control.ts";
+import type { Names } from "../network/hosts.ts";
 import type { Paths } from "../storage/paths.ts";
-import { connectCluster } from "./connection.ts";
+import { connectLeader } from "./connection.ts";
 import type { CuratorNews } from "./curator.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { nodeStatus, statusPush } from "./status.ts";
-import { directory, ownRoles } from "./watch.ts";
+import { directory, directoryNames, ownRoles } from "./watch.ts";
 
 /** What the node tells about itself, and what it hears. */
 export interface RolesOptions extends CuratorNews {
@@ -26,24 +27,46 @@ export interface RolesOptions extends CuratorNews {
   readonly bootId: string;
   /** Set to the roles that the cluster gives to this node. */
   readonly roles: Value<NodeRoles>;
+  /** Set to where the nodes of the cluster are. */
+  readonly names: Value<Names>;
+  /** Curators that may know the leader. */
+  readonly seeds: () => readonly string[];
 }
 
 /** The life of the node as a member. */
 export function roles(options: RolesOptions): Runnable {
   return async ({ signal, log, run, healthy }) => {
-    const { membership, isOpen, paths } = options;
+    const { membership, paths, names, address, seeds } = options;
     const own = await membership.first(signal);
-    await isOpen.first(signal, (open) => open);
-    using channel: Channel = connectCluster(own);
+    const known = new Value(directoryNames(paths.esp.clusterDirectory));
+    using channel: Channel = connectLeader(own, seeds);
     const curator = channel.client(Curator);
     const status = new Value<NodeStatus | undefined>();
     run("heartbeat", heartbeat(curator));
     run("status", statusPush(curator, own.nodeId, status));
     run("fetch", ownRoles(curator, own.nodeId, paths.data.roles, options.roles));
-    run("directory", directory(curator, paths.esp.clusterDirectory));
+    run("directory", directory(curator, paths.esp.clusterDirectory, known));
+    run("names", ownName(own.nodeId, address, known, names));
     healthy();
     log.info(`Member of the cluster as ${own.nodeId}`);
     await followStatus(options, status, signal);
+  };
+}
+
+/** Adds to what the cluster says where this node itself is, which it knows first. */
+function ownName(
+  id: string,
+  address: Value<string>,
+  known: Value<Names>,
+  names: Value<Names>,
+): Runnable {
+  return async ({ signal, healthy }) => {
+    const update = () => names.set(new Map(known.current).set(id, address.current ?? ""));
+    healthy();
+    const follow = (source: Value<unknown>) => async (ended: AbortSignal) => {
+      for await (const _ of source.watch(ended)) update();
+    };
+    await together(signal, [follow(address), follow(known)]);
   };
 }
 

@@ -17,8 +17,16 @@ import {
   type NodeRoles,
   NodeRolesSchema,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
+import type { Names } from "../network/hosts.ts";
 import { testCluster } from "./test-cluster.ts";
-import { applyEvent, describeRoles, directory, directoryOf, ownRoles } from "./watch.ts";
+import {
+  applyEvent,
+  describeRoles,
+  directory,
+  directoryNames,
+  directoryOf,
+  ownRoles,
+} from "./watch.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -76,7 +84,8 @@ test("directoryOf names members that can be reached, in order", () => {
 test("directory is written once it is complete, and whenever it changes", async () => {
   await using cluster = await testCluster();
   const path = join(folder, "directory.pb");
-  await using _ = testSupervisor(directory(cluster.curator, path));
+  const names = new Value<Names>();
+  await using _ = testSupervisor(directory(cluster.curator, path, names));
   const written = async (count: number) => {
     const read = () => fromBinary(ClusterDirectorySchema, readFileSync(path)).nodes.length;
     while (!existsSync(path) || read() !== count) await sleep(1, AbortSignal.timeout(5_000));
@@ -89,4 +98,12 @@ test("directory is written once it is complete, and whenever it changes", async 
   await written(1);
   cluster.events.set({ nodes: [member("two", "10.1.0.3")] });
   await written(2);
+  expect([...(names.current ?? [])]).toEqual([
+    ["one", "10.1.0.2"],
+    ["two", "10.1.0.3"],
+  ]);
+  expect(directoryNames(path)).toEqual(names.current ?? new Map());
+  cluster.events.set({ nodeTombstones: [{ nodeId: "two" }] });
+  await written(1);
+  expect([...(names.current ?? [])]).toEqual([["one", "10.1.0.2"]]);
 });

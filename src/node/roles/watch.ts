@@ -1,7 +1,7 @@
 // What the cluster says about nodes, followed: this node's own roles, and the
 // directory of those that can be asked when this node comes back from a reboot.
 import { existsSync, readFileSync } from "node:fs";
-import { create, equals, toBinary } from "@bufbuild/protobuf";
+import { create, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Value } from "../../base/event/event.ts";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import type { Client } from "../../base/rpc/rpc.ts";
@@ -18,6 +18,8 @@ import {
   type NodeRoles,
   NodeRolesSchema,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
+
+import type { Names } from "../network/hosts.ts";
 
 /** The roles as words, for the log. */
 export function describeRoles(roles: NodeRoles): string {
@@ -72,8 +74,27 @@ export function directoryOf(nodes: ReadonlyMap<string, Node>): ClusterDirectory 
   });
 }
 
-/** Keeps the directory on the ESP up to date. */
-export function directory(curator: Client<typeof Curator>, path: string): Runnable {
+/** Where the nodes in a directory file were last; none where it cannot be read. */
+export function directoryNames(path: string): Names {
+  try {
+    const { nodes } = fromBinary(ClusterDirectorySchema, readFileSync(path));
+    return new Map(nodes.map(({ id, addresses }) => [id, addresses[0]?.host ?? ""]));
+  } catch {
+    // Not written yet, or cut off: the cluster will tell.
+    return new Map();
+  }
+}
+
+function namesOf(nodes: ReadonlyMap<string, Node>): Names {
+  return new Map([...nodes.values()].map(({ id, status }) => [id, status?.externalAddress ?? ""]));
+}
+
+/** Keeps the directory on the ESP up to date, and the names of all nodes. */
+export function directory(
+  curator: Client<typeof Curator>,
+  path: string,
+  names: Value<Names>,
+): Runnable {
   return async ({ signal, log, healthy }) => {
     const kind = { case: "nodesInCluster", value: {} } as const;
     const nodes = new Map<string, Node>();
@@ -83,6 +104,7 @@ export function directory(curator: Client<typeof Curator>, path: string): Runnab
       if (!isComplete && event.progress !== Progress.LAST_BACKLOGGED) continue;
       if (!isComplete) healthy();
       isComplete = true;
+      names.set(namesOf(nodes));
       if (await saveDirectory(path, directoryOf(nodes))) log.info("Saved the cluster directory");
     }
   };

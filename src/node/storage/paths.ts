@@ -17,6 +17,8 @@ export interface EspPaths {
   readonly parameters: string;
   /** ExtendedSealedBytes of SealedConfiguration: its presence is the commit point of enrolment. */
   readonly sealedConfiguration: string;
+  /** ExtendedSealedBytes of PendingRegistration, while the node is about to become a member. */
+  readonly registration: string;
   /** Recovery. */
   readonly recovery: string;
   /** ClusterDirectory. */
@@ -55,6 +57,8 @@ export interface EphemeralPaths {
   readonly root: string;
   readonly curatorSocket: string;
   readonly machineId: string;
+  /** Names of the cluster's nodes; /etc/hosts leads here. */
+  readonly hosts: string;
 }
 
 /** All of them. */
@@ -80,6 +84,7 @@ function espPaths(root: string): EspPaths {
     metropolis: join(root, ESP_PATHS.state),
     parameters: join(root, ESP_PATHS.parameters),
     sealedConfiguration: join(root, ESP_PATHS.sealedConfiguration),
+    registration: join(root, ESP_PATHS.registration),
     recovery: join(root, ESP_PATHS.recovery),
     clusterDirectory: join(root, ESP_PATHS.clusterDirectory),
     networkConfiguration: join(root, ESP_PATHS.networkConfiguration),
@@ -111,6 +116,7 @@ export function paths(root = "/"): Paths {
       root: ephemeral,
       curatorSocket: join(root, "run/metropolis/curator.sock"),
       machineId: join(ephemeral, "machine-id"),
+      hosts: join(ephemeral, "hosts"),
     },
   };
 }

@@ -1,0 +1,185 @@
+// The steps of a registration: the machine asks a cluster for admission, waits for an
+// operator, and becomes a member.
+//
+// The cluster knows the machine by its keys, so they lie sealed on the ESP before it
+// hears of them: after a reboot the same node goes on. Every call may be repeated.
+import { create, toBinary } from "@bufbuild/protobuf";
+import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
+import { syncDisks } from "../../base/linux/reboot.ts";
+import { nodeId, shortFingerprint } from "../../base/pki/node-id.ts";
+import type { Channel } from "../../base/rpc/rpc.ts";
+import {
+  Curator,
+  type RegisterNodeResponse,
+} from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import type { NodeParameters_ClusterRegister } from "../../gen/metropolis/proto/api/configuration_pb.ts";
+import {
+  ClusterDirectorySchema,
+  type NodeRoles,
+  NodeRolesSchema,
+  NodeStorageSecurity as Security,
+  NodeTPMUsage as TpmUsage,
+} from "../../gen/metropolis/proto/common/common_pb.ts";
+import { connectAsStranger, seedsOf } from "../roles/connection.ts";
+import { type Credentials, makeCredentials, saveCredentials } from "../storage/credentials.ts";
+import type { DataVolume } from "../storage/data.ts";
+import { dataPassphrase } from "../storage/keys.ts";
+import { awaitApproval } from "./approval.ts";
+import { lastSteps, prepareData, type Steps, type Surroundings } from "./attempt.ts";
+import { EnrolmentError } from "./enrolment-error.ts";
+import { hardware } from "./hardware.ts";
+import { type Keyring, sealSecrets } from "./keyring.ts";
+import { ensurePendingKeys } from "./pending-keys.ts";
+import { protection } from "./plan.ts";
+
+/** What one step leaves for the next. */
+interface Attempt {
+  readonly ring: Pick<Keyring, "node" | "join" | "nodeUnlockKey" | "clusterUnlockKey">;
+  readonly id: string;
+  answer?: RegisterNodeResponse;
+  volume?: DataVolume;
+  credentials?: Credentials;
+}
+
+const WRITE_MEDIUM = "Write the installation medium anew with metroctl and install again";
+
+/** Something that an earlier step must have left; its absence is a bug in the machine. */
+function left<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new TypeError(`register: ${what} is not there yet`);
+  return value;
+}
+
+/** The steps, for one attempt. */
+export function registerSteps(
+  all: Surroundings,
+  parameters: NodeParameters_ClusterRegister,
+): Steps {
+  let attempt: Attempt | undefined;
+  const current = () => left(attempt, "keys");
+  const outcome = () => ({
+    credentials: left(current().credentials, "certificate"),
+    volume: left(current().volume, "data partition"),
+  });
+  return {
+    keys: async () => {
+      attempt = await begin(all, parameters);
+    },
+    register: async () => {
+      current().answer = await register(all, parameters, current());
+    },
+    storage: async () => {
+      current().volume = await makeStorage(all, current());
+    },
+    approval: async () => {
+      current().credentials = await becomeMember(all, parameters, current());
+    },
+    commit: () => commit(all, parameters, current()),
+    ...lastSteps(all, noRoles, outcome),
+  };
+}
+
+function noRoles(): NodeRoles {
+  return create(NodeRolesSchema);
+}
+
+async function begin(
+  all: Surroundings,
+  { caCertificate, clusterDirectory }: NodeParameters_ClusterRegister,
+): Promise<Attempt> {
+  if (caCertificate.length === 0 || seedsOf(clusterDirectory).length === 0) {
+    throw new EnrolmentError("the medium does not say where its cluster is", WRITE_MEDIUM);
+  }
+  const ring = await ensurePendingKeys(all.paths.esp.registration, all.tpm, all.log);
+  return { ring, id: nodeId(ring.node.publicKey) };
+}
+
+/** A way to the cluster as the holder of the node's key, which it does not know yet. */
+function connectRegistrar(
+  { caCertificate, clusterDirectory }: NodeParameters_ClusterRegister,
+  { ring }: Attempt,
+): Promise<Channel> {
+  return connectAsStranger(ring.node, caCertificate, () => seedsOf(clusterDirectory));
+}
+
+async function register(
+  all: Surroundings,
+  parameters: NodeParameters_ClusterRegister,
+  attempt: Attempt,
+): Promise<RegisterNodeResponse> {
+  using channel = await connectRegistrar(parameters, attempt);
+  const request = {
+    registerTicket: parameters.registerTicket,
+    joinKey: attempt.ring.join.publicKey,
+    haveLocalTpm: all.tpm !== undefined,
+    hardware: hardware(),
+    ...(parameters.labels && { labels: parameters.labels }),
+  };
+  const answer = await channel.client(Curator).registerNode(request, { signal: all.signal });
+  if (answer.tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED && all.tpm === undefined) {
+    throw new EnrolmentError("the cluster demands the TPM, and there is none", WRITE_MEDIUM);
+  }
+  all.log.info(`Registered as ${attempt.id}`);
+  return answer;
+}
+
+/** Made anew at each attempt: nothing on it counts before the commit point. */
+async function makeStorage(all: Surroundings, attempt: Attempt): Promise<DataVolume> {
+  const { ring } = attempt;
+  const lock = {
+    protection: protection(security(attempt)),
+    passphrase: dataPassphrase(ring.nodeUnlockKey, ring.clusterUnlockKey),
+  };
+  const volume = await all.partition.create(lock, all.storageLog);
+  await prepareData(all);
+  return volume;
+}
+
+function security({ answer }: Attempt): Security {
+  return left(answer, "answer of the cluster").recommendedNodeStorageSecurity;
+}
+
+async function becomeMember(
+  all: Surroundings,
+  parameters: NodeParameters_ClusterRegister,
+  attempt: Attempt,
+): Promise<Credentials> {
+  const { ring, id } = attempt;
+  const fingerprint = shortFingerprint(ring.node.publicKey);
+  const storageSecurity = security(attempt);
+  const isInsecure = storageSecurity === Security.INSECURE;
+  using channel = await connectRegistrar(parameters, attempt);
+  const answer = await awaitApproval(channel, {
+    request: {
+      storageSecurity,
+      clusterUnlockKey: isInsecure ? new Uint8Array() : ring.clusterUnlockKey,
+    },
+    call: `metroctl approve ${id} (fingerprint ${fingerprint})`,
+    ...{ log: all.log, signal: all.signal },
+  });
+  if (Buffer.compare(answer.caCertificate, parameters.caCertificate) !== 0) {
+    throw new EnrolmentError("the cluster has another CA than the medium says", WRITE_MEDIUM);
+  }
+  const own = makeCredentials(ring.node, answer.nodeCertificate, answer.caCertificate);
+  await saveCredentials(all.paths.data.credentials, own);
+  return own;
+}
+
+/** Writes the files that make the node join from the next boot on, the deciding one last. */
+async function commit(
+  all: Surroundings,
+  { clusterDirectory }: NodeParameters_ClusterRegister,
+  attempt: Attempt,
+): Promise<void> {
+  const { paths, tpm } = all;
+  const { ring, credentials, answer } = attempt;
+  const directory = clusterDirectory ?? create(ClusterDirectorySchema);
+  await writeFileAtomic(paths.esp.clusterDirectory, toBinary(ClusterDirectorySchema, directory));
+  const roles = toBinary(NodeRolesSchema, noRoles());
+  await writeFileAtomic(paths.data.roles, roles);
+  const isSealed = answer?.tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED;
+  const { ca } = left(credentials, "certificate");
+  const secrets = await sealSecrets(ring, ca, security(attempt), isSealed ? tpm : undefined);
+  // Everything that the sealed configuration leads to has to be on the disk before it is.
+  syncDisks();
+  await writeFileAtomic(paths.esp.sealedConfiguration, secrets);
+}

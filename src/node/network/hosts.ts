@@ -1,0 +1,35 @@
+// The names of the cluster's nodes, for programs that look them up: a hosts file that
+// holds this node and all others that have an address.
+import { chmod } from "node:fs/promises";
+import type { Value } from "../../base/event/event.ts";
+import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+
+/** Addresses of nodes by ID. */
+export type Names = ReadonlyMap<string, string>;
+
+/** What every machine has. */
+const LOCAL = ["127.0.0.1 localhost", "::1 localhost"];
+
+/** The hosts file's content, see hosts(5). */
+export function hostsFile(names: Names): string {
+  const known = [...names].filter(([, address]) => address !== "");
+  const lines = known.map(([id, address]) => `${address} ${id}`).toSorted();
+  return `${[...LOCAL, ...lines].join("\n")}\n`;
+}
+
+/** Keeps the hosts file at `path` as `names` say. */
+export function hosts(names: Value<Names>, path: string): Runnable {
+  return async ({ signal, healthy }) => {
+    await write(path, new Map());
+    healthy();
+    for await (const present of names.watch(signal)) await write(path, present);
+  };
+}
+
+async function write(path: string, names: Names): Promise<void> {
+  // Readable to all: programs without rights look up names too.
+  await writeFileAtomic(path, hostsFile(names), 0o644);
+  // Whatever the umask took away.
+  await chmod(path, 0o644);
+}

@@ -1,0 +1,207 @@
+// The node's part in the control plane, as its roles demand: etcd and the curator
+// beside it.
+//
+//   role given ──► JoinConsensus ──► etcd as learner ──► voter ──► curator
+//   role taken ──► cluster has let the member go ──► curator, etcd ended ──► data erased
+//
+// What is on the disk decides where to begin: with data of etcd the node is a
+// member, whatever else was interrupted.
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { etcdMembers } from "../../base/etcd/etcd.ts";
+import { sleep, type Value } from "../../base/event/event.ts";
+import type { Logger } from "../../base/logtree/logtree.ts";
+import { generateKeyPair } from "../../base/pki/keys.ts";
+import { type Client, Code, RpcError } from "../../base/rpc/rpc.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import type { NodeRoles } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { ETCD_PORTS, type EtcdPorts, type Member } from "../consensus/config.ts";
+import { connectEtcd } from "../consensus/connection.ts";
+import { type Owner, saveMember } from "../consensus/pki.ts";
+import type { Control } from "../control/control.ts";
+import type { Credentials } from "../storage/credentials.ts";
+import type { Paths } from "../storage/paths.ts";
+import { connectLeader } from "./connection.ts";
+import { type CuratorSettings, curatorSettings } from "./settings.ts";
+
+/** What the control plane on this node is made of. */
+export interface ControlPlaneOptions {
+  readonly paths: Paths;
+  readonly membership: Value<Credentials>;
+  /** What the cluster wants of this node. */
+  readonly roles: Value<NodeRoles>;
+  readonly consensus: Control<Member>;
+  readonly curator: Control<CuratorSettings>;
+  /** Curators that may know the leader. */
+  readonly seeds: () => readonly string[];
+  /** Absent: those of a machine. Tests have their own. */
+  readonly etcdPorts?: EtcdPorts;
+  readonly curatorPort?: number;
+  /** What etcd runs as; absent: as ourselves. */
+  readonly etcdOwner?: Owner;
+}
+
+const PAUSE_MS = 500;
+
+/** Follows the role ConsensusMember. */
+export function controlPlane(options: ControlPlaneOptions): Runnable {
+  return async ({ signal, log, healthy }) => {
+    const { membership, roles, seeds } = options;
+    const own = await membership.first(signal);
+    using channel = connectLeader(own, seeds);
+    const part = new ControlPlane(options, own, channel.client(Curator), log);
+    healthy();
+    for (;;) {
+      const isWanted = hasRole(await roles.first(signal));
+      await untilChanged(roles, isWanted, signal, (either) =>
+        isWanted ? part.join(either) : part.leave(either),
+      );
+    }
+  };
+}
+
+function hasRole({ consensusMember }: NodeRoles): boolean {
+  return consensusMember !== undefined;
+}
+
+/** Does the work of a wish, and returns when the wish is another; unfinished work ends then. */
+async function untilChanged(
+  roles: Value<NodeRoles>,
+  isWanted: boolean,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const end = new AbortController();
+  const either = AbortSignal.any([signal, end.signal]);
+  const change = roles.first(either, (next) => hasRole(next) !== isWanted);
+  const working = work(either);
+  try {
+    await Promise.race([change, working.then(() => change)]);
+  } finally {
+    end.abort();
+    await Promise.allSettled([change, working]);
+  }
+}
+
+class ControlPlane {
+  readonly #options: ControlPlaneOptions;
+  readonly #own: Credentials;
+  readonly #cluster: Client<typeof Curator>;
+  readonly #log: Logger;
+
+  constructor(
+    options: ControlPlaneOptions,
+    own: Credentials,
+    cluster: Client<typeof Curator>,
+    log: Logger,
+  ) {
+    this.#options = options;
+    this.#own = own;
+    this.#cluster = cluster;
+    this.#log = log;
+  }
+
+  /** Makes this node a member that serves. */
+  async join(signal: AbortSignal): Promise<void> {
+    const { consensus, curator, paths, curatorPort } = this.#options;
+    // Enrolment made the cluster here, and runs its control plane already.
+    if (curator.wanted.current !== null) return;
+    const member = await this.#member(signal);
+    consensus.wanted.set(member);
+    await untilVoter(member, consensus, signal);
+    curator.wanted.set(curatorSettings(member, paths, curatorPort));
+    this.#log.info("This node has a vote in consensus");
+  }
+
+  /** The member that etcd's data are of, or else one that the cluster has let in now. */
+  async #member(signal: AbortSignal): Promise<Member> {
+    const { paths, etcdPorts = ETCD_PORTS } = this.#options;
+    const member = { nodeId: this.#own.nodeId, data: paths.data, ports: etcdPorts };
+    return this.#hasData() ? member : { ...member, peers: await this.#admission(signal) };
+  }
+
+  #hasData(): boolean {
+    return existsSync(join(this.#options.paths.data.etcdData, "member"));
+  }
+
+  async #admission(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const [member, client] = [generateKeyPair(), generateKeyPair()];
+    const keys = { memberPublicKey: member.publicKey, clientPublicKey: client.publicKey };
+    const answer = await persistently(signal, this.#log, () =>
+      this.#cluster.joinConsensus(keys, { signal }),
+    );
+    const { caCertificate: ca, memberCertificate, clientCertificate, peers } = answer;
+    const { paths, etcdOwner } = this.#options;
+    const credentials = { ca, member, client, memberCertificate, clientCertificate };
+    await saveMember(credentials, paths.data, etcdOwner);
+    this.#log.info(`Joining consensus beside ${peers.length - 1} others`);
+    return new Map(peers.map(({ name, url }) => [name, url]));
+  }
+
+  /** Makes this node no member, once the others can do without it. */
+  async leave(signal: AbortSignal): Promise<void> {
+    const { consensus, curator, paths } = this.#options;
+    const isRunning = consensus.wanted.current !== null;
+    if (!isRunning && !this.#hasData()) return;
+    // Its vote may be needed to let it go.
+    if (!isRunning) consensus.wanted.set(await this.#member(signal));
+    await this.#released(signal);
+    await curator.stop(signal);
+    await consensus.stop(signal);
+    for (const path of [paths.data.etcdData, paths.data.etcdClient.root]) {
+      await rm(path, { recursive: true, force: true });
+    }
+    this.#log.info("This node is no consensus member any more; its copy of the state is erased");
+  }
+
+  async #released(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const { etcdMember } = await persistently(signal, this.#log, () =>
+        this.#cluster.getConsensusStatus({}, { signal }),
+      );
+      if (!etcdMember.some(({ id }) => id === this.#own.nodeId)) return;
+      await sleep(PAUSE_MS, signal);
+    }
+  }
+}
+
+/** Waits until etcd here has caught up and was given its vote. */
+async function untilVoter(
+  member: Member,
+  consensus: Control<Member>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await consensus.running.first(signal, (running) => running === member);
+    using channel = await connectEtcd(member);
+    const status = await etcdMembers(channel)
+      .status()
+      .catch(() => undefined);
+    if (status?.isLearner === false) return;
+    await sleep(PAUSE_MS, signal);
+  }
+}
+
+/** Makes a call again while the cluster cannot answer it, for as long as it takes. */
+async function persistently<R>(
+  signal: AbortSignal,
+  log: Logger,
+  call: () => Promise<R>,
+): Promise<R> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof RpcError) || !isPassing(error.code)) throw error;
+      log.info(`Asking again: ${error.message}`);
+    }
+    await sleep(PAUSE_MS, signal);
+  }
+}
+
+function isPassing(code: Code): boolean {
+  return code === Code.unavailable || code === Code.deadlineExceeded;
+}
