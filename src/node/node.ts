@@ -11,10 +11,7 @@
 //
 // Parts meet through values, never by calling each other. Exit codes tell init what is
 // next: 64 reboot, 65 power off, anything else starts this program again.
-import { mkdirSync } from "node:fs";
 import { Value, within } from "../base/event/event.ts";
-import { bootId } from "../base/linux/machine.ts";
-import { setLimit } from "../base/linux/rlimit.ts";
 import { errorText, LogTree } from "../base/logtree/logtree.ts";
 import { certificatePem, privateKeyPem } from "../base/pki/keys.ts";
 import { type Context, type Runnable, Supervisor } from "../base/supervisor/supervisor.ts";
@@ -22,37 +19,23 @@ import type { NodeRoles } from "../gen/metropolis/proto/common/common_pb.ts";
 import { api, type NodeCredentials, type PowerRequest } from "./api/api.ts";
 import type { Member } from "./consensus/config.ts";
 import { consensus } from "./consensus/consensus.ts";
-import { consoles } from "./console/console.ts";
 import { Control } from "./control/control.ts";
 import { enrolment } from "./enrolment/enrolment.ts";
+import { type Host, hostOf } from "./host/host.ts";
 import { inheritLog } from "./inherited-log.ts";
-import { kernelLog } from "./kernel.ts";
 import { hosts, type Names } from "./network/hosts.ts";
-import { type NetworkStatus, network } from "./network/network.ts";
+import type { NetworkStatus } from "./network/network.ts";
 import { directorySeeds, LOCAL_CURATOR } from "./roles/connection.ts";
 import { controlPlane } from "./roles/control-plane.ts";
 import { curator } from "./roles/curator.ts";
 import { roles } from "./roles/roles.ts";
 import type { CuratorSettings } from "./roles/settings.ts";
 import type { Credentials } from "./storage/credentials.ts";
-import { releaseData } from "./storage/data.ts";
-import { paths } from "./storage/paths.ts";
-import { StorageNews, storage } from "./storage/storage.ts";
-import { time } from "./time/time.ts";
-import { formatVersion, runningVersion } from "./version.ts";
+import { StorageNews } from "./storage/storage.ts";
+import { formatVersion } from "./version.ts";
 
 /** By these init knows what the machine shall do. */
 const EXIT_CODES: Readonly<Record<PowerRequest, number>> = { reboot: 64, powerOff: 65 };
-
-/** The user that etcd runs as; see etc/passwd of the system image. */
-const ETCD_OWNER = { uid: 102, gid: 102 };
-const ETCD_PATH = "/usr/bin/etcd";
-
-/** Where init has put us; what we start lives beside us, so that it ends with us. */
-const CGROUPS = "/sys/fs/cgroup/metropolis";
-
-/** etcd and thousands of connections need more than the usual 1024. */
-const OPEN_FILES = 1_048_576n;
 
 /** How long an orderly end may take before init ends it the other way. */
 const STOP_MS = 20_000;
@@ -72,27 +55,28 @@ class News {
   readonly names = new Value<Names>();
 }
 
-/** The life of the node agent. */
-export async function main(): Promise<void> {
+/** The life of the node agent; without arguments on a machine of its own. */
+export async function main(args: readonly string[]): Promise<void> {
+  const host = hostOf(args);
   const tree = new LogTree();
   void inheritLog(process.stdin, tree);
-  setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES });
+  host.prepare();
   const ending = new Value<number>();
   const news = new News();
   const power = (request: PowerRequest) => ending.set(EXIT_CODES[request]);
-  const supervisor = new Supervisor(node(news, power), { tree });
+  const supervisor = new Supervisor(node(host, news, power), { tree });
   process.on("SIGTERM", () => ending.set(0));
   supervisor.start();
   const code = await ending.first(new AbortController().signal);
-  await stop(supervisor, tree);
+  await stop(supervisor, host, tree);
   process.exit(code);
 }
 
 /** Ends everything in order, so that the next boot finds clean file systems. */
-async function stop(supervisor: Supervisor, tree: LogTree): Promise<void> {
+async function stop(supervisor: Supervisor, host: Host, tree: LogTree): Promise<void> {
   const log = tree.logger("root");
   log.info("Stopping");
-  const steps = [() => supervisor.stop(STOP_MS), () => releaseData(paths().data.root)];
+  const steps = [() => supervisor.stop(STOP_MS), () => host.release()];
   for (const step of steps) {
     try {
       await step();
@@ -104,48 +88,35 @@ async function stop(supervisor: Supervisor, tree: LogTree): Promise<void> {
 }
 
 /** The root runnable. */
-function node(news: News, power: (request: PowerRequest) => void): Runnable {
+function node(host: Host, news: News, power: (request: PowerRequest) => void): Runnable {
   return async (context) => {
-    const { log, healthy, signal } = context;
-    const version = runningVersion();
-    log.info(`Metropolis ${formatVersion(version)} starts`);
-    mkdirSync("/run/metropolis", { recursive: true, mode: 0o755 });
-    runMachine(context, news);
-    runCluster(context, news, power);
+    const { log, healthy, signal, run } = context;
+    log.info(`Metropolis ${formatVersion(host.version)} starts`);
+    for (const [name, part] of Object.entries(host.parts(news))) run(name, part);
+    runCluster(host, context, news, power);
     context.run("translate", translate(news));
     healthy();
     await within(Promise.withResolvers<never>().promise, signal);
   };
 }
 
-/** What a machine needs before it belongs anywhere. */
-function runMachine({ run }: Context, news: News): void {
-  run("console", consoles());
-  run("kernel", kernelLog());
-  run("network", network(news.network));
-  run("time", time(news.network));
-  run("storage", storage(news.storage, paths()));
-}
-
 /** What makes it a node. */
-function runCluster({ run, tree }: Context, news: News, power: (request: PowerRequest) => void) {
+function runCluster(
+  { paths, version, bootId, etcd: program, curator: curatorProgram }: Host,
+  { run, tree }: Context,
+  news: News,
+  power: (request: PowerRequest) => void,
+) {
   const { membership, isOpen, address, consensus: etcd, curator: member } = news;
-  const common = { paths: paths(), membership, isOpen, address, roles: news.roles };
-  const controls = { consensus: etcd, curator: member, etcdOwner: ETCD_OWNER };
+  const common = { paths, membership, isOpen, address, roles: news.roles };
+  const owner = program.owner === undefined ? {} : { etcdOwner: program.owner };
+  const controls = { consensus: etcd, curator: member, ...owner };
   const seeds = () => [
     ...(isOpen.current === true ? [LOCAL_CURATOR] : []),
-    ...directorySeeds(common.paths.esp.clusterDirectory),
+    ...directorySeeds(paths.esp.clusterDirectory),
   ];
-  run(
-    "consensus",
-    consensus(etcd, {
-      path: ETCD_PATH,
-      owner: ETCD_OWNER,
-      cgroup: `${CGROUPS}/consensus`,
-      unused: () => curatorEnded(member),
-    }),
-  );
-  run("curator", curator(member, common, { cgroup: `${CGROUPS}/curator` }));
+  run("consensus", consensus(etcd, { ...program, unused: () => curatorEnded(member) }));
+  run("curator", curator(member, common, curatorProgram));
   run(
     "enrolment",
     enrolment({
@@ -155,12 +126,9 @@ function runCluster({ run, tree }: Context, news: News, power: (request: PowerRe
       storageLog: tree.logger("root.storage"),
     }),
   );
-  run(
-    "roles",
-    roles({ ...common, seeds, names: news.names, version: runningVersion(), bootId: bootId() }),
-  );
+  run("roles", roles({ ...common, seeds, names: news.names, version, bootId }));
   run("controlplane", controlPlane({ ...common, ...controls, seeds }));
-  run("hosts", hosts(news.names, common.paths.ephemeral.hosts));
+  run("hosts", hosts(news.names, paths.ephemeral.hosts));
   run("api", api({ credentials: news.apiCredentials, tree, power }));
 }
 

@@ -31,7 +31,8 @@ export function activeConsoles(path = ACTIVE): readonly string[] {
 
 function oneConsole(path: string, tree: LogTree): Runnable {
   return async ({ signal, healthy }) => {
-    const device = openSync(path, "w");
+    // Where a file stands for the console, what it shows is added to.
+    const device = openSync(path, "a");
     try {
       const { backlog, stream } = tree.read({
         dn: "",

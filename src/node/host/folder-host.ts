@@ -1,0 +1,58 @@
+// A folder that stands for a machine: the node is a plain process in a network
+// namespace of its own, made by the launcher. What a machine forgets when it is
+// switched off lies below the folder too, and is removed at every start.
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import packageJson from "../../../package.json";
+import { getLimit, setLimit } from "../../base/linux/rlimit.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import { consoles } from "../console/console.ts";
+import { type Paths, paths } from "../storage/paths.ts";
+import type { StorageNews } from "../storage/storage.ts";
+import { parseVersion } from "../version.ts";
+import { folderPartition } from "./folder-partition.ts";
+import type { Host } from "./host.ts";
+import { namespaceNetwork } from "./namespace-network.ts";
+import type { Place } from "./place.ts";
+
+/** What a person in front of the machine would see, in the folder. */
+const CONSOLE = "console.log";
+
+/** The host below a folder. */
+export function folderHost({ folder, programs }: Place): Host {
+  const where = paths(folder);
+  return {
+    paths: where,
+    version: parseVersion(`VERSION_ID=${packageJson.version}`),
+    bootId: crypto.randomUUID(),
+    etcd: { path: join(programs, "etcd") },
+    curator: {},
+    prepare: () => prepare(where),
+    parts: (news) => ({
+      console: consoles([CONSOLE], folder),
+      network: namespaceNetwork(news.network),
+      storage: folderStorage(news.storage, where),
+    }),
+    release: async () => {},
+  };
+}
+
+/** Makes the folders that init and the installer make on a machine. */
+function prepare({ esp, data, ephemeral }: Paths): void {
+  const { hard } = getLimit("openFiles");
+  setLimit("openFiles", { soft: hard, hard });
+  const sockets = dirname(ephemeral.curatorSocket);
+  for (const path of [ephemeral.root, sockets]) rmSync(path, { recursive: true, force: true });
+  const folders = [esp.images, esp.metropolis, data.root, ephemeral.root, sockets];
+  for (const path of folders) mkdirSync(path, { recursive: true, mode: 0o700 });
+}
+
+function folderStorage(news: StorageNews, { data }: Paths): Runnable {
+  return async ({ log, healthy, done }) => {
+    log.info(`The folder ${dirname(data.root)} stands for disk and ESP, and there is no TPM`);
+    const partition = folderPartition(data.root, `${data.root}.key-check`);
+    news.ground.set({ partition, slot: "a", tpm: undefined });
+    healthy();
+    done();
+  };
+}

@@ -1,0 +1,48 @@
+// A machine of our own: the node image runs, init has started us, and nobody else is here.
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { bootId } from "../../base/linux/machine.ts";
+import { setLimit } from "../../base/linux/rlimit.ts";
+import { consoles } from "../console/console.ts";
+import { kernelLog } from "../kernel.ts";
+import { network } from "../network/network.ts";
+import { releaseData } from "../storage/data.ts";
+import { paths } from "../storage/paths.ts";
+import { storage } from "../storage/storage.ts";
+import { time } from "../time/time.ts";
+import { runningVersion } from "../version.ts";
+import type { Host } from "./host.ts";
+
+/** The user that etcd runs as; see etc/passwd of the system image. */
+const ETCD_OWNER = { uid: 102, gid: 102 };
+const ETCD_PATH = "/usr/bin/etcd";
+
+/** Where init has put us; what we start lives beside us, so that it ends with us. */
+const CGROUPS = "/sys/fs/cgroup/metropolis";
+
+/** etcd and thousands of connections need more than the usual 1024. */
+const OPEN_FILES = 1_048_576n;
+
+/** The machine that we run on. */
+export function machineHost(): Host {
+  const where = paths();
+  return {
+    paths: where,
+    version: runningVersion(),
+    bootId: bootId(),
+    etcd: { path: ETCD_PATH, owner: ETCD_OWNER, cgroup: `${CGROUPS}/consensus` },
+    curator: { cgroup: `${CGROUPS}/curator` },
+    prepare: () => {
+      setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES });
+      mkdirSync(dirname(where.ephemeral.curatorSocket), { recursive: true, mode: 0o755 });
+    },
+    parts: (news) => ({
+      console: consoles(),
+      kernel: kernelLog(),
+      network: network(news.network),
+      time: time(news.network),
+      storage: storage(news.storage, where),
+    }),
+    release: () => releaseData(where.data.root),
+  };
+}
