@@ -16,7 +16,7 @@ const REACHED = "Kernel panic - not syncing: VFS";
 
 /** How much longer things take than natively, for the time limits of whoever waits. */
 export function slowness(accelerator: Accelerator): number {
-  return accelerator === "kvm" ? 1 : 5;
+  return accelerator === "tcg" ? 5 : 1;
 }
 
 /**

@@ -14,7 +14,14 @@ export type Request =
   | ({ readonly operation: "powerOn"; readonly machine: number } & PowerOnOptions)
   | { readonly operation: "saveMemory"; readonly machine: number; readonly file: string }
   | {
-      readonly operation: "kill" | "powerOff" | "reset" | "detachMedium" | "detachMediumOnReset";
+      readonly operation:
+        | "kill"
+        | "powerOff"
+        | "reset"
+        | "detachMedium"
+        | "detachMediumOnReset"
+        | "plug"
+        | "unplug";
       readonly machine: number;
     };
 
@@ -93,6 +100,8 @@ const machineOperations = [
   "detachMedium",
   "detachMediumOnReset",
   "saveMemory",
+  "plug",
+  "unplug",
 ];
 
 function parseRequest(line: string): Request {

@@ -31,6 +31,23 @@ export interface MachineStatus {
   readonly resets: number;
 }
 
+/** What the keeper can do with a machine, whatever it is made of. */
+export interface Switches {
+  /** The state at this moment. */
+  status(): MachineStatus;
+  /** Switches it on. Throws LauncherError when it already is, or does not start. */
+  powerOn(options: PowerOnOptions): Promise<void>;
+  /** Pulls the plug: nothing is written that was not yet. */
+  kill(): Promise<void>;
+  /** Presses the power button; what follows is up to the machine. */
+  powerOff(): Promise<void>;
+  /** Presses the reset button. */
+  reset(): Promise<void>;
+  detachMedium(): Promise<void>;
+  detachMediumOnReset(): void;
+  saveMemory(file: string): Promise<void>;
+}
+
 interface Running {
   readonly qemu: Child;
   readonly qmp: Qmp;
@@ -38,7 +55,7 @@ interface Running {
 }
 
 /** One machine of the cluster; its lifetime is the keeper's. */
-export class Hardware {
+export class Hardware implements Switches {
   readonly #machine: MachineSettings;
   readonly #paths: MachinePaths;
   readonly #cluster: ClusterSettings;

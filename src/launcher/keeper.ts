@@ -10,20 +10,23 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Child, run, startChild } from "../base/process/process.ts";
 import { type Request, serveControl } from "./control.ts";
-import { Hardware, type MachineStatus } from "./hardware.ts";
+import { Hardware, type MachineStatus, type Switches } from "./hardware.ts";
 import { readJson } from "./json-file.ts";
 import { LauncherError } from "./launcher-error.ts";
 import {
   bridgeCommands,
   cableCommands,
   dnsmasqProgram,
+  linkCommand,
   SOCKS_PORT,
   socksProgram,
 } from "./network.ts";
 import { programPath } from "./packages.ts";
 import { type ClusterPaths, machinePaths, makePrivateDirectory, pathsOf } from "./paths.ts";
+import { ProcessHardware } from "./process-hardware.ts";
+import { runProcessMachine } from "./process-machine.ts";
 import { startRelay } from "./relay.ts";
-import { network, readSettings } from "./settings.ts";
+import { type ClusterSettings, type MachineSettings, network, readSettings } from "./settings.ts";
 import { serveTime } from "./time-server.ts";
 
 /** What keeper.json says while the keeper runs. */
@@ -41,12 +44,14 @@ export const RELEASE = "release\n";
 /**
  * The program of `metroctl cluster keeper`. Arguments: which half, the cluster's
  * folder, and then for the outer half `bound` when it shall end with its standard
- * input, for the inner half the socket folder.
+ * input, for the inner half the socket folder. Instead of a half, `machine`: a
+ * process machine in namespaces that the inner half made, then its number.
  */
 export async function keeper(args: readonly string[]): Promise<void> {
   const [half, directory, extra] = args;
   if (directory === undefined) throw new LauncherError("keeper: want a half and a folder");
-  if (half === "inside") await keepInside(pathsOf(directory, process.env, extra));
+  if (half === "machine") await becomeMachine(directory, Number(extra));
+  else if (half === "inside") await keepInside(pathsOf(directory, process.env, extra));
   else await keepOutside(pathsOf(directory), extra === BOUND);
 }
 
@@ -116,6 +121,12 @@ function startInside(paths: ClusterPaths): Child {
   );
 }
 
+async function becomeMachine(directory: string, number: number): Promise<void> {
+  const paths = pathsOf(directory);
+  const { programs = "" } = readSettings(paths.settings);
+  await runProcessMachine(number, machinePaths(paths, number), programs);
+}
+
 function whenInputEnds(end: () => void): void {
   let isReleased = false;
   const react = () => {
@@ -130,10 +141,11 @@ function whenInputEnds(end: () => void): void {
 
 async function keepInside(paths: ClusterPaths): Promise<void> {
   whenInputEnds(() => process.exit(0));
-  const { machines } = readSettings(paths.settings);
+  const { machines, accelerator } = readSettings(paths.settings);
   const env = { PATH: programPath };
   for (const command of bridgeCommands()) await run(command, { env });
-  for (const { number } of machines) {
+  // A process machine gets a new cable whenever it is switched on.
+  for (const { number } of accelerator === "process" ? [] : machines) {
     for (const command of cableCommands(number)) await run(command, { env });
   }
   await nameServer(paths);
@@ -164,10 +176,7 @@ async function nameServer(paths: ClusterPaths): Promise<void> {
 async function takeCommands(paths: ClusterPaths): Promise<void> {
   const settings = readSettings(paths.settings);
   const machines = new Map(
-    settings.machines.map((machine) => [
-      machine.number,
-      new Hardware(machine, machinePaths(paths, machine.number), settings),
-    ]),
+    settings.machines.map((machine) => [machine.number, hardwareOf(machine, paths, settings)]),
   );
   await serveControl(paths.control, async (request) => {
     await perform(request, machines);
@@ -175,11 +184,23 @@ async function takeCommands(paths: ClusterPaths): Promise<void> {
   });
 }
 
-function statusOf(machines: ReadonlyMap<number, Hardware>): readonly MachineStatus[] {
+function hardwareOf(
+  machine: MachineSettings,
+  paths: ClusterPaths,
+  settings: ClusterSettings,
+): Switches {
+  const { number } = machine;
+  const own = machinePaths(paths, number);
+  if (settings.accelerator !== "process") return new Hardware(machine, own, settings);
+  const command = keeperCommand(["machine", paths.directory, String(number)]);
+  return new ProcessHardware(number, own, command, keeperEnvironment());
+}
+
+function statusOf(machines: ReadonlyMap<number, Switches>): readonly MachineStatus[] {
   return [...machines.values()].map((machine) => machine.status());
 }
 
-async function perform(request: Request, machines: ReadonlyMap<number, Hardware>): Promise<void> {
+async function perform(request: Request, machines: ReadonlyMap<number, Switches>): Promise<void> {
   if (request.operation === "status") return;
   if (request.operation === "stop") {
     // As one power cut for all; the reply leaves before the process does.
@@ -194,6 +215,12 @@ async function perform(request: Request, machines: ReadonlyMap<number, Hardware>
       return machine.powerOn(request);
     case "detachMediumOnReset":
       return machine.detachMediumOnReset();
+    case "plug":
+    case "unplug":
+      await run(linkCommand(request.machine, request.operation === "plug"), {
+        env: { PATH: programPath },
+      });
+      return;
     case "saveMemory":
       return machine.saveMemory(request.file);
     default:

@@ -40,6 +40,16 @@ export class Machine {
     await this.#ask({ operation: "kill", machine: this.number });
   }
 
+  /** Pulls its network cable: no frame passes, and the machine is not told. */
+  async unplug(): Promise<void> {
+    await this.#ask({ operation: "unplug", machine: this.number });
+  }
+
+  /** Puts the network cable in again. */
+  async plug(): Promise<void> {
+    await this.#ask({ operation: "plug", machine: this.number });
+  }
+
   /** Presses the power button and waits until it is off. */
   async powerOff(timeoutMs: number): Promise<void> {
     await this.#ask({ operation: "powerOff", machine: this.number });

@@ -42,6 +42,16 @@ export function cableCommands(machine: number): readonly Command[] {
   ];
 }
 
+/** Takes a machine's cable out of the bridge for good. */
+export function unplugCommand(machine: number): Command {
+  return ["ip", "link", "delete", `m${machine}`];
+}
+
+/** Lets frames through a machine's cable, or none, as if its plug were pulled. */
+export function linkCommand(machine: number, isUp: boolean): Command {
+  return ["ip", "link", "set", `m${machine}`, isUp ? "up" : "down"];
+}
+
 /**
  * Between veths the kernel leaves checksums out and joins segments, trusting
  * that hardware below would mend it. socat copies frames as they are, so every

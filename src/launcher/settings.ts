@@ -32,8 +32,11 @@ export interface MachineSettings {
   readonly kernel?: { readonly file: string; readonly commandLine: string };
 }
 
-/** How machine code runs: natively, or translated by QEMU. */
-export type Accelerator = "kvm" | "tcg";
+/**
+ * How a node's code runs: in a virtual machine, natively or translated by QEMU, or as a
+ * process of this host.
+ */
+export type Accelerator = "kvm" | "tcg" | "process";
 
 /** A cluster, as in cluster.json. */
 export interface ClusterSettings {
@@ -44,6 +47,8 @@ export interface ClusterSettings {
   readonly accelerator: Accelerator;
   /** The firmware's code, shared by all machines; variables are each machine's own. */
   readonly firmware: string;
+  /** Where the programs of process machines are. */
+  readonly programs?: string;
   readonly machines: readonly MachineSettings[];
 }
 
