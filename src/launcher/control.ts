@@ -21,7 +21,9 @@ export type Request =
         | "detachMedium"
         | "detachMediumOnReset"
         | "plug"
-        | "unplug";
+        | "unplug"
+        | "pause"
+        | "resume";
       readonly machine: number;
     };
 
@@ -102,6 +104,8 @@ const machineOperations = [
   "saveMemory",
   "plug",
   "unplug",
+  "pause",
+  "resume",
 ];
 
 function parseRequest(line: string): Request {

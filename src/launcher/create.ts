@@ -1,6 +1,6 @@
 // Making a cluster: its folder, firmware variables, TPMs and blank disks (or
 // copies of a prepared machine's), then its keeper.
-import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { chooseAccelerator } from "./accelerator.ts";
@@ -42,6 +42,8 @@ export interface ClusterOptions {
   readonly out?: string;
   /** By default what works here. */
   readonly accelerator?: Accelerator;
+  /** Machines are plain processes; this is the folder with etcd and etcdutl. */
+  readonly programs?: string;
   /** The cluster stops when this process ends, however it ends. */
   readonly isBound?: boolean;
 }
@@ -73,11 +75,13 @@ export async function createCluster(
   checkHost(options);
   makeClusterDirectory(paths);
   try {
-    progress("Looking for the fastest way to run a machine");
-    const settings = await settle(options, out);
+    const settings = await settle(options, out, progress);
     for (const [index, machine] of options.machines.entries()) {
+      const own = machinePaths(paths, index + 1);
+      mkdirSync(own.directory, { recursive: true, mode: 0o700 });
+      if (settings.programs !== undefined) continue;
       progress(`Making machine ${index + 1}`);
-      await makeMachine(machine, machinePaths(paths, index + 1), out);
+      await makeMachine(machine, own, out);
     }
     writeSettings(paths.settings, settings);
     progress("Making its network");
@@ -88,11 +92,12 @@ export async function createCluster(
   }
 }
 
-function checkHost({ machines }: ClusterOptions): void {
-  const missing = missingPackages();
+function checkHost({ machines, programs }: ClusterOptions): void {
+  const kind = programs === undefined ? "machines" : "processes";
+  const missing = missingPackages(kind);
   if (missing.length > 0) {
     throw new LauncherError(
-      `run virtual machines: Debian packages are missing; install them with: ${installLine(missing)}`,
+      `run a cluster here: Debian packages are missing; install them with: ${installLine(missing)}`,
     );
   }
   if (machines.length === 0 || machines.length > MAX_MACHINES) {
@@ -100,19 +105,33 @@ function checkHost({ machines }: ClusterOptions): void {
   }
 }
 
-async function settle(options: ClusterOptions, out: string): Promise<ClusterSettings> {
-  const firmware = join(out, "OVMF_CODE.fd");
-  if (!existsSync(firmware)) {
-    throw new LauncherError(`use firmware ${firmware}: it does not exist; run the build first`);
-  }
-  return {
+async function settle(
+  options: ClusterOptions,
+  out: string,
+  progress: Progress,
+): Promise<ClusterSettings> {
+  const { name, programs } = options;
+  const created = new Date().toISOString();
+  const common = {
     format: 1,
-    name: options.name,
-    created: new Date().toISOString(),
-    accelerator: options.accelerator ?? (await chooseAccelerator(join(out, "bzImage"))),
-    firmware,
+    name,
+    created,
     machines: options.machines.map(machineSettings),
-  };
+  } as const;
+  if (programs !== undefined) {
+    mustExist("etcd", join(programs, "etcd"));
+    return { ...common, accelerator: "process", firmware: "", programs: realpathSync(programs) };
+  }
+  const firmware = join(out, "OVMF_CODE.fd");
+  mustExist("firmware", firmware);
+  progress("Looking for the fastest way to run a machine");
+  const accelerator = options.accelerator ?? (await chooseAccelerator(join(out, "bzImage")));
+  return { ...common, accelerator, firmware };
+}
+
+function mustExist(what: string, file: string): void {
+  if (existsSync(file)) return;
+  throw new LauncherError(`use ${what} ${file}: it does not exist; run the build first`);
 }
 
 function machineSettings(options: MachineOptions, index: number): MachineSettings {
@@ -127,7 +146,6 @@ function machineSettings(options: MachineOptions, index: number): MachineSetting
 }
 
 async function makeMachine(options: MachineOptions, paths: MachinePaths, out: string) {
-  mkdirSync(paths.directory, { recursive: true, mode: 0o700 });
   if (options.copyOf !== undefined) return copyMachine(options.copyOf, paths);
   const isSecure = options.secureBoot ?? true;
   copyFileSync(join(out, isSecure ? "OVMF_VARS.fd" : UNENROLLED), paths.variables);

@@ -43,6 +43,9 @@ export interface Switches {
   powerOff(): Promise<void>;
   /** Presses the reset button. */
   reset(): Promise<void>;
+  /** Stops its processors, and lets them go on. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   detachMedium(): Promise<void>;
   detachMediumOnReset(): void;
   saveMemory(file: string): Promise<void>;
@@ -112,6 +115,16 @@ export class Hardware implements Switches {
   /** Presses the reset button. */
   async reset(): Promise<void> {
     await this.#qmp().execute("system_reset");
+  }
+
+  /** Stops its processors. */
+  async pause(): Promise<void> {
+    await this.#qmp().execute("stop");
+  }
+
+  /** Lets them go on. */
+  async resume(): Promise<void> {
+    await this.#qmp().execute("cont");
   }
 
   /** Pulls the medium out of the running machine. */

@@ -23,8 +23,7 @@ import {
 } from "./network.ts";
 import { programPath } from "./packages.ts";
 import { type ClusterPaths, machinePaths, makePrivateDirectory, pathsOf } from "./paths.ts";
-import { ProcessHardware } from "./process-hardware.ts";
-import { runProcessMachine } from "./process-machine.ts";
+import { ProcessMachine } from "./process-machine.ts";
 import { startRelay } from "./relay.ts";
 import { type ClusterSettings, type MachineSettings, network, readSettings } from "./settings.ts";
 import { serveTime } from "./time-server.ts";
@@ -44,14 +43,12 @@ export const RELEASE = "release\n";
 /**
  * The program of `metroctl cluster keeper`. Arguments: which half, the cluster's
  * folder, and then for the outer half `bound` when it shall end with its standard
- * input, for the inner half the socket folder. Instead of a half, `machine`: a
- * process machine in namespaces that the inner half made, then its number.
+ * input, for the inner half the socket folder.
  */
 export async function keeper(args: readonly string[]): Promise<void> {
   const [half, directory, extra] = args;
   if (directory === undefined) throw new LauncherError("keeper: want a half and a folder");
-  if (half === "machine") await becomeMachine(directory, Number(extra));
-  else if (half === "inside") await keepInside(pathsOf(directory, process.env, extra));
+  if (half === "inside") await keepInside(pathsOf(directory, process.env, extra));
   else await keepOutside(pathsOf(directory), extra === BOUND);
 }
 
@@ -121,12 +118,6 @@ function startInside(paths: ClusterPaths): Child {
   );
 }
 
-async function becomeMachine(directory: string, number: number): Promise<void> {
-  const paths = pathsOf(directory);
-  const { programs = "" } = readSettings(paths.settings);
-  await runProcessMachine(number, machinePaths(paths, number), programs);
-}
-
 function whenInputEnds(end: () => void): void {
   let isReleased = false;
   const react = () => {
@@ -141,21 +132,24 @@ function whenInputEnds(end: () => void): void {
 
 async function keepInside(paths: ClusterPaths): Promise<void> {
   whenInputEnds(() => process.exit(0));
-  const { machines, accelerator } = readSettings(paths.settings);
+  const { machines, programs } = readSettings(paths.settings);
   const env = { PATH: programPath };
-  for (const command of bridgeCommands()) await run(command, { env });
+  const isVirtual = programs === undefined;
+  for (const command of bridgeCommands(isVirtual)) await run(command, { env });
   // A process machine gets a new cable whenever it is switched on.
-  for (const { number } of accelerator === "process" ? [] : machines) {
+  for (const { number } of isVirtual ? machines : []) {
     for (const command of cableCommands(number)) await run(command, { env });
   }
   await nameServer(paths);
-  for (const program of [dnsmasqProgram(paths, machines), socksProgram()]) {
+  const servers = isVirtual ? [dnsmasqProgram(paths, machines)] : [];
+  for (const program of [...servers, socksProgram()]) {
     const name = String(program[0]);
     const child = startChild(program, { env, log: join(paths.directory, `${name}.log`) });
     // The network without one of its servers would be a riddle: better none at all.
     void child.exited.then(() => giveUp(`error: ${name} has ended; see ${name}.log`));
   }
-  await serveTime();
+  // Processes have the host's clock.
+  if (isVirtual) await serveTime();
   await startRelay({ path: paths.socks }, { host: "127.0.0.1", port: SOCKS_PORT });
   await takeCommands(paths);
 }
@@ -189,11 +183,9 @@ function hardwareOf(
   paths: ClusterPaths,
   settings: ClusterSettings,
 ): Switches {
-  const { number } = machine;
-  const own = machinePaths(paths, number);
-  if (settings.accelerator !== "process") return new Hardware(machine, own, settings);
-  const command = keeperCommand(["machine", paths.directory, String(number)]);
-  return new ProcessHardware(number, own, command, keeperEnvironment());
+  const own = machinePaths(paths, machine.number);
+  if (settings.programs === undefined) return new Hardware(machine, own, settings);
+  return new ProcessMachine(machine.number, own, settings.programs);
 }
 
 function statusOf(machines: ReadonlyMap<number, Switches>): readonly MachineStatus[] {

@@ -1,5 +1,7 @@
 // One machine of a running cluster, as whoever uses the launcher holds it: its
 // buttons, its console and its files.
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { sleep } from "../base/event/event.ts";
 import { ConsoleLog } from "./console-log.ts";
 import { type Request, sendControl } from "./control.ts";
@@ -35,6 +37,17 @@ export class Machine {
     await this.#ask({ operation: "powerOn", machine: this.number, ...options });
   }
 
+  /**
+   * Where machines are processes: makes it a new one, that becomes what `parameters`,
+   * serialized node parameters, say when it is switched on. Only while it is off.
+   */
+  install(parameters: Uint8Array): void {
+    const { directory, parameters: file } = this.files;
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(file, parameters, { mode: 0o600 });
+  }
+
   /** Pulls the plug. */
   async kill(): Promise<void> {
     await this.#ask({ operation: "kill", machine: this.number });
@@ -48,6 +61,16 @@ export class Machine {
   /** Puts the network cable in again. */
   async plug(): Promise<void> {
     await this.#ask({ operation: "plug", machine: this.number });
+  }
+
+  /** Stops its processors, as a host that is out of breath does. */
+  async pause(): Promise<void> {
+    await this.#ask({ operation: "pause", machine: this.number });
+  }
+
+  /** Lets them go on. */
+  async resume(): Promise<void> {
+    await this.#ask({ operation: "resume", machine: this.number });
   }
 
   /** Presses the power button and waits until it is off. */

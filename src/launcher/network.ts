@@ -9,15 +9,16 @@ import { join } from "node:path";
 import type { ClusterPaths, MachinePaths } from "./paths.ts";
 import { ip6Address, ipAddress, type MachineSettings, macAddress, network } from "./settings.ts";
 
-const BRIDGE = "br0";
+/** The bridge, in the keeper's network. */
+export const BRIDGE = "br0";
 
 /** The SOCKS5 server's port on the namespace's own loopback. */
 export const SOCKS_PORT = 1080;
 
 type Command = readonly string[];
 
-/** Makes the bridge. */
-export function bridgeCommands(): readonly Command[] {
+/** Makes the bridge; `isCopied` where socat copies its frames. */
+export function bridgeCommands(isCopied = true): readonly Command[] {
   return [
     ["ip", "link", "set", "lo", "up"],
     ["ip", "link", "add", BRIDGE, "address", "02:4d:00:00:00:01", "type", "bridge"],
@@ -26,7 +27,7 @@ export function bridgeCommands(): readonly Command[] {
     ["ip", "addr", "add", `${network.gateway}/24`, "dev", BRIDGE],
     ["ip", "addr", "add", `${network.gateway6}/64`, "dev", BRIDGE, "nodad"],
     ["ip", "link", "set", BRIDGE, "up"],
-    plainFrames(BRIDGE),
+    ...(isCopied ? [plainFrames(BRIDGE)] : []),
   ];
 }
 
@@ -42,14 +43,14 @@ export function cableCommands(machine: number): readonly Command[] {
   ];
 }
 
-/** Takes a machine's cable out of the bridge for good. */
-export function unplugCommand(machine: number): Command {
+/** Removes a machine's cable, both ends of it. */
+export function removeCableCommand(machine: number): Command {
   return ["ip", "link", "delete", `m${machine}`];
 }
 
-/** Lets frames through a machine's cable, or none, as if its plug were pulled. */
-export function linkCommand(machine: number, isUp: boolean): Command {
-  return ["ip", "link", "set", `m${machine}`, isUp ? "up" : "down"];
+/** Puts a machine's cable into the bridge or pulls it there, which the machine cannot see. */
+export function linkCommand(machine: number, isIn: boolean): Command {
+  return ["ip", "link", "set", `m${machine}`, ...(isIn ? ["master", BRIDGE] : ["nomaster"])];
 }
 
 /**

@@ -16,18 +16,20 @@ function folderWith(...programs: readonly string[]): string {
 }
 
 test("missingPackages names every package once when nothing is there", () => {
-  const missing = missingPackages(folderWith());
+  const missing = missingPackages("machines", folderWith());
   expect(missing).toContain("swtpm-tools");
   expect(new Set(missing).size).toBe(missing.length);
 });
 
 test("missingPackages names nothing when all programs are there", () => {
-  expect(missingPackages(folderWith(...needs.map(({ program }) => program)))).toEqual([]);
+  expect(missingPackages("machines", folderWith(...needs.map(({ program }) => program)))).toEqual(
+    [],
+  );
 });
 
 test("missingPackages names the package, not the program", () => {
   const all = needs.map(({ program }) => program).filter((program) => program !== "ip");
-  expect(missingPackages(folderWith(...all))).toEqual(["iproute2"]);
+  expect(missingPackages("machines", folderWith(...all))).toEqual(["iproute2"]);
 });
 
 test("isInstalled looks where ordinary users of Debian do not", () => {

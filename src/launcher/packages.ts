@@ -2,9 +2,14 @@
 // them, and the check that says which line installs what is missing.
 import { delimiter } from "node:path";
 
+/** What nodes are: virtual machines, or processes of this host. */
+export type NodeKind = "machines" | "processes";
+
 interface Need {
   readonly program: string;
   readonly debianPackage: string;
+  /** Needed where nodes are processes, too. */
+  readonly isCommon?: boolean;
 }
 
 /** Every outside program of the launcher, with the package that brings it. */
@@ -13,11 +18,11 @@ export const needs: readonly Need[] = [
   { program: "swtpm", debianPackage: "swtpm" },
   { program: "swtpm_setup", debianPackage: "swtpm-tools" },
   { program: "dnsmasq", debianPackage: "dnsmasq-base" },
-  { program: "microsocks", debianPackage: "microsocks" },
+  { program: "microsocks", debianPackage: "microsocks", isCommon: true },
   { program: "socat", debianPackage: "socat" },
   { program: "ethtool", debianPackage: "ethtool" },
-  { program: "ip", debianPackage: "iproute2" },
-  { program: "unshare", debianPackage: "util-linux" },
+  { program: "ip", debianPackage: "iproute2", isCommon: true },
+  { program: "unshare", debianPackage: "util-linux", isCommon: true },
 ];
 
 /**
@@ -40,9 +45,13 @@ export function isInstalled(program: string, path: string = programPath): boolea
   return Bun.which(program, { PATH: path }) !== null;
 }
 
-/** The Debian packages that are missing here, each once. */
-export function missingPackages(path: string = programPath): readonly string[] {
-  const missing = needs.filter(({ program }) => !isInstalled(program, path));
+/** The Debian packages that are missing here for nodes of a kind, each once. */
+export function missingPackages(
+  kind: NodeKind = "machines",
+  path: string = programPath,
+): readonly string[] {
+  const needed = needs.filter(({ isCommon = false }) => isCommon || kind === "machines");
+  const missing = needed.filter(({ program }) => !isInstalled(program, path));
   return [...new Set(missing.map(({ debianPackage }) => debianPackage))];
 }
 

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { ESP_PATHS } from "../image/image.ts";
 import { LauncherError } from "./launcher-error.ts";
 
 /** struct sockaddr_un.sun_path, its closing zero byte included. */
@@ -37,6 +38,8 @@ export interface MachinePaths {
   /** The firmware's variables: Secure Boot keys and boot entries. */
   readonly variables: string;
   readonly tpm: string;
+  /** Where machines are processes: what the node is told to become. */
+  readonly parameters: string;
   /** All that ever came out of the serial console, over all power cycles. */
   readonly console: string;
   readonly qemuLog: string;
@@ -98,6 +101,7 @@ export function machinePaths(cluster: ClusterPaths, machine: number): MachinePat
     disk: join(directory, "disk.img"),
     variables: join(directory, "vars.fd"),
     tpm: join(directory, "tpm"),
+    parameters: join(directory, "esp", ESP_PATHS.parameters),
     console: join(directory, "console.log"),
     qemuLog: join(directory, "qemu.log"),
     serialSocket: socket("serial"),

@@ -1,14 +1,14 @@
 // One machine that is a plain process: its power switch, and what init does on a real
 // one when the node agent ends.
-import { rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { Lock, sleep } from "../base/event/event.ts";
 import { type Child, run, startChild } from "../base/process/process.ts";
-import type { Hardware, MachineStatus } from "./hardware.ts";
+import type { MachineStatus, Switches } from "./hardware.ts";
 import { LauncherError } from "./launcher-error.ts";
+import { removeCableCommand } from "./network.ts";
 import { programPath } from "./packages.ts";
-import { type MachinePaths, nodeFolders } from "./paths.ts";
-import { cable, nodeCommand } from "./process-script.ts";
-import type { MachineSettings } from "./settings.ts";
+import type { MachinePaths } from "./paths.ts";
+import { nodeCommand } from "./process-script.ts";
 
 /** The exit codes by which the node agent says what shall be next. */
 const REBOOT = 64;
@@ -20,8 +20,8 @@ const CRASH_PAUSE_MS = 500;
 const KILL_MS = 5_000;
 
 /** A node agent in namespaces of its own; its lifetime is the keeper's. */
-export class ProcessMachine implements Hardware {
-  readonly #machine: MachineSettings;
+export class ProcessMachine implements Switches {
+  readonly #number: number;
   readonly #paths: MachinePaths;
   readonly #programs: string;
   /** Held while the power changes. */
@@ -30,15 +30,15 @@ export class ProcessMachine implements Hardware {
   #isOn = false;
   #resets = 0;
 
-  constructor(machine: MachineSettings, paths: MachinePaths, programs: string) {
-    this.#machine = machine;
+  constructor(number: number, paths: MachinePaths, programs: string) {
+    this.#number = number;
     this.#paths = paths;
     this.#programs = programs;
   }
 
   /** The state at this moment. */
   status(): MachineStatus {
-    return { number: this.#machine.number, isOn: this.#isOn, resets: this.#resets };
+    return { number: this.#number, isOn: this.#isOn, resets: this.#resets };
   }
 
   /** Starts the node agent. Throws LauncherError when it runs. */
@@ -101,7 +101,7 @@ export class ProcessMachine implements Hardware {
   }
 
   get #name(): string {
-    return `machine ${this.#machine.number}`;
+    return `machine ${this.#number}`;
   }
 
   #noMachine(): LauncherError {
@@ -114,12 +114,9 @@ export class ProcessMachine implements Hardware {
   }
 
   async #start(): Promise<void> {
-    const { number } = this.#machine;
-    await removeCable(number);
-    for (const folder of nodeFolders(this.#paths).volatile) {
-      rmSync(folder, { recursive: true, force: true });
-    }
-    const { argv, env } = nodeCommand(number, this.#paths, this.#programs);
+    await removeCable(this.#number);
+    mkdirSync(this.#paths.directory, { recursive: true, mode: 0o700 });
+    const { argv, env } = nodeCommand(this.#number, this.#paths, this.#programs);
     const node = startChild(argv, { env, log: this.#paths.console, lifeline: true });
     this.#node = node;
     void node.exited.then(({ exitCode }) => this.#after(node, exitCode));
@@ -146,12 +143,12 @@ export class ProcessMachine implements Hardware {
     node.kill("SIGKILL");
     await node.exited;
     this.#node = undefined;
-    await removeCable(this.#machine.number);
+    await removeCable(this.#number);
   }
 }
 
 /** The kernel removes it with its namespace, but takes its time. */
 async function removeCable(number: number): Promise<void> {
   const env = { PATH: programPath };
-  await run(["ip", "link", "delete", cable(number)], { env }).catch(() => undefined);
+  await run(removeCableCommand(number), { env }).catch(() => undefined);
 }

@@ -78,15 +78,10 @@ export function nodeCommand(
       INSIDE,
       FOLDER: directory,
       MAC: macAddress(number),
-      CABLE: cable(number),
+      CABLE: `m${number}`,
       ADDRESS: ipAddress(number),
       // The executable finds its role in the name that it is started under.
       ROLE_LINK: isCompiled ? "/run/bin/node" : "",
     },
   };
-}
-
-/** The bridge's end of a machine's cable. */
-export function cable(number: number): string {
-  return `m${number}`;
 }

@@ -32,10 +32,7 @@ export interface MachineSettings {
   readonly kernel?: { readonly file: string; readonly commandLine: string };
 }
 
-/**
- * How a node's code runs: in a virtual machine, natively or translated by QEMU, or as a
- * process of this host.
- */
+/** How a node's code runs: in a virtual machine, natively or translated, or as a process here. */
 export type Accelerator = "kvm" | "tcg" | "process";
 
 /** A cluster, as in cluster.json. */
@@ -47,7 +44,7 @@ export interface ClusterSettings {
   readonly accelerator: Accelerator;
   /** The firmware's code, shared by all machines; variables are each machine's own. */
   readonly firmware: string;
-  /** Where the programs of process machines are. */
+  /** Where etcd is; set where machines are processes. */
   readonly programs?: string;
   readonly machines: readonly MachineSettings[];
 }
