@@ -40,7 +40,7 @@ test.each([
   ["node list --bogus", "no flag --bogus"],
   ["node list --endpoints", "--endpoints needs a value"],
   ["version 1", "unexpected 1"],
-  ["approve a b", "unexpected b"],
+  ["takeownership a b", "unexpected b"],
   ["--filter x version", "no flag --filter"],
   ["--output json version", "no flag --output"],
 ])("find refuses %s", async (line, message) => {

@@ -24,16 +24,15 @@ export default defineCommand({
   },
   async run({ args }) {
     using cluster = await openCluster(args);
-    const { management } = cluster;
     if (args._.length === 0) {
-      const waiting = await Array.fromAsync(management.getNodes({ filter: WAITING }));
+      const waiting = await cluster.nodes(WAITING);
       return args.output === "table" ? list(waiting) : print(args, [], waiting.map(nodeRecord));
     }
-    const nodes = await Array.fromAsync(management.getNodes({}));
+    const nodes = await cluster.nodes();
     const work = { title: "approve", done: "Approved node" };
     await eachNode(args._, work, async (id) => {
       const { pubkey } = approvable(nodes, id);
-      await management.approveNode({ pubkey });
+      await cluster.management.approveNode({ pubkey });
     });
   },
 });

@@ -34,6 +34,7 @@ test("cluster show tells what holds for all of it", async () => {
   expect(rows.map((row) => row.split(/ {3,}/))).toEqual([
     ["NAME", "VALUE"],
     ["CA", fingerprint(plane.ca)],
+    ["leader", plane.id],
     ["domain", "cluster.internal"],
     ["TPM mode", "required"],
     ["storage security", "needs-encryption-and-authentication"],
@@ -43,7 +44,9 @@ test("cluster show tells what holds for all of it", async () => {
   ]);
   expect(exitCode).toBe(0);
   const json = JSON.parse((await plane.metroctl("cluster", "show", "-o", "json")).stdout);
-  expect(json).toMatchObject([{ clusterConfiguration: { tpmMode: "TPM_MODE_REQUIRED" } }]);
+  expect(json).toMatchObject([
+    { leaderNodeId: plane.id, clusterConfiguration: { tpmMode: "TPM_MODE_REQUIRED" } },
+  ]);
 });
 
 test("cluster configure changes one field, and only if nobody else did", async () => {

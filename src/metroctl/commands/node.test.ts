@@ -196,7 +196,7 @@ test("node delete tells of each node that could not be deleted", async () => {
   expect(stderr.trimEnd().split("\n  ")).toEqual([
     "Error: delete: 2 of 2 nodes failed",
     `${plane.id}: node has roles (failedPrecondition)`,
-    `${stranger}: node has roles (failedPrecondition)`,
+    `${stranger}: no node ${stranger} in this cluster: metroctl node list prints them`,
   ]);
 });
 

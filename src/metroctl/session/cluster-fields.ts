@@ -8,6 +8,12 @@ import {
 } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { UsageError } from "../output/user-error.ts";
 
+/** A part of a configuration. */
+export type Part = Exclude<
+  MessageInitShape<typeof ClusterConfigurationSchema>,
+  ClusterConfiguration
+>;
+
 /** A field, its words, and its part of the message. */
 export interface ClusterField {
   /** The path in a field mask; also its name on the command line. */
@@ -15,9 +21,7 @@ export interface ClusterField {
   /** Its value as words. */
   readonly read: (configuration: ClusterConfiguration) => readonly string[];
   /** What words change it to. Throws a {@link UsageError} for words that mean nothing. */
-  readonly write: (
-    words: readonly string[],
-  ) => Exclude<MessageInitShape<typeof ClusterConfigurationSchema>, ClusterConfiguration>;
+  readonly write: (words: readonly string[]) => Part;
 }
 
 const policies: Readonly<Record<string, RecoveryPolicy>> = {

@@ -1,8 +1,8 @@
-// A cluster as a command sees it: the leader of its control plane, found by
-// asking the endpoints in turn, and its nodes by their IDs.
+// A cluster as a command sees it: the leader of its control plane, whoever that
+// is at the moment, and its nodes by their IDs.
 import { sleep } from "../../base/event/event.ts";
-import { verifyNode } from "../../base/pki/verify.ts";
-import { type Channel, type Client, connect, RpcError } from "../../base/rpc/rpc.ts";
+import { isNodeId } from "../../base/pki/node-id.ts";
+import { type Client, Code, RpcError } from "../../base/rpc/rpc.ts";
 import { Curator, CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import {
   Management,
@@ -11,14 +11,14 @@ import {
 } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { UserError } from "../output/user-error.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
-import { chosenContext, type Reach } from "./context.ts";
-import { type Credentials, ownerCredentials, trustedCa } from "./owner.ts";
+import { chosenContext } from "./context.ts";
+import { connectLeader, dial, expectNode, type Session } from "./leader.ts";
+import { Members } from "./members.ts";
+import { ownerCredentials, trustedCa } from "./owner.ts";
 import { reachOf, target } from "./reach.ts";
 
-/** How long one endpoint may take to answer before the next is asked. */
-const ENDPOINT_TIMEOUT_MS = 10_000;
-/** How long to go on asking while no endpoint names a leader. */
-const PATIENCE_MS = 5_000;
+/** How long a list of nodes may take, over all attempts. */
+const LIST_MS = 30_000;
 const PAUSE_MS = 250;
 const NODE_MANAGEMENT_PORT = 7839;
 
@@ -29,38 +29,46 @@ export interface Cluster extends Disposable {
   readonly curator: Client<typeof Curator>;
   /** The cluster's CA, DER. */
   readonly ca: Uint8Array;
+  /** Who leads. */
+  readonly local: Client<typeof CuratorLocal>;
+  /** The nodes for which a filter holds, in the order of their IDs. */
+  nodes(filter?: string): Promise<readonly Node[]>;
   /** Finds exactly one node. Throws a {@link UserError} when there is none of that ID. */
   node(id: string): Promise<Node>;
   /** The management service of one node, whose identity is checked. */
   nodeManagement(node: Node): Client<typeof NodeManagement>;
 }
 
-interface Session {
-  readonly credentials: Credentials;
-  readonly ca: Uint8Array;
-  readonly reach: Reach;
-}
-
 /**
- * Connects to the cluster's leader as its owner.
+ * Connects to the cluster's leader as its owner, and follows it from then on:
+ * calls are made again while there is none, until their deadline.
  *
  * Throws a {@link UserError} before ownership was taken, and when no endpoint
  * answers, with what each of them said.
  */
-export async function openCluster(args: ClusterArgs, patienceMs = PATIENCE_MS): Promise<Cluster> {
+export async function openCluster(args: ClusterArgs, patienceMs?: number): Promise<Cluster> {
   const context = chosenContext(args);
   const credentials = ownerCredentials(context);
   const ca = trustedCa(context);
   if (ca === undefined)
     throw new UserError(`context ${context.name} has no ca.pem: run metroctl takeownership again`);
-  const session = { credentials, ca, reach: reachOf(args, context) };
-  const leader = await findLeader(session, patienceMs);
+  const members = new Members(context, reachOf(args, context));
+  const session = { credentials, ca, reach: members.reach };
+  const leader = await connectLeader({ ...session, reach: () => members.reach }, patienceMs);
+  const management = leader.client(Management);
   const channels = [leader];
+  const nodes = async (filter = "") => {
+    const found = await listNodes(management, filter);
+    if (filter === "") members.learn(found);
+    return found;
+  };
   return {
-    management: leader.client(Management),
+    management,
     curator: leader.client(Curator),
+    local: leader.client(CuratorLocal),
     ca,
-    node: (id) => findNode(leader.client(Management), id),
+    nodes,
+    node: (id) => findNode(nodes, id),
     nodeManagement: (node) => {
       const channel = dialNode(session, node);
       channels.push(channel);
@@ -72,77 +80,32 @@ export async function openCluster(args: ClusterArgs, patienceMs = PATIENCE_MS): 
   };
 }
 
-/**
- * Asks one endpoint after the other who leads, and connects there. Asks again
- * for a while, because a member that becomes the leader closes its port for a
- * moment, and a member that starts knows no leader yet.
- */
-async function findLeader(session: Session, patienceMs: number): Promise<Channel> {
-  const limit = performance.now() + patienceMs;
+/** All of a list, or none: one that breaks off in the middle is begun again. */
+async function listNodes(management: Client<typeof Management>, filter: string) {
+  const limit = performance.now() + LIST_MS;
   for (;;) {
-    const failures: string[] = [];
-    for (const endpoint of session.reach.endpoints) {
-      try {
-        return await leaderBehind(session, endpoint);
-      } catch (error) {
-        if (!(error instanceof RpcError)) throw error;
-        failures.push(`${endpoint}: ${error.message}`);
-      }
+    const timeoutMs = Math.max(1, limit - performance.now());
+    try {
+      return await Array.fromAsync(management.getNodes({ filter }, { timeoutMs }));
+    } catch (error) {
+      const isLost = error instanceof RpcError && error.code === Code.unavailable;
+      if (!isLost || performance.now() + PAUSE_MS > limit) throw error;
     }
-    if (performance.now() > limit)
-      throw new UserError(`no endpoint answers: ${failures.join("; ")}`);
     await sleep(PAUSE_MS);
   }
 }
 
-async function leaderBehind(session: Session, endpoint: string): Promise<Channel> {
-  let seen = "";
-  const channel = dial(session, target(endpoint), (id) => {
-    seen = id;
-  });
-  const leader = await currentLeader(channel).catch((error: unknown) => {
-    channel.close();
-    throw error;
-  });
-  // The endpoint may be a name or a forwarded port: when it leads itself it is kept as it is.
-  if (leader.leaderNodeId === seen) return channel;
-  channel.close();
-  return dial(session, target(leader.leaderHost, leader.leaderPort), expect(leader.leaderNodeId));
-}
-
-async function currentLeader(channel: Channel) {
-  const options = { timeoutMs: ENDPOINT_TIMEOUT_MS };
-  for await (const leader of channel.client(CuratorLocal).getCurrentLeader({}, options)) {
-    return leader;
-  }
-  throw new UserError("the endpoint ended the call without naming a leader: try again");
-}
-
-function dial({ credentials, ca, reach }: Session, to: string, see: (id: string) => void): Channel {
-  const verify = (certificate: Uint8Array) => see(verifyNode(certificate, ca).id);
-  return connect({ target: to, credentials: { ...credentials, verify }, proxy: reach.proxy });
-}
-
-/** Refuses any node but one. */
-function expect(id: string): (seen: string) => void {
-  return (seen) => {
-    if (seen !== id) throw new UserError(`expected node ${id}, but ${seen} answered`);
-  };
-}
-
-async function findNode(management: Client<typeof Management>, id: string): Promise<Node> {
-  if (!/^metropolis-[0-9a-f]{32}$/.test(id))
-    throw new UserError(`${id} is no node ID: metroctl node list prints them`);
-  const found = await Array.fromAsync(management.getNodes({ filter: `node.id == "${id}"` }));
-  const [node] = found;
+async function findNode(nodes: Cluster["nodes"], id: string): Promise<Node> {
+  if (!isNodeId(id)) throw new UserError(`${id} is no node ID: metroctl node list prints them`);
+  const [node] = await nodes(`node.id == "${id}"`);
   if (node === undefined)
     throw new UserError(`no node ${id} in this cluster: metroctl node list prints them`);
   return node;
 }
 
-function dialNode(session: Session, node: Node): Channel {
+function dialNode(session: Session, node: Node) {
   const address = node.status?.externalAddress ?? "";
   if (address === "")
     throw new UserError(`node ${node.id} has not told its address yet: try again when it is up`);
-  return dial(session, target(address, NODE_MANAGEMENT_PORT), expect(node.id));
+  return dial(session, target(address, NODE_MANAGEMENT_PORT), expectNode(node.id));
 }

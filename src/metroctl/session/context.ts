@@ -17,6 +17,8 @@ import { replaceFile } from "./replace-file.ts";
 export interface Reach {
   /** Host names or addresses of nodes, with or without a port. */
   readonly endpoints: readonly string[];
+  /** Addresses that the cluster gave for members, to be asked too. */
+  readonly members?: readonly string[];
   /** SOCKS5 proxy, `host:port`. */
   readonly proxy?: string;
 }
@@ -122,11 +124,18 @@ function folders(path: string): readonly string[] {
 }
 
 function parseReach(text: string, path: string): Reach {
-  const value = parseJson(text, path);
-  const { endpoints, proxy } = value;
-  const isList = Array.isArray(endpoints) && endpoints.every((host) => typeof host === "string");
-  if (!isList) throw new UserError(`${path}: endpoints must be a list of names: mend or remove it`);
-  return typeof proxy === "string" ? { endpoints, proxy } : { endpoints };
+  const { endpoints, members, proxy } = parseJson(text, path);
+  if (!isNames(endpoints))
+    throw new UserError(`${path}: endpoints must be a list of names: mend or remove it`);
+  return {
+    endpoints,
+    ...(isNames(members) ? { members } : {}),
+    ...(typeof proxy === "string" ? { proxy } : {}),
+  };
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((name) => typeof name === "string");
 }
 
 function parseJson(text: string, path: string): Readonly<Record<string, unknown>> {

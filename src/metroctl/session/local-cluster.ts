@@ -1,25 +1,45 @@
-// A cluster of virtual machines on this workstation, from blank disks to its
-// owner: the handbook's demo, made of the same steps an operator takes by hand.
+// A cluster on this workstation, from nothing to its owner: the handbook's demo, made
+// of the same steps an operator takes by hand. Its nodes are virtual machines that are
+// installed from a medium, or plain processes that find their parameters in place.
 import { join } from "node:path";
-import { within } from "../../base/event/event.ts";
-import { type Cluster, createCluster, destroyCluster } from "../../launcher/launcher.ts";
+import { sleep, within } from "../../base/event/event.ts";
+import {
+  type Cluster,
+  createCluster,
+  destroyCluster,
+  type Machine,
+} from "../../launcher/launcher.ts";
 import { errorLine } from "../output/error-line.ts";
 import { UserError } from "../output/user-error.ts";
 import { clusterConfiguration } from "./bootstrap-args.ts";
 import { type ContextFolder, forgetContext } from "./context.ts";
 import { interrupt } from "./interrupt.ts";
+import { addNodes } from "./local-nodes.ts";
 import { writeMedium } from "./medium.ts";
 import { bootstrapParameters } from "./node-parameters.ts";
 import { takeOwnership } from "./take-ownership.ts";
+
+/** What nodes are made of. */
+export type Making =
+  | {
+      readonly kind: "machines";
+      readonly bundle: string;
+      readonly disk: string;
+      readonly memory: string;
+    }
+  | {
+      readonly kind: "processes";
+      /** The folder with etcd and etcdutl. */
+      readonly programs: string;
+    };
 
 /** What to make. */
 export interface LocalCluster {
   /** The context of that name holds the keys afterwards. */
   readonly context: ContextFolder;
   readonly config: string;
-  readonly bundle: string;
-  readonly disk: string;
-  readonly memory: string;
+  readonly nodes: number;
+  readonly making: Making;
   /** Tells what happens; called when each step begins. */
   readonly step: (text: string) => void;
 }
@@ -27,18 +47,17 @@ export interface LocalCluster {
 /** Under emulation a boot takes half a minute, an installation a few. */
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
 const BOOT_TIMEOUT_MS = 10 * 60_000;
-const RETRY_MS = 500;
+const RETRY_MS = 100;
 
 /**
  * Makes the cluster and takes ownership of it. Leaves nothing behind when it
  * fails or is interrupted. Throws a {@link UserError} that names what went wrong.
  */
 export async function createLocalCluster(options: LocalCluster): Promise<Cluster> {
-  const { context, disk, memory, step } = options;
-  step(`Making machine 1 of cluster ${context.name}: ${disk} disk, ${memory} memory`);
-  const machines = [{ disk, memory }];
+  const { context, step } = options;
+  step(`Making cluster ${context.name}: ${describe(options)}`);
   // Bound to this process until it is owned: a crash on the way leaves nothing behind either.
-  const cluster = await createCluster({ name: context.name, machines, isBound: true });
+  const cluster = await createCluster({ ...launching(options), name: context.name, isBound: true });
   const undo = async () => {
     await cluster.destroy();
     forgetContext(options.config, context.name);
@@ -55,60 +74,102 @@ export async function createLocalCluster(options: LocalCluster): Promise<Cluster
   }
 }
 
-async function bringUp(cluster: Cluster, options: LocalCluster, signal: AbortSignal) {
-  await install(cluster, options, signal);
-  await own(cluster, options);
+function describe({ nodes, making }: LocalCluster): string {
+  if (making.kind === "processes") return `${nodes} nodes as processes`;
+  return `${nodes} machines with ${making.disk} disk and ${making.memory} memory`;
 }
 
-async function install(
-  cluster: Cluster,
-  { context, config, bundle, step }: LocalCluster,
-  signal: AbortSignal,
-) {
-  step("Writing the installation medium");
-  const medium = join(cluster.directory, "medium.img");
+function launching({ nodes, making }: LocalCluster) {
+  if (making.kind === "processes") {
+    return { machines: Array.from({ length: nodes }, () => ({})), programs: making.programs };
+  }
+  const { disk, memory } = making;
+  return { machines: Array.from({ length: nodes }, () => ({ disk, memory })) };
+}
+
+async function bringUp(cluster: Cluster, options: LocalCluster, signal: AbortSignal) {
+  const { config, context, nodes, making, step } = options;
+  const isVirtual = making.kind === "machines";
   const parameters = await bootstrapParameters(
     { config, context: context.name },
     clusterConfiguration({
-      "bootstrap-tpm-mode": "required",
+      "bootstrap-tpm-mode": isVirtual ? "required" : "disabled",
       "bootstrap-storage-security": "needs-encryption-and-authentication",
       cluster: "cluster.internal",
     }),
   );
+  await install([cluster.machine()], parameters, { cluster, options, signal });
+  await own(cluster, options);
+  if (nodes === 1) return;
+  await addNodes({
+    args: { config, context: context.name },
+    count: nodes,
+    install: (bytes) => install(cluster.machines.slice(1), bytes, { cluster, options, signal }),
+    ...{ step, signal },
+  });
+  const { endpoints: _, ...reach } = context.reach();
+  context.saveReach({ ...reach, endpoints: cluster.machines.map(({ address }) => address) });
+}
+
+/** What an installation needs besides machines and their parameters. */
+interface Site {
+  readonly cluster: Cluster;
+  readonly options: LocalCluster;
+  readonly signal: AbortSignal;
+}
+
+/** Starts machines as new ones that become what the parameters say. */
+async function install(machines: readonly Machine[], parameters: Uint8Array, site: Site) {
+  const { making, step } = site.options;
+  if (making.kind === "processes") {
+    step(`Starting ${names(machines)}`);
+    for (const machine of machines) machine.install(parameters);
+    await Promise.all(machines.map((machine) => machine.powerOn()));
+    return;
+  }
+  const medium = join(site.cluster.directory, `medium-${machines[0]?.number}.img`);
+  const { bundle } = making;
+  step("Writing the installation medium");
   await writeMedium({
-    target: medium,
-    bundle,
-    parameters,
+    ...{ target: medium, bundle, parameters },
     isConfirmed: true,
     progress: () => {},
-    signal,
+    signal: site.signal,
   });
-  const machine = cluster.machine();
-  step("Starting it from the medium");
+  step(`Starting ${names(machines)} from the medium`);
+  await Promise.all(machines.map((machine) => installFrom(medium, machine, step)));
+}
+
+function names(machines: readonly Machine[]): string {
+  const numbers = machines.map(({ number }) => number);
+  return `${numbers.length === 1 ? "node" : "nodes"} ${numbers.join(" and ")}`;
+}
+
+async function installFrom(medium: string, machine: Machine, step: (text: string) => void) {
+  const timeoutMs = INSTALL_TIMEOUT_MS;
   await machine.powerOn({ medium, detachOnReset: true });
-  const [line] = await machine.console.waitFor(/Installing to \/dev\/\S+\.\.\./, {
-    timeoutMs: INSTALL_TIMEOUT_MS,
-  });
-  step(line ?? "Installing");
+  const [line] = await machine.console.waitFor(/Installing to \/dev\/\S+\.\.\./, { timeoutMs });
+  step(`Node ${machine.number}: ${line ?? "installing"}`);
+  await machine.console.waitFor(/rebooting|restarting/i, { timeoutMs });
+  step(`Node ${machine.number} restarts from its disk`);
 }
 
 /** Asks for ownership until the node serves; refusals by a reachable cluster end it. */
 async function own(cluster: Cluster, { context, step }: LocalCluster): Promise<void> {
-  const { address, console } = cluster.machine();
-  await console.waitFor(/rebooting|restarting/i, { timeoutMs: INSTALL_TIMEOUT_MS });
-  step("Restarting from its disk");
+  const { address } = cluster.machine();
   const limit = performance.now() + BOOT_TIMEOUT_MS;
   for (;;) {
     try {
       const taking = { endpoint: address, proxy: cluster.proxy, acceptAnyCa: false };
-      return void (await takeOwnership(context, taking));
+      await takeOwnership(context, taking);
+      return step("The cluster has its owner");
     } catch (error) {
       if (error instanceof UserError) throw error;
       if (performance.now() > limit)
         throw new UserError(
           `node 1 does not answer: ${errorLine(error)}; see metroctl cluster console`,
         );
-      await Bun.sleep(RETRY_MS);
+      await sleep(RETRY_MS);
     }
   }
 }

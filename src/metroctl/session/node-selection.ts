@@ -26,7 +26,7 @@ export async function selectNodes(
   filter = "",
   { mayMiss = false } = {},
 ) {
-  const nodes = await Array.fromAsync(cluster.management.getNodes({ filter }));
+  const nodes = await cluster.nodes(filter);
   if (ids.length === 0 || ids.includes("all")) return nodes;
   const wanted = new Set(ids);
   const found = nodes.filter(({ id }) => wanted.delete(id));

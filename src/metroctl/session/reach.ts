@@ -23,7 +23,13 @@ export function reachOf(args: ClusterArgs, context: ContextFolder): Reach {
   // unless they are among those saved with it.
   const isSaved = endpoints.every((host) => saved.endpoints.includes(host));
   const proxy = args.proxy ?? (isSaved || args.endpoints === undefined ? saved.proxy : undefined);
-  return proxy === undefined || proxy === "" ? { endpoints } : { endpoints, proxy };
+  // Members were seen through the saved proxy, or without one. Who names endpoints wants those.
+  const members = args.endpoints === undefined && proxy === saved.proxy ? saved.members : undefined;
+  return {
+    endpoints,
+    ...(members === undefined ? {} : { members }),
+    ...(proxy === undefined || proxy === "" ? {} : { proxy }),
+  };
 }
 
 function splitList(text: string): readonly string[] {

@@ -53,7 +53,13 @@ export async function takeOwnership(context: ContextFolder, taking: Taking): Pro
     nodeId = verifyNode(certificate, ca).id;
   };
   using channel = dial(taking, credentials, verify);
-  const certificate = await escrow(channel, key.publicKey);
+  const certificate = await escrow(channel, key.publicKey).catch(async (error: unknown) => {
+    if (!(error instanceof RpcError) || error.code !== Code.unimplemented) throw error;
+    // A member that does not lead; the leader's CA is the same.
+    const endpoint = await leaderBehind(channel);
+    using leader = dial({ ...taking, endpoint }, credentials, (der) => void verifyNode(der, ca));
+    return await escrow(leader, key.publicKey);
+  });
 
   const caPem = certificatePem(ca);
   context.write(contextFiles.ca, caPem, 0o600);
@@ -114,6 +120,13 @@ async function askAbout(endpoint: string, ca: Uint8Array): Promise<void> {
     "Do you want to trust this cluster (yes/no)? ";
   if (!(await confirm(question)))
     throw new UserError(`the CA of ${endpoint} was not accepted: nothing was changed`);
+}
+
+/** Where a member says that the leader is. */
+async function leaderBehind(channel: Channel): Promise<string> {
+  const answers = channel.client(CuratorLocal).getCurrentLeader({}, { timeoutMs: 15_000 });
+  for await (const { leaderHost, leaderPort } of answers) return target(leaderHost, leaderPort);
+  throw new UserError("this member knows no leader: try again");
 }
 
 async function escrow(channel: Channel, publicKey: Uint8Array): Promise<Uint8Array> {

@@ -1,13 +1,14 @@
-// `metroctl cluster create [name]`: a cluster of virtual machines on this
-// workstation, for trying things out and for tests.
+// `metroctl cluster create [name]`: a cluster of virtual machines, or of plain
+// processes, on this workstation, for trying things out and for tests.
 import { defineCommand } from "citty";
+import { buildOutputs } from "../../../launcher/launcher.ts";
 import { say } from "../../output/message.ts";
 import { UsageError } from "../../output/user-error.ts";
 import { ContextFolder, configFolder } from "../../session/context.ts";
-import { createLocalCluster } from "../../session/local-cluster.ts";
+import { createLocalCluster, type Making } from "../../session/local-cluster.ts";
 
 export default defineCommand({
-  meta: { name: "create", description: "Make a cluster of virtual machines on this workstation" },
+  meta: { name: "create", description: "Make a cluster on this workstation" },
   args: {
     config: { type: "string", description: "Configuration folder" },
     bundle: {
@@ -15,6 +16,16 @@ export default defineCommand({
       alias: "b",
       description: "Installation bundle",
       valueHint: "bundle.zip",
+    },
+    nodes: { type: "string", default: "1", description: "How many nodes it has" },
+    processes: {
+      type: "boolean",
+      description: "Nodes are plain processes, up in seconds, without disks, TPM or firmware",
+    },
+    programs: {
+      type: "string",
+      description: "With --processes: the folder with etcd; by default where the build puts it",
+      valueHint: "folder",
     },
     disk: { type: "string", default: "4G", description: "Size of the node's disk" },
     memory: { type: "string", default: "2G", description: "Memory of the node" },
@@ -26,17 +37,39 @@ export default defineCommand({
     },
   },
   async run({ args }) {
-    if (args.bundle === undefined)
-      throw new UsageError("--bundle=<installation-bundle-path> is missing");
+    const making = makingOf(args);
+    const nodes = nodeCount(args.nodes);
     const config = configFolder(args.config);
     const context = new ContextFolder(config, args.name);
     const start = performance.now();
     const step = (text: string) =>
       say(`[${((performance.now() - start) / 1000).toFixed(0)} s] ${text}`);
-    const { bundle, disk, memory } = args;
-    const cluster = await createLocalCluster({ context, config, bundle, disk, memory, step });
+    const cluster = await createLocalCluster({ context, config, nodes, making, step });
     step(`Cluster ${cluster.name} is yours: its nodes are reached through ${cluster.proxy}`);
     say(`Go on with: metroctl --context ${cluster.name} node describe`);
     say(`Destroy it with: metroctl cluster destroy ${cluster.name}`);
   },
 });
+
+const MOST_NODES = 99;
+
+/** What the flags ask nodes to be made of. Throws a {@link UsageError} when they do not say. */
+function makingOf(args: {
+  readonly processes?: boolean | undefined;
+  readonly programs?: string | undefined;
+  readonly bundle?: string | undefined;
+  readonly disk: string;
+  readonly memory: string;
+}): Making {
+  const { bundle, disk, memory } = args;
+  if (args.processes === true)
+    return { kind: "processes", programs: args.programs ?? buildOutputs() };
+  if (bundle === undefined)
+    throw new UsageError("--bundle=<installation-bundle-path> is missing (or give --processes)");
+  return { kind: "machines", bundle, disk, memory };
+}
+
+function nodeCount(text: string): number {
+  if (/^[1-9]\d?$/.test(text)) return Number(text);
+  throw new UsageError(`--nodes=${text}: give a number from 1 to ${MOST_NODES}`);
+}

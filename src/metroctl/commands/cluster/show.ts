@@ -12,7 +12,7 @@ import {
   ClusterConfiguration_TPMMode as TpmMode,
 } from "../../../gen/metropolis/proto/common/common_pb.ts";
 import { outputArgs, print } from "../../output/print.ts";
-import { openCluster } from "../../session/cluster.ts";
+import { type Cluster, openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { policyWord } from "../../session/cluster-fields.ts";
 
@@ -22,18 +22,29 @@ export default defineCommand({
   async run({ args }) {
     using cluster = await openCluster(args);
     const info = await cluster.management.getClusterInfo({});
-    await print(args, rows(info), [toJson(GetClusterInfoResponseSchema, info)]);
+    const leader = await leaderOf(cluster);
+    const record = toJson(GetClusterInfoResponseSchema, info);
+    await print(args, rows(info, leader), [{ ...Object(record), leaderNodeId: leader }]);
   },
 });
 
+/** The ID of the leader, which is whoever answers. */
+async function leaderOf({ local }: Cluster): Promise<string> {
+  for await (const { leaderNodeId } of local.getCurrentLeader({}, { timeoutMs: 30_000 }))
+    return leaderNodeId;
+  return "unknown";
+}
+
 /** One fact a row: a cluster is a single thing, and too wide for one line. */
-function rows({ caCertificate, clusterConfiguration, clusterDirectory }: GetClusterInfoResponse) {
+function rows(info: GetClusterInfoResponse, leader: string) {
+  const { caCertificate, clusterConfiguration, clusterDirectory } = info;
   const { clusterDomain, tpmMode, storageSecurityPolicy, recoveryPolicy, kubernetes } =
     clusterConfiguration ?? {};
   const labels = kubernetes?.nodeLabelsToSynchronize ?? [];
   const nodes = clusterDirectory?.nodes ?? [];
   const facts: readonly (readonly [string, string])[] = [
     ["CA", fingerprint(caCertificate)],
+    ["leader", leader],
     ["domain", clusterDomain ?? ""],
     ["TPM mode", word(TpmMode[tpmMode ?? 0])],
     ["storage security", word(StorageSecurityPolicy[storageSecurityPolicy ?? 0])],

@@ -1,5 +1,6 @@
 // `metroctl node delete <ids…>`: makes the cluster forget nodes for good.
 import { defineCommand } from "citty";
+import { Code, RpcError } from "../../../base/rpc/rpc.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { eachNode } from "../../session/each-node.ts";
@@ -21,8 +22,16 @@ export default defineCommand({
       ...(args["bypass-has-roles"] ? { safetyBypassHasRoles: {} } : {}),
       ...(args["bypass-not-decommissioned"] ? { safetyBypassNotDecommissioned: {} } : {}),
     };
-    await eachNode(args._, { title: "delete", done: "Deleted node" }, (id) =>
-      cluster.management.deleteNode({ node: { case: "id", value: id }, ...bypasses }),
-    );
+    await eachNode(args._, { title: "delete", done: "Deleted node" }, async (id) => {
+      await cluster.node(id);
+      await cluster.management
+        .deleteNode({ node: { case: "id", value: id }, ...bypasses })
+        .catch(unlessGone);
+    });
   },
 });
+
+/** It was there a moment ago: an answer got lost, and the call was made again. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof RpcError) || error.code !== Code.notFound) throw error;
+}

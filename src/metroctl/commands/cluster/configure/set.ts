@@ -1,10 +1,18 @@
 // `metroctl cluster configure set <field> [values…]`: changes one field of the
 // configuration, unless somebody else changed it in the meantime.
+import { create } from "@bufbuild/protobuf";
 import { defineCommand } from "citty";
+import { Code, RpcError } from "../../../../base/rpc/rpc.ts";
+import { ClusterConfigurationSchema } from "../../../../gen/metropolis/proto/common/common_pb.ts";
 import { answer } from "../../../output/message.ts";
-import { openCluster } from "../../../session/cluster.ts";
+import { type Cluster, openCluster } from "../../../session/cluster.ts";
 import { clusterArgs } from "../../../session/cluster-args.ts";
-import { clusterField, fieldText } from "../../../session/cluster-fields.ts";
+import {
+  type ClusterField,
+  clusterField,
+  fieldText,
+  type Part,
+} from "../../../session/cluster-fields.ts";
 import { configurationOf } from "../../../session/cluster-info.ts";
 
 export default defineCommand({
@@ -21,7 +29,20 @@ export default defineCommand({
     const baseConfig = await configurationOf(cluster);
     const updateMask = { paths: [field.path] };
     const request = { baseConfig, newConfig, updateMask };
-    const { resultingConfig } = await cluster.management.configureCluster(request);
-    answer(`New value: ${fieldText(field, resultingConfig ?? baseConfig)}`);
+    const changed = await cluster.management.configureCluster(request).then(
+      ({ resultingConfig }) => resultingConfig,
+      (error: unknown) => unlessDone(error, cluster, field, newConfig),
+    );
+    answer(`New value: ${fieldText(field, changed ?? baseConfig)}`);
   },
 });
+
+/** Where an answer got lost the call was made again, and found its own change. */
+async function unlessDone(error: unknown, cluster: Cluster, field: ClusterField, wanted: Part) {
+  const isConflict = error instanceof RpcError && error.code === Code.failedPrecondition;
+  if (!isConflict) throw error;
+  const current = await configurationOf(cluster);
+  const hoped = create(ClusterConfigurationSchema, wanted);
+  if (fieldText(field, current) !== fieldText(field, hoped)) throw error;
+  return current;
+}
