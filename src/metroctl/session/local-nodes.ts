@@ -2,8 +2,12 @@
 // control plane by the calls that an operator's commands make.
 import { sleep } from "../../base/event/event.ts";
 import { RpcError } from "../../base/rpc/rpc.ts";
-import { Node_Health as Health, type Node } from "../../gen/metropolis/proto/api/management_pb.ts";
-import { ConsensusStatus, NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
+import {
+  ConsensusStatus,
+  Node_Health as Health,
+  type Node,
+} from "../../gen/metropolis/proto/api/management_pb.ts";
+import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { UserError } from "../output/user-error.ts";
 import { type Cluster, openCluster } from "./cluster.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
