@@ -6,12 +6,13 @@ import { Code } from "../../base/rpc/rpc.ts";
 import { Supervisor } from "../../base/supervisor/supervisor.ts";
 import { JoinConsensusRequestSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeRolesSchema, NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { leaderTask } from "../leader-task.ts";
 import { joinConsensus } from "../node-service/join-consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode } from "../state/nodes.ts";
 import { nodeCall, type TestLeader, testLeader } from "../state/test-leader.ts";
 import { nodeOf, peerUrl } from "./consensus.ts";
-import { membershipKeeper } from "./keeper.ts";
+import { settleMembership } from "./keeper.ts";
 
 const roles = create(NodeRolesSchema, { consensusMember: {} });
 const join = { memberPublicKey: new Uint8Array(32), clientPublicKey: new Uint8Array(32).fill(1) };
@@ -25,7 +26,9 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 function keeping(leader: TestLeader): AsyncDisposable {
-  const supervisor = new Supervisor(membershipKeeper(new Value<Leader | undefined>(leader)));
+  const supervisor = new Supervisor(
+    leaderTask(new Value<Leader | undefined>(leader), settleMembership),
+  );
   supervisor.start();
   return { [Symbol.asyncDispose]: () => supervisor.stop(3_000) };
 }

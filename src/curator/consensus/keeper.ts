@@ -6,66 +6,18 @@
 // another member first, who does it then. Each step is safe to repeat, so that
 // a new leader goes on wherever the last one was.
 import type { Member } from "../../base/etcd/etcd.ts";
-import { sleep, type Value } from "../../base/event/event.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
-import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode } from "../state/nodes.ts";
 import { memberOn, nodeOf } from "./consensus.ts";
 
-/** How soon unfinished work is looked at again. */
-const RETRY_MS = 500;
-/** How often members are looked at when nothing has changed: a lost message must not matter. */
-const IDLE_MS = 15_000;
-
-/** Keeps the members as they should be, while this member leads. */
-export function membershipKeeper(leading: Value<Leader | undefined>): Runnable {
-  return async ({ signal, healthy, log }) => {
-    healthy();
-    for (;;) {
-      const leader = await leading.first(signal, (each) => each !== undefined);
-      if (leader === undefined) continue;
-      const isSettled = await settle(leader, log);
-      await waitForWork(leader, leading, isSettled ? IDLE_MS : RETRY_MS, signal);
-    }
-  };
-}
-
-/** Returns at the next change of a node or of leadership, or after a while. */
-async function waitForWork(
-  { nodes }: Leader,
-  leading: Value<Leader | undefined>,
-  limitMs: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const end = new AbortController();
-  const either = AbortSignal.any([signal, end.signal]);
-  const present = leading.current;
-  const ignored = () => {};
-  await Promise.race([
-    sleep(limitMs, either),
-    nodes.changed(either),
-    leading.first(either, (each) => each !== present).then(ignored),
-  ]).finally(() => end.abort());
-  signal.throwIfAborted();
-}
-
-/** Does what there is to do; false where something is left. */
-async function settle(leader: Leader, log: Context["log"]): Promise<boolean> {
-  try {
-    return await leader.consensusLock.hold(() => settleMembers(leader));
-  } catch (error) {
-    // etcd may be busy electing, or refuse what would cost it its quorum: again later.
-    if (!(error instanceof RpcError)) throw error;
-    if (error.code !== Code.unavailable) log.warning(`Members of consensus: ${error.message}`);
-    return false;
-  }
+/** Makes members as they should be, as far as that is possible now; false where it is not. */
+export function settleMembership(leader: Leader): Promise<boolean> {
+  return leader.consensusLock.hold(() => settleMembers(leader));
 }
 
 async function settleMembers(leader: Leader): Promise<boolean> {
-  // One that was replaced without noticing must not decide on old news.
-  await leader.store.confirm();
   // There is no cluster yet that could demand anything.
   if (leader.nodes.list().length === 0) return true;
   const members = await leader.consensus.list();

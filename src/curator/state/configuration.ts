@@ -6,6 +6,7 @@ import {
   type ClusterConfiguration,
   ClusterConfigurationSchema,
   ClusterConfiguration_StorageSecurityPolicy as Policy,
+  ClusterConfiguration_RecoveryPolicy as RecoveryPolicy,
   ClusterConfiguration_TPMMode as TpmMode,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { isDomain, LONGEST_CLUSTER_DOMAIN } from "./domain.ts";
@@ -33,18 +34,22 @@ export function withDefaults(given: ClusterConfiguration | undefined): ClusterCo
   const full = clone(ClusterConfigurationSchema, given ?? create(ClusterConfigurationSchema));
   full.clusterDomain ||= "cluster.internal";
   full.tpmMode ||= TpmMode.TPM_MODE_REQUIRED;
+  full.recoveryPolicy ||= RecoveryPolicy.AUTOMATIC;
   full.storageSecurityPolicy ||= Policy.NEEDS_ENCRYPTION_AND_AUTHENTICATION;
   return full;
 }
 
 /** Throws an RpcError, invalidArgument, for what no cluster can be made with. */
 export function checkConfiguration(configuration: ClusterConfiguration): void {
-  const { clusterDomain, tpmMode, storageSecurityPolicy } = configuration;
+  const { clusterDomain, tpmMode, storageSecurityPolicy, recoveryPolicy } = configuration;
   if (!isDomain(clusterDomain, LONGEST_CLUSTER_DOMAIN)) {
     throw new RpcError(Code.invalidArgument, "cluster_domain is not a valid domain");
   }
   if (TpmMode[tpmMode] === undefined) {
     throw new RpcError(Code.invalidArgument, "tpm_mode is unknown");
+  }
+  if (RecoveryPolicy[recoveryPolicy] === undefined) {
+    throw new RpcError(Code.invalidArgument, "recovery_policy is unknown");
   }
   if (Policy[storageSecurityPolicy] === undefined) {
     throw new RpcError(Code.invalidArgument, "storage_security_policy is unknown");

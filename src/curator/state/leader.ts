@@ -5,6 +5,7 @@ import { Lock, NamedLocks } from "../../base/event/event.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import type { Issuer } from "../../base/pki/certificate.ts";
 import type { Consensus } from "../consensus/consensus.ts";
+import { RecoveryState } from "../recovery/state.ts";
 import { loadCa } from "./cluster-pki.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { type LeaderKey, LeaderStore } from "./leader-store.ts";
@@ -30,6 +31,8 @@ export interface Leader {
   readonly consensusLock: Lock;
   /** The members of etcd. */
   readonly consensus: Consensus;
+  /** How the cluster comes back after all of it was off. */
+  readonly recovery: RecoveryState;
   /** Gives the leadership up. */
   resign(): Promise<void>;
   /** The CA of the cluster. Throws failedPrecondition before there is one. */
@@ -64,6 +67,7 @@ export function makeLeader({ store, key, clock, ...parts }: LeaderParts): Leader
     configurationLock: new Lock(),
     ticketLock: new Lock(),
     consensusLock: new Lock(),
+    recovery: new RecoveryState(guarded),
     // It never changes; but before the bootstrap there is none to remember.
     ca: async () => {
       ca ??= await loadCa(guarded);
