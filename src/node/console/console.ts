@@ -16,7 +16,7 @@ const BACKLOG = 200;
 export function consoles(devices = activeConsoles(), folder = "/dev"): Runnable {
   return async ({ tree, healthy, done, run }) => {
     // Each in a group of its own: one that cannot be written must not silence the others.
-    for (const name of devices) run(name.toLowerCase(), oneConsole(join(folder, name), tree));
+    for (const name of devices) run(runnableName(name), oneConsole(join(folder, name), tree));
     healthy();
     done();
   };
@@ -27,6 +27,11 @@ export function activeConsoles(path = ACTIVE): readonly string[] {
   return readFileSync(path, "utf8")
     .split(/\s+/)
     .filter((name) => name !== "");
+}
+
+/** Names of runnables have no dots, as those of files may. */
+function runnableName(device: string): string {
+  return device.toLowerCase().replaceAll(".", "-");
 }
 
 function oneConsole(path: string, tree: LogTree): Runnable {
