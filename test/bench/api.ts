@@ -1,5 +1,6 @@
 // The Cluster API of one node: calls, writes that last, and what it costs to be there.
 import { create, toBinary } from "@bufbuild/protobuf";
+import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { etcdStore } from "../../src/base/etcd/etcd.ts";
 import { sleep } from "../../src/base/event/event.ts";
 import type { Channel } from "../../src/base/rpc/rpc.ts";
@@ -85,7 +86,15 @@ function rawWrites(channel: Channel) {
   const key = new Uint8Array(32);
   const id = "metropolis-00000000000000000000000000000000";
   const pairs = ["bench", "rack"].map((name) => ({ key: name, value: "100" }));
-  const node = create(NodeSchema, { id, publicKey: key, joinKey: key, labels: { pairs } });
+  const node = create(NodeSchema, {
+    ...{ id, publicKey: key, joinKey: key, clusterUnlockKey: key, labels: { pairs } },
+    ...{ fsmState: 3, tpmUsage: 3, storageSecurity: 3, roles: {} },
+    status: { externalAddress: "10.0.0.100", timestamp: timestampNow(), bootId: key.slice(16) },
+    registration: {
+      ...{ address: "127.0.0.1", time: timestampNow() },
+      hardware: { vendor: "Nobody", model: "Thin Air", serial: "100" },
+    },
+  });
   const value = toBinary(NodeSchema, node);
   return async (at: number) => {
     await store.put(`node-${at % 1_000}`, value);

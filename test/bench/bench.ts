@@ -4,6 +4,7 @@
 //   --no-vm       leave out what needs a virtual machine
 //   --json FILE   keep the values there; default is the build's cache
 //   --strict      fail when a budget is missed
+//   --nodes N     size of the cluster; default is 1000, which the budgets are for
 //
 // Measured is the compiled executable of the last build.
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -11,21 +12,21 @@ import { cpus, loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { controlPlane } from "../cluster/control-plane.ts";
-import { cache, outputs, residentMib } from "../cluster/support.ts";
+import { Fleet } from "../cluster/fleet.ts";
+import { cache, outputs } from "../cluster/support.ts";
 import { calls, idle, writes } from "./api.ts";
 import { isMissed, judge, type Results, table } from "./budgets.ts";
 import { commands } from "./command.ts";
 import { images } from "./images.ts";
 import { machine } from "./machine.ts";
-import { registerNodes } from "./nodes.ts";
-
-const NODES = 1_000;
+import { join as joinAll, live, news } from "./nodes.ts";
 
 const { values: options } = parseArgs({
   options: {
     "no-vm": { type: "boolean" },
     json: { type: "string" },
     strict: { type: "boolean" },
+    nodes: { type: "string", default: "1000" },
   },
 });
 
@@ -42,13 +43,18 @@ async function native(): Promise<Results> {
   const start = () => controlPlane({ isDurable: true, executable: outputs("metropolis") });
   await using plane = await step("control plane", start);
   const resting = await step("idle", () => idle(plane));
-  const ids = await step(`registering ${NODES} nodes`, () => registerNodes(plane, NODES - 1));
+  // The one that runs the control plane counts too.
+  using fleet = new Fleet(plane, Number(options.nodes) - 1);
+  const joined = await step(`joining ${fleet.nodes.length} nodes`, () => joinAll(fleet));
+  const ids = fleet.nodes.map(({ id }) => id);
   return {
     ...resting,
-    ...(await step("metroctl", () => commands(plane))),
+    ...joined,
     ...(await step("calls", () => calls(plane))),
     ...(await step("writes", () => writes(plane, ids))),
-    "rss.curator1000": residentMib(plane.pids.curator),
+    ...(await step("connecting them", () => live(plane, fleet))),
+    ...(await step("metroctl", () => commands(plane))),
+    ...(await step("changes that all of them see", () => news(plane, fleet))),
   };
 }
 

@@ -5,7 +5,17 @@
 /** One thing that is measured. */
 export interface Measure {
   readonly about: string;
-  readonly unit: "MB" | "MiB" | "ms" | "s" | "%" | "calls/s" | "writes/s" | "of raw etcd";
+  readonly unit:
+    | "MB"
+    | "MiB"
+    | "ms"
+    | "s"
+    | "%"
+    | "calls/s"
+    | "writes/s"
+    | "of raw etcd"
+    | "nodes"
+    | "nodes/s";
   readonly budget?: number;
   readonly atLeast?: true;
 }
@@ -18,9 +28,19 @@ export const measures = {
   "image.executable": { about: "executable", unit: "MB" },
   "image.etcd": { about: "etcd", unit: "MB" },
   "metroctl.start": { about: "metroctl version, p50", unit: "ms", budget: 50 },
-  "metroctl.nodeList": { about: "metroctl node list of 1,000 nodes, p50", unit: "ms", budget: 250 },
+  "metroctl.nodeList": { about: "metroctl node list of all nodes, p50", unit: "ms", budget: 250 },
+  "metroctl.describe": { about: "metroctl node describe of all nodes, p50", unit: "ms" },
+  "metroctl.filter": { about: "metroctl node list --filter, p50", unit: "ms" },
   "rss.curator": { about: "curator, idle RSS", unit: "MiB", budget: 160 },
-  "rss.curator1000": { about: "curator, RSS after all this, 1,000 nodes", unit: "MiB" },
+  "fleet.nodes": { about: "simulated nodes, all connected", unit: "nodes" },
+  "fleet.join": { about: "nodes that register, are approved and commit", unit: "nodes/s" },
+  "fleet.connect": { about: "nodes that connect and see all nodes", unit: "nodes/s" },
+  "fleet.rss": { about: "leader, RSS with all of them connected", unit: "MiB" },
+  "fleet.rssEtcd": { about: "etcd, RSS with all of them connected", unit: "MiB" },
+  "fleet.cpu": { about: "leader, CPU with their heartbeats and watches", unit: "%" },
+  "fleet.cpuEtcd": { about: "etcd, CPU with their heartbeats and watches", unit: "%" },
+  "fleet.news": { about: "one change seen by every node, p50", unit: "ms" },
+  "fleet.newsCpu": { about: "leader, CPU time of one change seen by all", unit: "ms" },
   "rss.etcd": { about: "etcd, idle RSS", unit: "MiB" },
   "cpu.curator": { about: "curator, idle CPU", unit: "%" },
   "cpu.etcd": { about: "etcd, idle CPU", unit: "%" },

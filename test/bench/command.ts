@@ -7,7 +7,7 @@ import type { Results } from "./budgets.ts";
 
 const RUNS = 20;
 
-/** Starts of metroctl, and a long list. */
+/** Starts of metroctl, and lists of all the nodes that there are. */
 export async function commands({ operator }: ControlPlane): Promise<Results> {
   const p50 = async (...words: readonly string[]) => {
     const { argv, env } = operator.command(...words);
@@ -17,5 +17,10 @@ export async function commands({ operator }: ControlPlane): Promise<Results> {
     for (let i = 0; i < RUNS; i++) times.push(await timed(() => run(argv, { env })));
     return quantile(times, 0.5);
   };
-  return { "metroctl.start": await p50("version"), "metroctl.nodeList": await p50("node", "list") };
+  return {
+    "metroctl.start": await p50("version"),
+    "metroctl.nodeList": await p50("node", "list"),
+    "metroctl.describe": await p50("node", "describe"),
+    "metroctl.filter": await p50("node", "list", "--filter", "node.state == NODE_STATE_UP"),
+  };
 }

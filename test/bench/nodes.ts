@@ -1,34 +1,62 @@
-// Many nodes for a control plane: each registers itself as a machine does.
-import { selfSigned } from "../../src/base/pki/certificate.ts";
-import { generateKeyPair } from "../../src/base/pki/keys.ts";
-import { nodeId } from "../../src/base/pki/node-id.ts";
-import { Curator } from "../../src/gen/metropolis/node/core/curator/proto/api/api_pb.ts";
-import { Management } from "../../src/gen/metropolis/proto/api/management_pb.ts";
-import { ControlPlane } from "../cluster/control-plane.ts";
-import { each } from "./load.ts";
+// A large cluster, simulated: what its leader has to bear.
+import { sleep } from "../../src/base/event/event.ts";
+import type { ControlPlane } from "../cluster/control-plane.ts";
+import { each, type Fleet } from "../cluster/fleet.ts";
+import { cpuMs, quantile, residentMib, settle, timed } from "../cluster/support.ts";
+import type { Results } from "./budgets.ts";
 
-/** How many machines knock at the same time. */
-const AT_ONCE = 8;
+/** Several periods of the heartbeat. */
+const LOOK_MS = 20_000;
+const CHANGES = 10;
+const SETTLE_MS = 120_000;
 
-/** Registers so many nodes; gives their IDs. */
-export async function registerNodes(
-  plane: ControlPlane,
-  count: number,
-): Promise<readonly string[]> {
-  using owner = plane.connect(plane.ports.api, plane.owner());
-  const { ticket } = await owner.client(Management).getRegisterTicket({});
-  const ids: string[] = [];
-  await each(count, AT_ONCE, async (at) => {
-    const key = generateKeyPair();
-    const proof = ControlPlane.proof(key, await selfSigned(key));
-    using channel = plane.connect(plane.ports.api, proof);
-    await channel.client(Curator).registerNode({
-      registerTicket: ticket,
-      joinKey: generateKeyPair().publicKey,
-      haveLocalTpm: true,
-      labels: { pairs: [{ key: "rack", value: `r${at % 40}` }] },
-    });
-    ids.push(nodeId(key.publicKey));
+/** All of them become members, in the way that machines do. */
+export async function join(fleet: Fleet): Promise<Results> {
+  const tookMs = await timed(async () => {
+    await fleet.register();
+    await fleet.approve(fleet.nodes);
+    await fleet.commit(fleet.nodes);
   });
-  return ids;
+  return { "fleet.join": fleet.nodes.length / (tookMs / 1_000) };
+}
+
+/** All of them connect, beat and watch each other; what that costs their leader. */
+export async function live(plane: ControlPlane, fleet: Fleet): Promise<Results> {
+  const { curator, etcd } = plane.pids;
+  const tookMs = await timed(() => each(fleet.nodes, (node) => node.live()));
+  await sleep(5_000);
+  const before = { curator: cpuMs(curator), etcd: cpuMs(etcd) };
+  await sleep(LOOK_MS);
+  const percent = (ms: number) => (ms / LOOK_MS) * 100;
+  return {
+    "fleet.nodes": fleet.nodes.length,
+    "fleet.connect": fleet.nodes.length / (tookMs / 1_000),
+    "fleet.cpu": percent(cpuMs(curator) - before.curator),
+    "fleet.cpuEtcd": percent(cpuMs(etcd) - before.etcd),
+    "fleet.rss": residentMib(curator),
+    "fleet.rssEtcd": residentMib(etcd),
+  };
+}
+
+/** A label is changed; every node hears of it. */
+export async function news(plane: ControlPlane, { nodes, management }: Fleet): Promise<Results> {
+  const { curator } = plane.pids;
+  const times: number[] = [];
+  const cpuBefore = cpuMs(curator);
+  for (let change = 0; change < CHANGES; change++) {
+    const before = nodes.map((node) => node.changes);
+    const hasHeard = () => nodes.every((node, at) => node.changes > (before[at] ?? 0));
+    const upsert = [{ key: "bench", value: `${change}` }];
+    const node = { case: "id" as const, value: nodes[change]?.id ?? plane.id };
+    times.push(
+      await timed(async () => {
+        await management.updateNodeLabels({ node, upsert });
+        await settle("all nodes to hear of a change", SETTLE_MS, hasHeard);
+      }),
+    );
+  }
+  return {
+    "fleet.news": quantile(times, 0.5),
+    "fleet.newsCpu": (cpuMs(curator) - cpuBefore) / CHANGES,
+  };
 }
