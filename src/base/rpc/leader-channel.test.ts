@@ -6,7 +6,7 @@ import type { CallOptions } from "./method.ts";
 import { Code, connect, RpcError } from "./rpc.ts";
 import { type Handlers, Pair } from "./test-pair.ts";
 
-const timing = { locateMs: 500, pauseMs: 10, doubtMs: 50, deadlineMs: 5_000 };
+const timing = { locateMs: 2_000, pauseMs: 10, doubtMs: 50, deadlineMs: 5_000 };
 
 /** Servers of which one leads; each answers with its own number as status. */
 class Group implements AsyncDisposable {
@@ -97,6 +97,25 @@ test("a call leaves a leader that says nothing, once another one leads", async (
   await Bun.sleep(100);
   group.leader = 1;
   expect((await call).status).toBe(2);
+});
+
+test("a server that hangs holds up nobody who waits for the others to agree on a leader", async () => {
+  let isKnown = false;
+  const hesitant: Handlers = {
+    check: async () => {
+      if (!isKnown) throw new RpcError(Code.unavailable, "the leader is not known");
+      return { status: 1 };
+    },
+  };
+  const hanging: Handlers = { check: () => new Promise(() => {}) };
+  await using group = await Group.start(hesitant, hanging);
+  using channel = group.channel();
+  const start = performance.now();
+  const call = channel.client(Health).check({});
+  await Bun.sleep(50);
+  isKnown = true;
+  expect((await call).status).toBe(1);
+  expect(performance.now() - start).toBeLessThan(timing.locateMs);
 });
 
 test("a call ends with the caller's deadline, and says whom it asked", async () => {

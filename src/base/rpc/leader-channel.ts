@@ -160,13 +160,29 @@ class Search {
     for (;;) {
       signal.throwIfAborted();
       try {
-        return await this.#attempt(await this.leader(signal), signal, work);
+        return await this.#attempt(await this.#leaderBy(limit, signal), signal, work);
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof RpcError) || !ELSEWHERE.includes(error.code)) throw error;
         if (performance.now() + this.timing.pauseMs > limit) throw error;
       }
       await this.#pause(signal);
+    }
+  }
+
+  /** The leader, or a failure when it is not found by the limit. */
+  async #leaderBy(limit: number, signal: AbortSignal): Promise<Found> {
+    if (limit === Number.POSITIVE_INFINITY) return this.leader(signal);
+    const over = new AbortController();
+    const tooLate = async (): Promise<never> => {
+      await sleep(Math.max(0, limit - performance.now()), over.signal);
+      const seeds = this.#options.seeds().join(", ");
+      throw new RpcError(Code.unavailable, `no leader in time: asked ${seeds}`);
+    };
+    try {
+      return await Promise.race([this.leader(signal), tooLate()]);
+    } finally {
+      over.abort();
     }
   }
 
@@ -229,19 +245,37 @@ class Search {
   async #find(signal: AbortSignal): Promise<Found> {
     const seeds = this.#options.seeds();
     if (seeds.length === 0) throw new RpcError(Code.unavailable, "no server is known");
+    const round = new AbortController();
+    const either = AbortSignal.any([signal, round.signal]);
     try {
-      const target = await Promise.any(seeds.map((seed) => this.#locate(seed, signal)));
+      const target = await Promise.any(seeds.map((seed) => this.#locate(seed, either)));
       const found = { target, channel: this.#options.dial(target) };
       this.#present = found;
       return found;
     } catch (error) {
       throw new RpcError(Code.unavailable, `no leader: ${reasons(seeds, error)}`);
+    } finally {
+      round.abort(new RpcError(Code.cancelled, "the round is over"));
     }
   }
 
+  /**
+   * Asks one server until it knows. Again and again within the time that it has: the
+   * round goes on while another server hangs, and the next leader must not wait for that.
+   */
   async #locate(seed: string, signal: AbortSignal): Promise<string> {
-    using server = this.#options.dial(seed);
-    return await this.#options.locate(server, { signal, timeoutMs: this.timing.locateMs });
+    const limit = performance.now() + this.timing.locateMs;
+    for (;;) {
+      using server = this.#options.dial(seed);
+      try {
+        const timeoutMs = Math.max(1, limit - performance.now());
+        return await this.#options.locate(server, { signal, timeoutMs });
+      } catch (error) {
+        if (!(error instanceof RpcError) || signal.aborted) throw error;
+        if (performance.now() + this.timing.pauseMs > limit) throw error;
+      }
+      await this.#pause(signal);
+    }
   }
 
   #forget(found: Found | undefined): void {

@@ -138,39 +138,35 @@ class Dialler {
 
 /**
  * Waits until an endpoint knows the leader: a member that becomes it closes its
- * port for a moment, and a member that starts knows none yet.
+ * port for a moment, and a member that starts knows none yet. Each is asked on
+ * its own, so that one that hangs does not hold up the others.
  */
 async function find(dialler: Dialler, reach: Reach, patienceMs: number): Promise<void> {
   const start = performance.now();
-  for (;;) {
-    const failures = await askAll(dialler, seeds(reach));
-    if (failures === undefined) return;
-    const isAnswered = failures.some((failure) => failure.isAnswered);
-    const limit = isAnswered ? patienceMs * FOR_A_LEADER : patienceMs;
-    if (performance.now() - start > limit) {
-      const title = isAnswered ? LEADERLESS : "no endpoint answers";
-      throw new UserError(`${title}: ${failures.map(({ text }) => text).join("; ")}`);
-    }
-    await sleep(PAUSE_MS);
-  }
-}
-
-/** Asks servers at once; gives how each of them failed, or nothing as soon as one did not. */
-async function askAll(dialler: Dialler, servers: readonly string[]) {
   const stop = new AbortController();
-  const failures: Failure[] = [];
-  const one = async (server: string, at: number) => {
-    const failure = await ask(dialler, server, stop.signal);
-    if (failure !== undefined) failures[at] = failure;
-    else return;
-    throw new RpcError(Code.unavailable, failure.text);
+  const failures = new Map<string, Failure>();
+  const isAnswered = () => [...failures.values()].some((failure) => failure.isAnswered);
+  const leftMs = () => {
+    const limit = isAnswered() ? patienceMs * FOR_A_LEADER : patienceMs;
+    return start + limit - performance.now();
   };
+  const servers = seeds(reach);
   try {
-    await Promise.any(servers.map(one));
-    return undefined;
-  } catch (error) {
-    if (error instanceof AggregateError) return failures;
-    throw error;
+    await Promise.any(
+      servers.map(async (server) => {
+        for (let timeoutMs = leftMs(); timeoutMs > 0; timeoutMs = leftMs()) {
+          const failure = await ask(dialler, server, { signal: stop.signal, timeoutMs });
+          if (failure === undefined) return;
+          failures.set(server, failure);
+          await sleep(PAUSE_MS, stop.signal);
+        }
+        throw new RpcError(Code.unavailable, "out of patience");
+      }),
+    );
+  } catch {
+    const texts = servers.map((server) => `${server}: ${failures.get(server)?.text ?? "no answer"}`);
+    const title = isAnswered() ? LEADERLESS : "no endpoint answers";
+    throw new UserError(`${title}: ${texts.join("; ")}`);
   } finally {
     stop.abort();
   }
@@ -185,15 +181,15 @@ interface Failure {
 /** How one server failed to name the leader; nothing when it did. */
 async function ask(
   dialler: Dialler,
-  seed: string,
-  signal: AbortSignal,
+  server: string,
+  { signal, timeoutMs = ENDPOINT_TIMEOUT_MS }: CallOptions,
 ): Promise<Failure | undefined> {
-  using server = dialler.dial(seed);
+  using channel = dialler.dial(server);
   try {
-    await dialler.find(server, { signal, timeoutMs: ENDPOINT_TIMEOUT_MS });
+    await dialler.find(channel, { signal, timeoutMs: Math.min(timeoutMs, ENDPOINT_TIMEOUT_MS) });
     return undefined;
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    return { text: `${seed}: ${text}`, isAnswered: dialler.isAnswered(server) };
+    return { text, isAnswered: dialler.isAnswered(channel) };
   }
 }
