@@ -25,6 +25,7 @@ import { type Host, hostOf } from "./host/host.ts";
 import { inheritLog } from "./inherited-log.ts";
 import { hosts, type Names } from "./network/hosts.ts";
 import type { NetworkStatus } from "./network/network.ts";
+import { type Lock, recovery } from "./recovery/recovery.ts";
 import { directorySeeds, LOCAL_CURATOR } from "./roles/connection.ts";
 import { controlPlane } from "./roles/control-plane.ts";
 import { curator } from "./roles/curator.ts";
@@ -53,6 +54,8 @@ class News {
   readonly isOpen = new Value(false);
   readonly roles = new Value<NodeRoles>();
   readonly names = new Value<Names>();
+  readonly lock = new Value<Lock>();
+  readonly isReached = new Value(false);
 }
 
 /** The life of the node agent; without arguments on a machine of its own. */
@@ -108,7 +111,8 @@ function runCluster(
   power: (request: PowerRequest) => void,
 ) {
   const { membership, isOpen, address, consensus: etcd, curator: member } = news;
-  const common = { paths, membership, isOpen, address, roles: news.roles };
+  const { lock, isReached, names } = news;
+  const common = { paths, membership, isOpen, address, roles: news.roles, lock };
   const owner = program.owner === undefined ? {} : { etcdOwner: program.owner };
   const controls = { consensus: etcd, curator: member, ...owner };
   const seeds = () => [
@@ -126,9 +130,10 @@ function runCluster(
       storageLog: tree.logger("root.storage"),
     }),
   );
-  run("roles", roles({ ...common, seeds, names: news.names, version, bootId }));
+  run("roles", roles({ ...common, seeds, names, isReached, version, bootId }));
   run("controlplane", controlPlane({ ...common, ...controls, seeds }));
-  run("hosts", hosts(news.names, paths.ephemeral.hosts));
+  run("recovery", recovery(lock, isReached));
+  run("hosts", hosts(names, paths.ephemeral.hosts));
   run("api", api({ credentials: news.apiCredentials, tree, power }));
 }
 

@@ -18,7 +18,7 @@ export async function splitSecret(
   }
   // The scheme itself begins with two.
   if (threshold === 1) return Array.from({ length: count }, () => secret.slice());
-  return split(secret.slice(), count, threshold);
+  return split(new Uint8Array(secret), count, threshold);
 }
 
 /**
@@ -31,7 +31,8 @@ export async function combineShares(shares: readonly Uint8Array[]): Promise<Uint
   if (only === undefined) throw new ShareError("no shares");
   if (shares.length === 1) return only;
   try {
-    return await combine(shares.map((share) => share.slice()));
+    // Plain copies: the library refuses what is more than that, such as a Buffer.
+    return await combine(shares.map((share) => new Uint8Array(share)));
   } catch (cause) {
     throw new ShareError("shares do not fit together", { cause });
   }

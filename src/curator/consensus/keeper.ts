@@ -21,7 +21,10 @@ async function settleMembers(leader: Leader): Promise<boolean> {
   // There is no cluster yet that could demand anything.
   if (leader.nodes.list().length === 0) return true;
   const members = await leader.consensus.list();
-  let isSettled = true;
+  // A node with the role that is no member yet may become one at any moment.
+  let isSettled = leader.nodes
+    .list()
+    .every(({ id }) => !isWanted(leader, id) || memberOn(members, id) !== undefined);
   for (const member of members) {
     if (!(await settleMember(leader, member))) isSettled = false;
   }

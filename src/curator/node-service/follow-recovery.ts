@@ -1,5 +1,6 @@
 // Curator.FollowRecovery: tells a consensus member which recovery epochs to hold, and
 // hears which of them lie on its disk.
+import { operatorBox } from "../../base/pki/operator-box.ts";
 import { encryptTo } from "../../base/pki/sealed-box.ts";
 import { Code, type Handler, type ResponseInit, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -9,7 +10,6 @@ import type {
   Recovery,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { noteStored } from "../recovery/epochs.ts";
-import { operatorBox } from "../recovery/operator-box.ts";
 import { callingNode } from "../state/callers.ts";
 import type { Leader } from "../state/leader.ts";
 import { findNode } from "../state/nodes.ts";

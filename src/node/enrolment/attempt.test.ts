@@ -10,6 +10,7 @@ import { generateKeyPair } from "../../base/pki/keys.ts";
 import { type NodeRoles, NodeRolesSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Member } from "../consensus/config.ts";
 import { Control } from "../control/control.ts";
+import type { Lock } from "../recovery/recovery.ts";
 import type { CuratorSettings } from "../roles/settings.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import { dataLayout } from "../storage/data-layout.ts";
@@ -41,6 +42,7 @@ function surroundings(trace: string[] = []): Surroundings {
     membership: new Value<Credentials>(),
     isOpen: new Value(false),
     roles: new Value<NodeRoles>(),
+    lock: new Value<Lock>(),
     storageLog: new LogTree().logger("root.storage"),
     log: new LogTree().logger("root.enrolment"),
     signal: AbortSignal.timeout(5_000),

@@ -1,7 +1,7 @@
 // What bootstrap and join have in common: their surroundings, and the steps at
 // their ends. An attempt that failed leaves nothing running and nothing mounted.
 import { chown } from "node:fs/promises";
-import type { Value } from "../../base/event/event.ts";
+import { Value } from "../../base/event/event.ts";
 import { errorText, type Logger } from "../../base/logtree/logtree.ts";
 import { fingerprint } from "../../base/pki/verify.ts";
 import type { NodeRoles } from "../../gen/metropolis/proto/common/common_pb.ts";
@@ -9,6 +9,7 @@ import type { Slot } from "../../image/image.ts";
 import { ETCD_PORTS, type EtcdPorts, type Member } from "../consensus/config.ts";
 import type { Owner } from "../consensus/pki.ts";
 import type { Control } from "../control/control.ts";
+import type { Lock } from "../recovery/recovery.ts";
 import { type CuratorSettings, curatorSettings } from "../roles/settings.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import type { DataPartition, DataVolume } from "../storage/data.ts";
@@ -38,6 +39,8 @@ export interface Surroundings {
   /** Set here, once the node is a member. */
   readonly membership: Value<Credentials>;
   readonly isOpen: Value<boolean>;
+  /** Set here to what this node serves while it does not reach its cluster. */
+  readonly lock: Value<Lock>;
   /** Set here to what was heard last, then followed by others. */
   readonly roles: Value<NodeRoles>;
   /** Absent: those of a machine. Tests have their own. */
@@ -105,6 +108,11 @@ async function keepSlot({ paths, slot, log }: Surroundings): Promise<void> {
   } catch (error) {
     log.error(`Slot ${slot.toUpperCase()} works, but that cannot be kept: ${errorText(error)}`);
   }
+}
+
+/** The lock of a node that was never locked: it has made its keys just now. */
+export function openLock(own: Omit<Lock, "epochs" | "key">, clusterUnlockKey: Uint8Array): Lock {
+  return { ...own, epochs: [], key: new Value(clusterUnlockKey) };
 }
 
 /** The last steps, the same in every flow; `knownRoles` are those that the node begins with. */

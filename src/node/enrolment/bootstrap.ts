@@ -15,6 +15,7 @@ import {
 import type { Member } from "../consensus/config.ts";
 import { connectEtcd } from "../consensus/connection.ts";
 import { caRecords, createEtcdCa, createMember } from "../consensus/pki.ts";
+import { firstEpoch, writeEpochs } from "../recovery/recovery.ts";
 import { connectCurator, persist } from "../roles/curator.ts";
 import type { CuratorSettings } from "../roles/settings.ts";
 import { type Credentials, makeCredentials, saveCredentials } from "../storage/credentials.ts";
@@ -22,12 +23,13 @@ import type { DataVolume } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import {
   lastSteps,
+  openLock,
   prepareData,
   type Steps,
   type Surroundings,
   startControlPlane,
 } from "./attempt.ts";
-import { createKeyring, type Keyring, sealRecovery, sealSecrets } from "./keyring.ts";
+import { createKeyring, type Keyring, sealSecrets } from "./keyring.ts";
 import { type BootstrapPlan, planBootstrap, protection } from "./plan.ts";
 
 /** Where etcd keeps its own CA, apart from everything else. */
@@ -157,9 +159,12 @@ async function commit(all: Surroundings, { plan, ring, id }: Attempt, own: Crede
   });
   await writeFileAtomic(esp.clusterDirectory, toBinary(ClusterDirectorySchema, directory));
   await writeFileAtomic(all.paths.data.roles, toBinary(NodeRolesSchema, firstRoles()));
-  await writeFileAtomic(esp.recovery, await sealRecovery(ring, plan.operatorRecoveryKey));
+  await writeEpochs(esp.recovery, [await firstEpoch(ring, plan.operatorRecoveryKey)]);
   const secrets = await sealSecrets(ring, own.ca, plan.storageSecurity, sealer);
   // Everything that the sealed configuration leads to has to be on the disk before it is.
   syncDisks();
   await writeFileAtomic(esp.sealedConfiguration, secrets);
+  const { join, nodeUnlockKey, clusterUnlockKey } = ring;
+  const known = { nodeId: id, join, nodeUnlockKey, clusterCa: own.ca };
+  all.lock.set(openLock(known, clusterUnlockKey));
 }

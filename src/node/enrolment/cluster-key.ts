@@ -1,64 +1,125 @@
 // The cluster's half of the key of the data partition, from wherever it can be had:
 //
 //   recovery.pb, where this node's share is all it takes ──► at once
-//   the leader of the running cluster ───────────────┐
-//                                                     ├──► whichever comes first
-//   other members that are locked as well ────────────┘
-import { readFile } from "node:fs/promises";
-import { sleep } from "../../base/event/event.ts";
-import type { Logger } from "../../base/logtree/logtree.ts";
+//   the leader of the running cluster ────────────────┐
+//   other members that are locked as well ────────────┼──► whichever comes first
+//   the operator ─────────────────────────────────────┘
+import { readFileSync } from "node:fs";
+import { fromBinary } from "@bufbuild/protobuf";
+import { sleep, Value } from "../../base/event/event.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
-import { connectAsStranger, directorySeeds } from "../roles/connection.ts";
+import { ClusterDirectorySchema } from "../../gen/metropolis/proto/common/common_pb.ts";
+import {
+  gatherShares,
+  type Lock,
+  loadEpochs,
+  RECOVERY_PORT,
+  unlockedKey,
+} from "../recovery/recovery.ts";
+import { connectAsStranger, directorySeeds, hostAndPort } from "../roles/connection.ts";
 import type { Surroundings } from "./attempt.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
-import { type NodeSecrets, ownClusterKey } from "./keyring.ts";
+import type { NodeSecrets } from "./keyring.ts";
 
 const PAUSE_MS = 1_000;
-/** How often whoever looks at the console is reminded. */
-const REMIND_EVERY = 300;
 
 /** Gets it, however long that takes. Throws where the cluster refuses it for good. */
 export async function clusterKey(all: Surroundings, secrets: NodeSecrets): Promise<Uint8Array> {
-  const recovery = await readFile(all.paths.esp.recovery).catch(() => new Uint8Array());
-  const own = await ownClusterKey(recovery, secrets.nodeUnlockKey);
-  if (own !== undefined) return own;
-  return askLeader(all, secrets);
+  const lock = await makeLock(all, secrets);
+  for (const epoch of lock.epochs) {
+    const key = await unlockedKey(epoch);
+    if (key !== undefined) lock.key.set(key);
+  }
+  // From here on others can ask for this node's share.
+  all.lock.set(lock);
+  return lock.key.current ?? askEverybody(all, secrets, lock);
 }
 
-async function askLeader(all: Surroundings, secrets: NodeSecrets): Promise<Uint8Array> {
-  const { log, signal, paths } = all;
-  const seeds = () => directorySeeds(paths.esp.clusterDirectory);
-  using channel = await connectAsStranger(secrets.join, secrets.clusterCa, seeds);
-  const request = { usingSealedConfiguration: secrets.isSealed };
-  for (let asked = 0; ; asked++) {
-    if (asked % REMIND_EVERY === 1) log.info(`Waiting for the cluster at ${seeds().join(", ")}`);
-    try {
-      return (await channel.client(Curator).joinNode(request, { signal })).clusterUnlockKey;
-    } catch (error) {
-      signal.throwIfAborted();
-      judge(error, log);
-    }
-    await sleep(PAUSE_MS, signal);
+async function makeLock(
+  { paths, log }: Surroundings,
+  { nodeId, nodeUnlockKey, join, clusterCa }: NodeSecrets,
+): Promise<Lock> {
+  const epochs = await loadEpochs(paths.esp.recovery, nodeUnlockKey, log);
+  const key = new Value<Uint8Array>();
+  return { nodeId, join, clusterCa, nodeUnlockKey, epochs, key };
+}
+
+async function askEverybody(
+  all: Surroundings,
+  secrets: NodeSecrets,
+  lock: Lock,
+): Promise<Uint8Array> {
+  const end = new AbortController();
+  const signal = AbortSignal.any([all.signal, end.signal]);
+  const places = () => directoryPlaces(all.paths.esp.clusterDirectory);
+  const ways = [
+    askLeader(all, secrets, signal),
+    gatherShares(lock, places, all.log, signal),
+    lock.key.first(signal),
+  ];
+  try {
+    const key = await Promise.race(ways);
+    lock.key.set(key);
+    return key;
+  } finally {
+    end.abort();
+    await Promise.allSettled(ways);
   }
 }
 
-/** Returns where it is worth asking again. */
-function judge(error: unknown, log: Logger): void {
+/** Where the recovery service of each node in a directory file would be, by ID. */
+function directoryPlaces(path: string): ReadonlyMap<string, string> {
+  try {
+    const { nodes } = fromBinary(ClusterDirectorySchema, readFileSync(path));
+    return new Map(
+      nodes.flatMap(({ id, addresses }) =>
+        addresses.slice(0, 1).map(({ host }) => [id, hostAndPort(host, RECOVERY_PORT)] as const),
+      ),
+    );
+  } catch {
+    // Not there, or cut off: then this node knows nobody.
+    return new Map();
+  }
+}
+
+async function askLeader(
+  { log, paths }: Surroundings,
+  { join, clusterCa, isSealed }: NodeSecrets,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const seeds = () => directorySeeds(paths.esp.clusterDirectory);
+  using channel = await connectAsStranger(join, clusterCa, seeds);
+  const request = { usingSealedConfiguration: isSealed };
+  const curator = channel.client(Curator);
+  for (let said = ""; ; await sleep(PAUSE_MS, signal)) {
+    try {
+      return (await curator.joinNode(request, { signal })).clusterUnlockKey;
+    } catch (error) {
+      signal.throwIfAborted();
+      const reason = passingReason(error);
+      if (reason !== said) log.info(`No key from a running cluster yet: ${reason}`);
+      said = reason;
+    }
+  }
+}
+
+/** Why it is worth asking again; throws where it is not. */
+function passingReason(error: unknown): string {
   if (!(error instanceof RpcError)) throw error;
   switch (error.code) {
     case Code.notFound:
       throw new EnrolmentError(
         "the cluster knows this node no more",
-        "It was deleted; install it again",
+        "It was deleted; install it again to let it join",
       );
     case Code.permissionDenied:
     case Code.failedPrecondition:
       throw new EnrolmentError(
         `the cluster refuses the key: ${error.message}`,
-        "Install the node again",
+        "Ask its operator, or install the node again",
       );
     default:
-      log.info(`No key from the cluster yet: ${error.message}`);
+      return error.message;
   }
 }

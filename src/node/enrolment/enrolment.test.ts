@@ -15,6 +15,7 @@ import type { Member } from "../consensus/config.ts";
 import { consensus } from "../consensus/consensus.ts";
 import { ETCD, freePort, freePorts } from "../consensus/test-etcd.ts";
 import { Control } from "../control/control.ts";
+import type { Lock } from "../recovery/recovery.ts";
 import { connectCluster } from "../roles/connection.ts";
 import { controlPlane } from "../roles/control-plane.ts";
 import { curator } from "../roles/curator.ts";
@@ -75,6 +76,7 @@ async function boot(tpm: Machine, check: (boot: Boot) => Promise<void>): Promise
     membership: new Value<Credentials>(),
     isOpen: new Value(false),
     roles: new Value<NodeRoles>(),
+    lock: new Value<Lock>(),
     address: new Value("127.0.0.1"),
   };
   const controls = { consensus: new Control<Member>(), curator: new Control<CuratorSettings>() };

@@ -1,32 +1,14 @@
-// The secrets of one node, and the two files on the ESP that bring them back after
-// a reboot.
-//
-//   sealed_configuration.pb   node unlock key, join key, CA      sealed by the TPM
-//   recovery.pb               cluster unlock key                 encrypted to the recovery key
-//                             share of the recovery key          under the node unlock key
-//
-// The share is sealed by the TPM too, by way of the node unlock key: a TPM takes a second
-// for each thing that it unseals, so it unseals one.
-//
-// In a cluster of one the only share is the recovery key itself. The cluster unlock
-// key therefore opens with this machine's TPM alone, as the node unlock key does; with
-// more members it takes as many of them as consensus does.
+// The secrets of one node, and the file on the ESP that brings them back after a reboot:
+// sealed_configuration.pb, with the node unlock key, the join key and the CA, sealed by the
+// TPM. A TPM takes a second for each thing that it unseals, so it unseals one.
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { hkdf } from "../../base/pki/hkdf.ts";
 import { type KeyPair, keyPairFromSeed } from "../../base/pki/keys.ts";
-import {
-  type BoxKeyPair,
-  decryptWith,
-  encryptTo,
-  generateBoxKeyPair,
-} from "../../base/pki/sealed-box.ts";
+import { nodeId } from "../../base/pki/node-id.ts";
+import { type BoxKeyPair, generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
 import type { NodeStorageSecurity } from "../../gen/metropolis/proto/common/common_pb.ts";
-import {
-  RecoverySchema,
-  RecoveryShareSchema,
-  SealedConfigurationSchema,
-} from "../../gen/metropolis/proto/private/private_pb.ts";
-import { decrypt, encrypt, type Sealer, sealPayload, unsealPayload } from "../storage/sealed.ts";
+import { SealedConfigurationSchema } from "../../gen/metropolis/proto/private/private_pb.ts";
+import { type Sealer, sealPayload, unsealPayload } from "../storage/sealed.ts";
 
 /** Length of every secret here. */
 const SEED_BYTES = 32;
@@ -65,6 +47,7 @@ export async function createKeyring(random: RandomSource | undefined): Promise<K
 
 /** What the sealed configuration says. */
 export interface NodeSecrets {
+  readonly nodeId: string;
   readonly nodeUnlockKey: Uint8Array;
   readonly join: KeyPair;
   /** DER. */
@@ -76,7 +59,7 @@ export interface NodeSecrets {
 
 /** The content of sealed_configuration.pb. */
 export async function sealSecrets(
-  { nodeUnlockKey, join }: Pick<Keyring, "nodeUnlockKey" | "join">,
+  { node, nodeUnlockKey, join }: Pick<Keyring, "node" | "nodeUnlockKey" | "join">,
   clusterCa: Uint8Array,
   storageSecurity: NodeStorageSecurity,
   sealer: Sealer | undefined,
@@ -87,6 +70,7 @@ export async function sealSecrets(
     joinKey,
     clusterCa,
     storageSecurity,
+    nodeId: nodeId(node.publicKey),
   });
   return sealPayload(toBinary(SealedConfigurationSchema, message), sealer);
 }
@@ -99,56 +83,11 @@ export async function unsealSecrets(
   const { payload, isSealed } = await unsealPayload(bytes, sealer);
   const message = fromBinary(SealedConfigurationSchema, payload);
   return {
+    nodeId: message.nodeId,
     nodeUnlockKey: message.nodeUnlockKey,
     join: keyPairFromSeed(message.joinKey.subarray(0, SEED_BYTES)),
     clusterCa: message.clusterCa,
     storageSecurity: message.storageSecurity,
     isSealed,
   };
-}
-
-/** Seals with the node unlock key what only this node may open. */
-function keySealer(nodeUnlockKey: Uint8Array): Sealer {
-  const key = hkdf(nodeUnlockKey, { info: "metropolis recovery share v1", bytes: SEED_BYTES });
-  return {
-    seal: async (secret) => encrypt(key, secret),
-    unseal: async (sealed) => decrypt(key, sealed),
-  };
-}
-
-/** The content of recovery.pb in a cluster of one; the operator's key may be empty. */
-export async function sealRecovery(
-  {
-    recovery,
-    clusterUnlockKey,
-    nodeUnlockKey,
-  }: Pick<Keyring, "recovery" | "clusterUnlockKey" | "nodeUnlockKey">,
-  operatorKey: Uint8Array,
-): Promise<Uint8Array> {
-  const share = create(RecoveryShareSchema, { share: recovery.privateKey });
-  const epoch = {
-    epoch: 1n,
-    threshold: 1,
-    recoveryPublicKey: recovery.publicKey,
-    encryptedClusterUnlockKey: encryptTo(recovery.publicKey, clusterUnlockKey),
-    ...(operatorKey.length > 0 && {
-      operatorEncryptedClusterUnlockKey: encryptTo(operatorKey, clusterUnlockKey),
-    }),
-    sealedShare: await sealPayload(toBinary(RecoveryShareSchema, share), keySealer(nodeUnlockKey)),
-  };
-  return toBinary(RecoverySchema, create(RecoverySchema, { epochs: [epoch] }));
-}
-
-/** The cluster unlock key out of recovery.pb, where this node's share alone opens it. */
-export async function ownClusterKey(
-  bytes: Uint8Array,
-  nodeUnlockKey: Uint8Array,
-): Promise<Uint8Array | undefined> {
-  const { epochs } = fromBinary(RecoverySchema, bytes);
-  const epoch = epochs.find(({ threshold }) => threshold === 1);
-  if (epoch === undefined) return undefined;
-  const { payload } = await unsealPayload(epoch.sealedShare, keySealer(nodeUnlockKey));
-  const { share } = fromBinary(RecoveryShareSchema, payload);
-  const pair = { publicKey: epoch.recoveryPublicKey, privateKey: share };
-  return decryptWith(pair, epoch.encryptedClusterUnlockKey);
 }

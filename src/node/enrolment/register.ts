@@ -25,7 +25,7 @@ import { type Credentials, makeCredentials, saveCredentials } from "../storage/c
 import type { DataVolume } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import { awaitApproval } from "./approval.ts";
-import { lastSteps, prepareData, type Steps, type Surroundings } from "./attempt.ts";
+import { lastSteps, openLock, prepareData, type Steps, type Surroundings } from "./attempt.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
 import { hardware } from "./hardware.ts";
 import { type Keyring, sealSecrets } from "./keyring.ts";
@@ -182,4 +182,7 @@ async function commit(
   // Everything that the sealed configuration leads to has to be on the disk before it is.
   syncDisks();
   await writeFileAtomic(paths.esp.sealedConfiguration, secrets);
+  const { join, nodeUnlockKey, clusterUnlockKey } = ring;
+  const known = { nodeId: attempt.id, join, nodeUnlockKey, clusterCa: ca };
+  all.lock.set(openLock(known, clusterUnlockKey));
 }

@@ -69,7 +69,8 @@ async function locate(curator: Channel, options: CallOptions): Promise<string> {
   throw new RpcError(Code.unavailable, "the leader is not known");
 }
 
-function hostAndPort(host: string, port: number): string {
+/** `host:port` of an address. */
+export function hostAndPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

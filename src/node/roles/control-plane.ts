@@ -11,6 +11,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { etcdMembers } from "../../base/etcd/etcd.ts";
 import { sleep, type Value } from "../../base/event/event.ts";
+import { removeFileAtomic } from "../../base/linux/atomic-file.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import { generateKeyPair } from "../../base/pki/keys.ts";
 import { type Client, Code, RpcError } from "../../base/rpc/rpc.ts";
@@ -25,6 +26,7 @@ import type { Credentials } from "../storage/credentials.ts";
 import type { Paths } from "../storage/paths.ts";
 import { connectLeader } from "./connection.ts";
 import { type CuratorSettings, curatorSettings } from "./settings.ts";
+import { isMember, whileMembership } from "./while-role.ts";
 
 /** What the control plane on this node is made of. */
 export interface ControlPlaneOptions {
@@ -54,35 +56,12 @@ export function controlPlane(options: ControlPlaneOptions): Runnable {
     const part = new ControlPlane(options, own, channel.client(Curator), log);
     healthy();
     for (;;) {
-      const isWanted = hasRole(await roles.first(signal));
-      await untilChanged(roles, isWanted, signal, (either) =>
+      const isWanted = isMember(await roles.first(signal));
+      await whileMembership(roles, isWanted, signal, (either) =>
         isWanted ? part.join(either) : part.leave(either),
       );
     }
   };
-}
-
-function hasRole({ consensusMember }: NodeRoles): boolean {
-  return consensusMember !== undefined;
-}
-
-/** Does the work of a wish, and returns when the wish is another; unfinished work ends then. */
-async function untilChanged(
-  roles: Value<NodeRoles>,
-  isWanted: boolean,
-  signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const end = new AbortController();
-  const either = AbortSignal.any([signal, end.signal]);
-  const change = roles.first(either, (next) => hasRole(next) !== isWanted);
-  const working = work(either);
-  try {
-    await Promise.race([change, working.then(() => change)]);
-  } finally {
-    end.abort();
-    await Promise.allSettled([change, working]);
-  }
 }
 
 class ControlPlane {
@@ -153,6 +132,8 @@ class ControlPlane {
     for (const path of [paths.data.etcdData, paths.data.etcdClient.root]) {
       await rm(path, { recursive: true, force: true });
     }
+    // Its share is of use to nobody any more.
+    await removeFileAtomic(paths.esp.recovery);
     this.#log.info("This node is no consensus member any more; its copy of the state is erased");
   }
 

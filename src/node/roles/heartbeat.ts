@@ -1,5 +1,5 @@
 // The heartbeat: tells the cluster that this node is alive.
-import { sleep } from "../../base/event/event.ts";
+import { sleep, type Value } from "../../base/event/event.ts";
 import type { Client } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -14,13 +14,21 @@ async function* beats(signal: AbortSignal, periodMs: number) {
   }
 }
 
-/** Sends heartbeats for as long as the cluster answers them. */
-export function heartbeat(curator: Client<typeof Curator>, periodMs = PERIOD_MS): Runnable {
+/** Sends heartbeats for as long as the cluster answers them; `isReached` tells whether it does. */
+export function heartbeat(
+  curator: Client<typeof Curator>,
+  isReached: Value<boolean>,
+  periodMs = PERIOD_MS,
+): Runnable {
   return async ({ signal, healthy }) => {
-    let isFirst = true;
-    for await (const _ of curator.heartbeat(beats(signal, periodMs), { signal })) {
-      if (isFirst) healthy();
-      isFirst = false;
+    try {
+      for await (const _ of curator.heartbeat(beats(signal, periodMs), { signal })) {
+        if (isReached.current === true) continue;
+        isReached.set(true);
+        healthy();
+      }
+    } finally {
+      isReached.set(false);
     }
     // A stream that ends is for the supervisor to start again.
   };

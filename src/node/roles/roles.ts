@@ -6,19 +6,21 @@
 //                                           ├─ fetch      ─► roles ─► control plane
 //                                           └─ directory  ─► ESP, names
 import { Value } from "../../base/event/event.ts";
-import type { Channel } from "../../base/rpc/rpc.ts";
+import type { Channel, Client } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type { NodeRoles, NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
 import { together } from "../control/control.ts";
 import type { Names } from "../network/hosts.ts";
+import { followEpochs, type Lock } from "../recovery/recovery.ts";
 import type { Paths } from "../storage/paths.ts";
 import { connectLeader } from "./connection.ts";
 import type { CuratorNews } from "./curator.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { nodeStatus, statusPush } from "./status.ts";
 import { directory, directoryNames, ownRoles } from "./watch.ts";
+import { isMember, whileMembership } from "./while-role.ts";
 
 /** What the node tells about itself, and what it hears. */
 export interface RolesOptions extends CuratorNews {
@@ -27,6 +29,10 @@ export interface RolesOptions extends CuratorNews {
   readonly bootId: string;
   /** Set to the roles that the cluster gives to this node. */
   readonly roles: Value<NodeRoles>;
+  /** Set to whether a leader answers this node. */
+  readonly isReached: Value<boolean>;
+  /** Kept up to date with what this node holds for a cold start. */
+  readonly lock: Value<Lock>;
   /** Set to where the nodes of the cluster are. */
   readonly names: Value<Names>;
   /** Curators that may know the leader. */
@@ -42,14 +48,31 @@ export function roles(options: RolesOptions): Runnable {
     using channel: Channel = connectLeader(own, seeds);
     const curator = channel.client(Curator);
     const status = new Value<NodeStatus | undefined>();
-    run("heartbeat", heartbeat(curator));
+    run("heartbeat", heartbeat(curator, options.isReached));
     run("status", statusPush(curator, own.nodeId, status));
     run("fetch", ownRoles(curator, own.nodeId, paths.data.roles, options.roles));
     run("directory", directory(curator, paths.esp.clusterDirectory, known));
+    run("epochs", recoveryEpochs(options, curator));
     run("names", ownName(own.nodeId, address, known, names));
     healthy();
     log.info(`Member of the cluster as ${own.nodeId}`);
     await followStatus(options, status, signal);
+  };
+}
+
+/** Holds the recovery epochs that the cluster wants, while this node is a consensus member. */
+function recoveryEpochs(
+  { roles, lock, paths }: RolesOptions,
+  curator: Client<typeof Curator>,
+): Runnable {
+  return async ({ signal, log, healthy }) => {
+    healthy();
+    for (;;) {
+      await roles.first(signal, isMember);
+      await whileMembership(roles, true, signal, (either) =>
+        followEpochs(curator, paths.esp.recovery, lock, { signal: either, log }),
+      );
+    }
   };
 }
 

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/node/core/recovery/recovery.proto.
  */
 export const file_metropolis_node_core_recovery_recovery: GenFile = /*@__PURE__*/
-  fileDesc("CixtZXRyb3BvbGlzL25vZGUvY29yZS9yZWNvdmVyeS9yZWNvdmVyeS5wcm90bxIdbWV0cm9wb2xpcy5ub2RlLmNvcmUucmVjb3ZlcnkiIAoPR2V0U2hhcmVSZXF1ZXN0Eg0KBWVwb2NoGAEgASgEIiEKEEdldFNoYXJlUmVzcG9uc2USDQoFc2hhcmUYASABKAwiEAoOR2V0TG9ja1JlcXVlc3Qi4wEKD0dldExvY2tSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEkQKBmVwb2NocxgCIAMoCzI0Lm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldExvY2tSZXNwb25zZS5FcG9jaBItCiVvcGVyYXRvcl9lbmNyeXB0ZWRfY2x1c3Rlcl91bmxvY2tfa2V5GAMgASgMGkoKBUVwb2NoEg0KBWVwb2NoGAEgASgEEhEKCXRocmVzaG9sZBgCIAEoDRIOCgZzaGFyZXMYAyADKAkSDwoHbWVtYmVycxgEIAMoCSIrCg1VbmxvY2tSZXF1ZXN0EhoKEmNsdXN0ZXJfdW5sb2NrX2tleRgBIAEoDCIQCg5VbmxvY2tSZXNwb25zZSIeCg5SZXN0b3JlUmVxdWVzdBIMCgRkYXRhGAEgASgMIikKD1Jlc3RvcmVSZXNwb25zZRIWCg5jYV9jZXJ0aWZpY2F0ZRgBIAEoDCIhChBQcm92ZU5vZGVSZXF1ZXN0Eg0KBW5vbmNlGAEgASgMIiIKEVByb3ZlTm9kZVJlc3BvbnNlEg0KBXByb29mGAEgASgMMskECghSZWNvdmVyeRJyCghHZXRTaGFyZRIuLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldFNoYXJlUmVxdWVzdBovLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldFNoYXJlUmVzcG9uc2UiBcI+AhABEnAKB0dldExvY2sSLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5HZXRMb2NrUmVxdWVzdBouLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldExvY2tSZXNwb25zZSIGwj4DCgFlEm0KBlVubG9jaxIsLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LlVubG9ja1JlcXVlc3QaLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5VbmxvY2tSZXNwb25zZSIGwj4DCgFlEnEKB1Jlc3RvcmUSLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5SZXN0b3JlUmVxdWVzdBouLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LlJlc3RvcmVSZXNwb25zZSIFwj4CEAEoARJ1CglQcm92ZU5vZGUSLy5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5Qcm92ZU5vZGVSZXF1ZXN0GjAubWV0cm9wb2xpcy5ub2RlLmNvcmUucmVjb3ZlcnkuUHJvdmVOb2RlUmVzcG9uc2UiBcI+AhABYgZwcm90bzM", [file_metropolis_proto_ext_authorization]);
+  fileDesc("CixtZXRyb3BvbGlzL25vZGUvY29yZS9yZWNvdmVyeS9yZWNvdmVyeS5wcm90bxIdbWV0cm9wb2xpcy5ub2RlLmNvcmUucmVjb3ZlcnkiIAoPR2V0U2hhcmVSZXF1ZXN0Eg0KBWVwb2NoGAEgASgEIiEKEEdldFNoYXJlUmVzcG9uc2USDQoFc2hhcmUYASABKAwiEAoOR2V0TG9ja1JlcXVlc3Qi4wEKD0dldExvY2tSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEkQKBmVwb2NocxgCIAMoCzI0Lm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldExvY2tSZXNwb25zZS5FcG9jaBItCiVvcGVyYXRvcl9lbmNyeXB0ZWRfY2x1c3Rlcl91bmxvY2tfa2V5GAMgASgMGkoKBUVwb2NoEg0KBWVwb2NoGAEgASgEEhEKCXRocmVzaG9sZBgCIAEoDRIOCgZzaGFyZXMYAyADKAkSDwoHbWVtYmVycxgEIAMoCSIrCg1VbmxvY2tSZXF1ZXN0EhoKEmNsdXN0ZXJfdW5sb2NrX2tleRgBIAEoDCIQCg5VbmxvY2tSZXNwb25zZSIeCg5SZXN0b3JlUmVxdWVzdBIMCgRkYXRhGAEgASgMIikKD1Jlc3RvcmVSZXNwb25zZRIWCg5jYV9jZXJ0aWZpY2F0ZRgBIAEoDCIhChBQcm92ZU5vZGVSZXF1ZXN0Eg0KBW5vbmNlGAEgASgMIiIKEVByb3ZlTm9kZVJlc3BvbnNlEg0KBXByb29mGAEgASgMMssECghSZWNvdmVyeRJyCghHZXRTaGFyZRIuLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldFNoYXJlUmVxdWVzdBovLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldFNoYXJlUmVzcG9uc2UiBcI+AhABEnAKB0dldExvY2sSLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5HZXRMb2NrUmVxdWVzdBouLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldExvY2tSZXNwb25zZSIGwj4DCgFlEm0KBlVubG9jaxIsLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LlVubG9ja1JlcXVlc3QaLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5VbmxvY2tSZXNwb25zZSIGwj4DCgFlEnMKB1Jlc3RvcmUSLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5SZXN0b3JlUmVxdWVzdBouLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LlJlc3RvcmVSZXNwb25zZSIFwj4CEAEoATABEnUKCVByb3ZlTm9kZRIvLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LlByb3ZlTm9kZVJlcXVlc3QaMC5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5Qcm92ZU5vZGVSZXNwb25zZSIFwj4CEAFiBnByb3RvMw", [file_metropolis_proto_ext_authorization]);
 
 /**
  * @generated from message metropolis.node.core.recovery.GetShareRequest
@@ -77,8 +77,9 @@ export type GetLockResponse = Message<"metropolis.node.core.recovery.GetLockResp
   epochs: GetLockResponse_Epoch[];
 
   /**
-   * The cluster unlock key, encrypted to the operator's recovery key. Empty
-   * where the cluster has none.
+   * The cluster unlock key and the node's join public key, 32 bytes each, as one
+   * box encrypted to the operator's recovery key: the key is for whoever proves
+   * the latter. Empty where the cluster has no operator's key.
    *
    * @generated from field: bytes operator_encrypted_cluster_unlock_key = 3;
    */
@@ -265,7 +266,7 @@ export const Recovery: GenService<{
   /**
    * Unlock gives the node its cluster unlock key.
    *
-   *   INVALID_ARGUMENT     not the key of this node's disk
+   *   INVALID_ARGUMENT     not 32 bytes
    *   FAILED_PRECONDITION  the node is not locked
    *
    * @generated from rpc metropolis.node.core.recovery.Recovery.Unlock
@@ -278,7 +279,7 @@ export const Recovery: GenService<{
   /**
    * Restore gives a new node the state of a cluster. The caller proves itself
    * with a self-signed certificate of the owner's key in the node parameters.
-   * The messages together are the backup, in the clear. Returns when the node
+   * The messages together are the backup, in the clear. There is one answer, when the node
    * serves the restored cluster.
    *
    *   PERMISSION_DENIED    not the owner's key
@@ -288,7 +289,7 @@ export const Recovery: GenService<{
    * @generated from rpc metropolis.node.core.recovery.Recovery.Restore
    */
   restore: {
-    methodKind: "client_streaming";
+    methodKind: "bidi_streaming";
     input: typeof RestoreRequestSchema;
     output: typeof RestoreResponseSchema;
   },

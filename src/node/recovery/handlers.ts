@@ -1,0 +1,71 @@
+// The service that a locked node offers: its share to members of the same epoch, and to
+// the operator what he needs to open it.
+import { constantTimeEqual } from "../../base/pki/hkdf.ts";
+import { type Call, Code, type Implementation, RpcError } from "../../base/rpc/rpc.ts";
+import type { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
+import type { LockedEpoch } from "./locked-key.ts";
+import type { Lock } from "./recovery.ts";
+
+const KEY_BYTES = 32;
+
+/** The handlers of a lock. */
+export function recoveryHandlers(lock: Lock): Partial<Implementation<typeof Recovery>> {
+  return {
+    getShare: async ({ epoch }, call) => ({ share: shareFor(lock, epoch, callerKey(call)) }),
+    getLock: async () => {
+      requireLocked(lock);
+      return describeLock(lock);
+    },
+    unlock: async ({ clusterUnlockKey }) => {
+      requireLocked(lock);
+      if (clusterUnlockKey.length !== KEY_BYTES) {
+        throw new RpcError(Code.invalidArgument, `the key must be ${KEY_BYTES} bytes long`);
+      }
+      lock.key.set(clusterUnlockKey);
+      return {};
+    },
+  };
+}
+
+function callerKey({ peer }: Call): Uint8Array {
+  if (peer?.kind === "anonymous" && peer.publicKey !== undefined) return peer.publicKey;
+  throw new RpcError(Code.permissionDenied, "a self-signed certificate of a join key is needed");
+}
+
+/** The share, for a caller who is of that epoch too: only then he may unlock with us. */
+function shareFor({ epochs }: Lock, number: bigint, key: Uint8Array): Uint8Array {
+  const found = epochs.find(({ epoch }) => epoch.epoch === number);
+  const peers = epochs.flatMap(({ own }) => own.peers);
+  const isKnown = peers.some((peer) => constantTimeEqual(peer.joinPublicKey, key));
+  // Strangers are not even told which epochs there are.
+  if (!isKnown) throw new RpcError(Code.permissionDenied, "this key is of no epoch here");
+  if (found === undefined) throw new RpcError(Code.notFound, `no epoch ${number} here`);
+  const isOfIt = found.own.peers.some((peer) => constantTimeEqual(peer.joinPublicKey, key));
+  if (!isOfIt) throw new RpcError(Code.permissionDenied, "this key is not of that epoch");
+  if (found.epoch.threshold < 2) throw new RpcError(Code.notFound, `epoch ${number} has no shares`);
+  return found.own.share;
+}
+
+function requireLocked({ key }: Lock): void {
+  if (key.current === undefined) return;
+  throw new RpcError(Code.failedPrecondition, "the node is not locked");
+}
+
+function describeLock({ nodeId, epochs }: Lock) {
+  const newest = epochs.at(-1)?.epoch;
+  return {
+    nodeId,
+    epochs: epochs.map((each) => describeEpoch(nodeId, each)),
+    operatorEncryptedClusterUnlockKey:
+      newest?.operatorEncryptedClusterUnlockKey ?? new Uint8Array(),
+  };
+}
+
+function describeEpoch(nodeId: string, { epoch, own, shares }: LockedEpoch) {
+  return {
+    epoch: epoch.epoch,
+    threshold: epoch.threshold,
+    shares: [...shares.keys()].map((id) => (id === "" ? nodeId : id)),
+    members: [nodeId, ...own.peers.map((peer) => peer.nodeId)].toSorted(),
+  };
+}

@@ -1,0 +1,64 @@
+// The cluster unlock key of a locked node, out of shares: its own, and those of peers
+// that are locked as well. A peer may lie, so no set of shares is believed until the
+// key that it makes has opened what was encrypted to it.
+
+import { decryptWith } from "../../base/pki/sealed-box.ts";
+import { combineShares } from "../../base/pki/shares.ts";
+import type {
+  Recovery_Epoch as Epoch,
+  RecoveryShare,
+} from "../../gen/metropolis/proto/private/private_pb.ts";
+
+/** One epoch, as this node holds it. */
+export interface LockedEpoch {
+  readonly epoch: Epoch;
+  readonly own: RecoveryShare;
+  /** Shares by node ID, this node's own under "". */
+  readonly shares: Map<string, Uint8Array>;
+}
+
+/** An epoch with this node's share. */
+export function lockedEpoch(epoch: Epoch, own: RecoveryShare): LockedEpoch {
+  return { epoch, own, shares: new Map([["", own.share]]) };
+}
+
+/** The peers whose shares are not here yet. */
+export function missingPeers({ own, shares }: LockedEpoch): RecoveryShare["peers"] {
+  return own.peers.filter(({ nodeId }) => !shares.has(nodeId));
+}
+
+/** The key, as soon as there are enough honest shares. */
+export async function unlockedKey({ epoch, shares }: LockedEpoch): Promise<Uint8Array | undefined> {
+  const { threshold } = epoch;
+  if (threshold === 0 || shares.size < threshold) return undefined;
+  const [own = new Uint8Array(), ...others] = shares.values();
+  for (const chosen of subsets(others, threshold - 1)) {
+    const key = await tryShares(epoch, [own, ...chosen]);
+    if (key !== undefined) return key;
+  }
+  return undefined;
+}
+
+async function tryShares(
+  epoch: Epoch,
+  shares: readonly Uint8Array[],
+): Promise<Uint8Array | undefined> {
+  try {
+    const privateKey = await combineShares(shares);
+    const pair = { publicKey: epoch.recoveryPublicKey, privateKey };
+    return decryptWith(pair, epoch.encryptedClusterUnlockKey);
+  } catch {
+    // One of them is not what its sender said it was.
+    return undefined;
+  }
+}
+
+/** All ways to choose some of a few things. */
+function* subsets<T>(items: readonly T[], count: number): Generator<readonly T[]> {
+  if (count === 0) yield [];
+  else {
+    for (const [index, item] of items.entries()) {
+      for (const rest of subsets(items.slice(index + 1), count - 1)) yield [item, ...rest];
+    }
+  }
+}

@@ -1,0 +1,93 @@
+// How a node gets its disk open when all of its cluster was off: it serves its share to
+// the other members of its epochs, and asks them for theirs.
+//
+//   enrolment ── secrets ──► Recovery ── port 7847 ◄──► the same on other nodes
+//       ▲                       │              ◄────── metroctl cluster recover
+//       └────────── key ◄───────┘
+//
+// The port is open while the node reaches no leader, and closed else: a running cluster
+// gives keys by its own rules, to nodes that it still knows.
+import type { Value } from "../../base/event/event.ts";
+import { errorText, type Logger } from "../../base/logtree/logtree.ts";
+import { selfSigned } from "../../base/pki/certificate.ts";
+import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
+import { authorizeByOption, serve, service } from "../../base/rpc/rpc.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
+import { recoveryHandlers } from "./handlers.ts";
+import { type LockedEpoch, lockedEpoch } from "./locked-key.ts";
+import { openShare, readEpochs } from "./stored-epochs.ts";
+
+export { followEpochs } from "./follow-epochs.ts";
+export { gatherShares } from "./gather.ts";
+export { type LockedEpoch, unlockedKey } from "./locked-key.ts";
+export { firstEpoch, readEpochs, writeEpochs } from "./stored-epochs.ts";
+
+/** The port of every node that is locked, or cut off. */
+export const RECOVERY_PORT = 7847;
+
+/** What a node serves and waits for while it is locked. */
+export interface Lock {
+  readonly nodeId: string;
+  /** By this key nodes know each other while they are locked. */
+  readonly join: KeyPair;
+  /** DER. */
+  readonly clusterCa: Uint8Array;
+  /** Under this the shares lie on the disk. */
+  readonly nodeUnlockKey: Uint8Array;
+  readonly epochs: readonly LockedEpoch[];
+  /** Set to the key when it is there, from whomever. */
+  readonly key: Value<Uint8Array>;
+}
+
+/** The epochs on the disk, with this node's shares; what cannot be read is left out. */
+export async function loadEpochs(
+  path: string,
+  nodeUnlockKey: Uint8Array,
+  log: Logger,
+): Promise<readonly LockedEpoch[]> {
+  const loaded: LockedEpoch[] = [];
+  for (const epoch of await readEpochs(path)) {
+    try {
+      loaded.push(lockedEpoch(epoch, await openShare(epoch, nodeUnlockKey)));
+    } catch (error) {
+      log.warning(`Recovery epoch ${epoch.epoch} cannot be used: ${errorText(error)}`);
+    }
+  }
+  return loaded;
+}
+
+/** Serves recovery while there is a lock and the cluster is not reached. */
+export function recovery(
+  lock: Value<Lock>,
+  isReached: Value<boolean>,
+  listen = { host: "::", port: RECOVERY_PORT },
+): Runnable {
+  return async ({ signal, log, healthy }) => {
+    healthy();
+    for (;;) {
+      const present = await lock.first(signal);
+      await isReached.first(signal, (reached) => !reached);
+      await using _ = await serveLock(present, listen, log.warning);
+      await Promise.race([
+        isReached.first(signal, (reached) => reached),
+        lock.first(signal, (next) => next !== present),
+      ]);
+    }
+  };
+}
+
+async function serveLock(
+  lock: Lock,
+  listen: { readonly host: string; readonly port: number },
+  warn: (text: string) => void,
+) {
+  const certificate = certificatePem(await selfSigned(lock.join));
+  return serve({
+    services: [service(Recovery, recoveryHandlers(lock))],
+    authorize: authorizeByOption(() => lock.clusterCa),
+    listen,
+    tls: { keyPem: privateKeyPem(lock.join), certificatePem: certificate },
+    onError: (method, error) => warn(`${method.name} failed: ${error}`),
+  });
+}
