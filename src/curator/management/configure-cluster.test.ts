@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, testCall } from "../../base/rpc/rpc.ts";
 import { ConfigureClusterRequestSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
+import { ClusterConfiguration_RecoveryPolicy } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { loadConfiguration } from "../state/configuration.ts";
 import type { Leader } from "../state/leader.ts";
 import { testLeader } from "../state/test-leader.ts";
@@ -75,4 +76,48 @@ test.each<[string, Request]>([
   await using leader = await testLeader();
   await expect(configure(leader, request)).rejects.toMatchObject({ code: Code.invalidArgument });
   expect(await current(leader)).toBe("");
+});
+
+const POLICY = "recovery_policy";
+const { AUTOMATIC, OPERATOR } = ClusterConfiguration_RecoveryPolicy;
+
+/** A request for a recovery policy. */
+function policy(recoveryPolicy: number, base?: number): Request {
+  return {
+    newConfig: { recoveryPolicy },
+    ...(base === undefined ? {} : { baseConfig: { recoveryPolicy: base } }),
+    updateMask: { paths: [POLICY] },
+  };
+}
+
+test("configureCluster changes the recovery policy where an operator has the key", async () => {
+  await using leader = await testLeader();
+  await leader.recovery.change((record) => ({ ...record, operatorPublicKey: new Uint8Array(32) }));
+  await configure(leader, { newConfig: labels("a"), updateMask });
+  const { resultingConfig } = await configure(leader, policy(OPERATOR, AUTOMATIC));
+  expect(resultingConfig?.recoveryPolicy).toBe(OPERATOR);
+  expect((await loadConfiguration(leader.store)).recoveryPolicy).toBe(OPERATOR);
+  // The other field is as it was.
+  expect(await current(leader)).toBe("a");
+  const late = configure(leader, policy(AUTOMATIC, AUTOMATIC));
+  await expect(late).rejects.toThrow("recovery_policy was changed meanwhile");
+  await configure(leader, policy(AUTOMATIC));
+});
+
+test("configureCluster lets no cluster wait for a key that nobody has", async () => {
+  await using leader = await testLeader();
+  const change = configure(leader, policy(OPERATOR));
+  await expect(change).rejects.toMatchObject({ code: Code.failedPrecondition });
+  await configure(leader, policy(AUTOMATIC));
+  expect((await loadConfiguration(leader.store)).recoveryPolicy).toBe(AUTOMATIC);
+});
+
+test.each([
+  ["no policy", policy(0)],
+  ["an unknown one", policy(7)],
+  ["a base without one", policy(AUTOMATIC, 0)],
+  ["what every object has", { newConfig: {}, updateMask: { paths: ["constructor"] } }],
+])("configureCluster refuses %s", async (_, request) => {
+  await using leader = await testLeader();
+  await expect(configure(leader, request)).rejects.toMatchObject({ code: Code.invalidArgument });
 });
