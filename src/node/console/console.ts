@@ -29,9 +29,9 @@ export function activeConsoles(path = ACTIVE): readonly string[] {
     .filter((name) => name !== "");
 }
 
-/** Names of runnables have no dots, as those of files may. */
+/** Names of runnables are letters and digits; those of files may have dots. */
 function runnableName(device: string): string {
-  return device.toLowerCase().replaceAll(".", "-");
+  return device.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
 }
 
 function oneConsole(path: string, tree: LogTree): Runnable {
