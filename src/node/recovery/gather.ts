@@ -34,6 +34,8 @@ export async function gatherShares(
   const reporter = new Reporter(log);
   for (;;) {
     signal.throwIfAborted();
+    // Before anything is asked: an answer may take its time.
+    reporter.tell(lock.epochs);
     // The newest first: only that one is sure to be with all members.
     for (const epoch of lock.epochs.toReversed()) {
       await askPeers(epoch, places(), tls, signal);
@@ -43,7 +45,6 @@ export async function gatherShares(
       lock.key.set(key);
       return key;
     }
-    reporter.tell(lock.epochs);
     await sleep(PAUSE_MS, signal);
   }
 }
