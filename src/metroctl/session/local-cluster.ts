@@ -39,7 +39,11 @@ export interface LocalCluster {
   readonly context: ContextFolder;
   readonly config: string;
   readonly nodes: number;
+  /** Machines beyond those stay off. */
+  readonly spare?: number;
   readonly making: Making;
+  /** It ends with this process, however that ends; for tests. */
+  readonly isBound?: boolean;
   /** Tells what happens; called when each step begins. */
   readonly step: (text: string) => void;
 }
@@ -66,7 +70,7 @@ export async function createLocalCluster(options: LocalCluster): Promise<Cluster
   const stopped = new UserError(`interrupted: cluster ${context.name} was destroyed again`);
   try {
     await within(bringUp(cluster, options, interrupted.signal), interrupted.signal);
-    await cluster.release();
+    if (options.isBound !== true) await cluster.release();
     return cluster;
   } catch (error) {
     await undo();
@@ -79,12 +83,13 @@ function describe({ nodes, making }: LocalCluster): string {
   return `${nodes} machines with ${making.disk} disk and ${making.memory} memory`;
 }
 
-function launching({ nodes, making }: LocalCluster) {
+function launching({ nodes, spare = 0, making }: LocalCluster) {
+  const length = nodes + spare;
   if (making.kind === "processes") {
-    return { machines: Array.from({ length: nodes }, () => ({})), programs: making.programs };
+    return { machines: Array.from({ length }, () => ({})), programs: making.programs };
   }
   const { disk, memory } = making;
-  return { machines: Array.from({ length: nodes }, () => ({ disk, memory })) };
+  return { machines: Array.from({ length }, () => ({ disk, memory })) };
 }
 
 async function bringUp(cluster: Cluster, options: LocalCluster, signal: AbortSignal) {
@@ -104,11 +109,16 @@ async function bringUp(cluster: Cluster, options: LocalCluster, signal: AbortSig
   await addNodes({
     args: { config, context: context.name },
     count: nodes,
-    install: (bytes) => install(cluster.machines.slice(1), bytes, { cluster, options, signal }),
+    install: (bytes) =>
+      install(cluster.machines.slice(1, nodes), bytes, { cluster, options, signal }),
     ...{ step, signal },
   });
   const { endpoints: _, ...reach } = context.reach();
-  context.saveReach({ ...reach, endpoints: cluster.machines.map(({ address }) => address) });
+  context.saveReach({ ...reach, endpoints: addresses(cluster, nodes) });
+}
+
+function addresses({ machines }: Cluster, nodes: number): readonly string[] {
+  return machines.slice(0, nodes).map(({ address }) => address);
 }
 
 /** What an installation needs besides machines and their parameters. */
