@@ -65,6 +65,7 @@ const cluster = async () =>
     show: from(() => import("./commands/cluster/show.ts")),
     configure,
     ticket,
+    recover: from(() => import("./commands/cluster/recover.ts")),
     create: from(() => import("./commands/cluster/create.ts")),
     list: from(() => import("./commands/cluster/list.ts")),
     start: from(() => import("./commands/cluster/start.ts")),
