@@ -105,7 +105,7 @@ function node(host: Host, news: News, power: (request: PowerRequest) => void): R
 
 /** What makes it a node. */
 function runCluster(
-  { paths, version, bootId, etcd: program, curator: curatorProgram }: Host,
+  { paths, version, bootId, hasMesh, etcd: program, curator: curatorProgram }: Host,
   { run, tree }: Context,
   news: News,
   power: (request: PowerRequest) => void,
@@ -130,7 +130,7 @@ function runCluster(
       storageLog: tree.logger("root.storage"),
     }),
   );
-  run("roles", roles({ ...common, seeds, names, isReached, version, bootId }));
+  run("roles", roles({ ...common, seeds, names, isReached, hasMesh, version, bootId }));
   run("controlplane", controlPlane({ ...common, ...controls, seeds }));
   run("recovery", recovery(lock, isReached));
   run("hosts", hosts(names, paths.ephemeral.hosts));

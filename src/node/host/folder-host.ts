@@ -25,6 +25,8 @@ export function folderHost({ folder, programs }: Place): Host {
     paths: where,
     version: parseVersion(`VERSION_ID=${packageJson.version}`),
     bootId: crypto.randomUUID(),
+    // The kernels of workstations may lack WireGuard, and users the right to use it.
+    hasMesh: false,
     etcd: { path: join(programs, "etcd") },
     curator: {},
     prepare: () => prepare(where),

@@ -7,6 +7,7 @@
 //   time       chrony                           the host's
 //   ESP, data  partitions of the boot disk      folders; the key is checked all the same
 //   TPM        as there is                      none
+//   mesh       WireGuard                        none
 //   console    every console of the kernel      console.log in the folder
 import type { Value } from "../../base/event/event.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
@@ -32,6 +33,8 @@ export interface Host {
   readonly version: Version;
   /** Another at every start of the host. */
   readonly bootId: string;
+  /** Whether it can take part in the encrypted network between nodes. */
+  readonly hasMesh: boolean;
   readonly etcd: Omit<EtcdProgram, "unused">;
   readonly curator: CuratorProgram;
   /** Makes ready what has to be there before anything runs. */

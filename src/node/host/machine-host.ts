@@ -30,6 +30,7 @@ export function machineHost(): Host {
     paths: where,
     version: runningVersion(),
     bootId: bootId(),
+    hasMesh: true,
     etcd: { path: ETCD_PATH, owner: ETCD_OWNER, cgroup: `${CGROUPS}/consensus` },
     curator: { cgroup: `${CGROUPS}/curator` },
     prepare: () => {

@@ -12,6 +12,7 @@ import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb
 import type { NodeRoles, NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
 import { together } from "../control/control.ts";
+import { type MeshPeer, mesh } from "../mesh/mesh.ts";
 import type { Names } from "../network/hosts.ts";
 import { followEpochs, type Lock } from "../recovery/recovery.ts";
 import type { Paths } from "../storage/paths.ts";
@@ -35,6 +36,8 @@ export interface RolesOptions extends CuratorNews {
   readonly lock: Value<Lock>;
   /** Set to where the nodes of the cluster are. */
   readonly names: Value<Names>;
+  /** Whether this host can take part in the encrypted network. */
+  readonly hasMesh: boolean;
   /** Curators that may know the leader. */
   readonly seeds: () => readonly string[];
 }
@@ -44,6 +47,7 @@ export function roles(options: RolesOptions): Runnable {
   return async ({ signal, log, run, healthy }) => {
     const { membership, paths, names, address, seeds } = options;
     const own = await membership.first(signal);
+    const peers = new Value<readonly MeshPeer[]>();
     const known = new Value(directoryNames(paths.esp.clusterDirectory));
     using channel: Channel = connectLeader(own, seeds);
     const curator = channel.client(Curator);
@@ -51,7 +55,11 @@ export function roles(options: RolesOptions): Runnable {
     run("heartbeat", heartbeat(curator, options.isReached));
     run("status", statusPush(curator, own.nodeId, status));
     run("fetch", ownRoles(curator, own.nodeId, paths.data.roles, options.roles));
-    run("directory", directory(curator, paths.esp.clusterDirectory, known));
+    run("directory", directory(curator, paths.esp.clusterDirectory, { names: known, peers }));
+    if (options.hasMesh) {
+      const { meshKey: keyFile } = paths.data;
+      run("mesh", mesh({ nodeId: own.nodeId, curator, address, peers, keyFile }));
+    }
     run("epochs", recoveryEpochs(options, curator));
     run("names", ownName(own.nodeId, address, known, names));
     healthy();

@@ -85,7 +85,7 @@ test("directory is written once it is complete, and whenever it changes", async 
   await using cluster = await testCluster();
   const path = join(folder, "directory.pb");
   const names = new Value<Names>();
-  await using _ = testSupervisor(directory(cluster.curator, path, names));
+  await using _ = testSupervisor(directory(cluster.curator, path, { names, peers: new Value() }));
   const written = async (count: number) => {
     const read = () => fromBinary(ClusterDirectorySchema, readFileSync(path)).nodes.length;
     while (!existsSync(path) || read() !== count) await sleep(1, AbortSignal.timeout(5_000));

@@ -19,6 +19,7 @@ import {
   NodeRolesSchema,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
 
+import { type MeshPeer, meshPeers } from "../mesh/mesh.ts";
 import type { Names } from "../network/hosts.ts";
 
 /** The roles as words, for the log. */
@@ -93,7 +94,7 @@ function namesOf(nodes: ReadonlyMap<string, Node>): Names {
 export function directory(
   curator: Client<typeof Curator>,
   path: string,
-  names: Value<Names>,
+  { names, peers }: { readonly names: Value<Names>; readonly peers: Value<readonly MeshPeer[]> },
 ): Runnable {
   return async ({ signal, log, healthy }) => {
     const kind = { case: "nodesInCluster", value: {} } as const;
@@ -105,6 +106,7 @@ export function directory(
       if (!isComplete) healthy();
       isComplete = true;
       names.set(namesOf(nodes));
+      peers.set(meshPeers(nodes.values()));
       if (await saveDirectory(path, directoryOf(nodes))) log.info("Saved the cluster directory");
     }
   };

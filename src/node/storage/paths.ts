@@ -50,6 +50,8 @@ export interface DataPaths {
   readonly credentials: CredentialPaths;
   /** NodeRoles as last heard, so that a cold cluster can start without asking. */
   readonly roles: string;
+  /** The node's private key in the encrypted network. */
+  readonly meshKey: string;
 }
 
 /** What is gone when the machine is off. */
@@ -103,6 +105,7 @@ function dataPaths(root: string): DataPaths {
     node,
     credentials: credentials(join(node, "credentials")),
     roles: join(node, "roles.pb"),
+    meshKey: join(node, "clusternet.key"),
   };
 }
 

@@ -1,0 +1,55 @@
+// The WireGuard device, by way of iproute2 and wireguard-tools.
+import { rm, writeFile } from "node:fs/promises";
+import { run } from "../../base/process/process.ts";
+import type { MeshKey } from "./mesh-key.ts";
+import { deviceConfiguration, freshHandshakes, type MeshPeer } from "./peers.ts";
+
+const DEVICE = "clusternet";
+const CONFIGURATION = "/run/metropolis/clusternet.conf";
+
+/** The addresses of pods; each node has a part of it. */
+const CLUSTER_NETWORK = "10.192.0.0/11";
+
+/** By these numbers others tell our device and routes from theirs. */
+const LINK_GROUP = "9";
+const ROUTE_PROTOCOL = "129";
+
+/** An Ethernet frame less IPv6, UDP and WireGuard's own headers. */
+const MTU = "1420";
+
+/** Makes the device anew, with no peers; what an earlier node agent left is gone. */
+export async function createDevice({ privateKey }: MeshKey): Promise<void> {
+  await run(["ip", "link", "delete", "dev", DEVICE]).catch(() => {
+    // There was none.
+  });
+  const link = ["ip", "link", "add", "dev", DEVICE, "mtu", MTU, "group", LINK_GROUP];
+  await run([...link, "type", "wireguard"]);
+  await synchronize(deviceConfiguration(privateKey, []));
+  await run(["ip", "link", "set", "dev", DEVICE, "up"]);
+  const route = ["ip", "route", "replace", CLUSTER_NETWORK, "dev", DEVICE];
+  await run([...route, "protocol", ROUTE_PROTOCOL]);
+}
+
+/** Makes the peers those that are given; sessions with those that stay go on. */
+export function setPeers({ privateKey }: MeshKey, peers: readonly MeshPeer[]): Promise<void> {
+  return synchronize(deviceConfiguration(privateKey, peers));
+}
+
+/**
+ * The key goes in by a file in memory that only root can read, for as long as it takes:
+ * arguments are for everyone to see, and wg cannot open a standard input that is a socket.
+ */
+async function synchronize(configuration: string): Promise<void> {
+  await writeFile(CONFIGURATION, configuration, { mode: 0o600 });
+  try {
+    await run(["wg", "syncconf", DEVICE, CONFIGURATION]);
+  } finally {
+    await rm(CONFIGURATION, { force: true });
+  }
+}
+
+/** The public keys of the peers that have answered lately. */
+export async function handshakes(now = Date.now()): Promise<ReadonlySet<string>> {
+  const { text } = await run(["wg", "show", DEVICE, "latest-handshakes"]);
+  return freshHandshakes(text, now / 1_000);
+}
