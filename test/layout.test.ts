@@ -121,9 +121,10 @@ test("rooms are entered by their front doors", () => {
   expect(wrong.map(where)).toEqual([]);
 });
 
-/** Tests may use the small true implementations that rooms offer to tests. */
+/** Tests, and what supports them, may use the small true implementations that rooms offer to tests. */
 function isTestSupport(from: string, target: string): boolean {
-  return from.endsWith(".test.ts") && /\/test-[a-z-]+\.ts$/.test(target);
+  const support = /\/test-[a-z-]+\.ts$/;
+  return (from.endsWith(".test.ts") || support.test(from)) && support.test(target);
 }
 
 test("no two rooms import each other", () => {

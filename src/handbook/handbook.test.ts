@@ -8,6 +8,7 @@ test("chapters has every chapter, in reading order", () => {
     "Demo Cluster",
     "Cluster Architecture",
     "Node",
+    "Cluster API",
     "Identity and Authentication",
     "The metroctl tool",
     "Developing Metropolis",

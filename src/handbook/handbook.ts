@@ -1,5 +1,6 @@
 // The handbook, chapter by chapter, embedded in the executable: what
 // `metroctl handbook` prints. The chapters are the Markdown files beside this.
+import clusterApi from "./cluster-api.md" with { type: "text" };
 import architecture from "./cluster-architecture.md" with { type: "text" };
 import demo from "./demo-cluster.md" with { type: "text" };
 import developing from "./developing.md" with { type: "text" };
@@ -21,6 +22,7 @@ export const chapters: readonly Chapter[] = [
   { title: "Demo Cluster", text: demo },
   { title: "Cluster Architecture", text: architecture },
   { title: "Node", text: node },
+  { title: "Cluster API", text: clusterApi },
   { title: "Identity and Authentication", text: identity },
   { title: "The metroctl tool", text: metroctl },
   { title: "Developing Metropolis", text: developing },

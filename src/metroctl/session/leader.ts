@@ -164,7 +164,9 @@ async function find(dialler: Dialler, reach: Reach, patienceMs: number): Promise
       }),
     );
   } catch {
-    const texts = servers.map((server) => `${server}: ${failures.get(server)?.text ?? "no answer"}`);
+    const texts = servers.map(
+      (server) => `${server}: ${failures.get(server)?.text ?? "no answer"}`,
+    );
     const title = isAnswered() ? LEADERLESS : "no endpoint answers";
     throw new UserError(`${title}: ${texts.join("; ")}`);
   } finally {

@@ -103,7 +103,8 @@ export const GetClusterInfoRequestSchema: GenMessage<GetClusterInfoRequest> = /*
  */
 export type GetClusterInfoResponse = Message<"metropolis.proto.api.GetClusterInfoResponse"> & {
   /**
-   * Up to 15 members that are UP, in the order of their IDs.
+   * Up to 15 nodes that are UP and have told an address: consensus members before
+   * all others, each in the order of their IDs.
    *
    * @generated from field: metropolis.proto.common.ClusterDirectory cluster_directory = 1;
    */
