@@ -26,6 +26,10 @@ const CLUSTER_TOKEN = "METROPOLIS";
 /** How long the history of keys is kept: enough for any watcher that lost its connection. */
 const HISTORY = "1h";
 
+/** etcd wants its leader to be heard at least five times before it is given up. */
+const HEARTBEAT_MS = 100;
+const ELECTION_MS = 1_000;
+
 /**
  * How other members reach this one.
  *
@@ -42,7 +46,7 @@ export function clientEndpoint({ ports }: Member): string {
 }
 
 /** The arguments of etcd. What is in them for a new cluster is ignored once there is data. */
-export function etcdArguments(member: Member): readonly string[] {
+export function etcdArguments(member: Member, electionMs = ELECTION_MS): readonly string[] {
   const { nodeId, data, ports, peers } = member;
   const all = peers ?? new Map([[nodeId, peerUrl(member)]]);
   const clientUrl = `https://${clientEndpoint(member)}`;
@@ -69,6 +73,8 @@ export function etcdArguments(member: Member): readonly string[] {
     `--cert-file=${peer.certificate}`,
     `--key-file=${peer.key}`,
     `--listen-metrics-urls=http://127.0.0.1:${ports.metrics}`,
+    `--heartbeat-interval=${HEARTBEAT_MS}`,
+    `--election-timeout=${electionMs}`,
     // It would dial etcd itself, without a certificate.
     "--enable-grpc-gateway=false",
     "--auto-compaction-mode=periodic",

@@ -18,6 +18,8 @@ export interface EtcdProgram {
   readonly owner?: Owner;
   /** Absent: in our own cgroup. */
   readonly cgroup?: string;
+  /** After how long without its leader another is elected; absent: as etcd takes it. */
+  readonly electionMs?: number;
   /**
    * Resolves when nobody needs etcd any more; when all is stopped at once, it lives so long.
    * Must not take for ever.
@@ -57,7 +59,7 @@ export function consensus(control: Control<Member>, etcd: EtcdProgram): Runnable
       control.running.set(member);
     };
     const running = program({
-      argv: [etcd.path, ...etcdArguments(member)],
+      argv: [etcd.path, ...etcdArguments(member, etcd.electionMs)],
       onStderr: (line) => {
         importLine(line);
         if (isReady(line)) announce();

@@ -11,7 +11,7 @@ import { type Paths, paths } from "../storage/paths.ts";
 import type { StorageNews } from "../storage/storage.ts";
 import { parseVersion } from "../version.ts";
 import { folderPartition } from "./folder-partition.ts";
-import type { Host } from "./host.ts";
+import { FAST_ELECTION_MS, type Host } from "./host.ts";
 import { namespaceNetwork } from "./namespace-network.ts";
 import type { Place } from "./place.ts";
 
@@ -27,7 +27,7 @@ export function folderHost({ folder, programs }: Place): Host {
     bootId: crypto.randomUUID(),
     // The kernels of workstations may lack WireGuard, and users the right to use it.
     hasMesh: false,
-    etcd: { path: join(programs, "etcd") },
+    etcd: { path: join(programs, "etcd"), electionMs: FAST_ELECTION_MS },
     curator: {},
     prepare: () => prepare(where),
     parts: (news) => ({

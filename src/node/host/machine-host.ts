@@ -1,7 +1,7 @@
 // A machine of our own: the node image runs, init has started us, and nobody else is here.
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { bootId } from "../../base/linux/machine.ts";
+import { bootId, isTranslated } from "../../base/linux/machine.ts";
 import { setLimit } from "../../base/linux/rlimit.ts";
 import { consoles } from "../console/console.ts";
 import { kernelLog } from "../kernel.ts";
@@ -11,7 +11,7 @@ import { paths } from "../storage/paths.ts";
 import { storage } from "../storage/storage.ts";
 import { time } from "../time/time.ts";
 import { runningVersion } from "../version.ts";
-import type { Host } from "./host.ts";
+import { FAST_ELECTION_MS, type Host } from "./host.ts";
 
 /** The user that etcd runs as; see etc/passwd of the system image. */
 const ETCD_OWNER = { uid: 102, gid: 102 };
@@ -31,7 +31,13 @@ export function machineHost(): Host {
     version: runningVersion(),
     bootId: bootId(),
     hasMesh: true,
-    etcd: { path: ETCD_PATH, owner: ETCD_OWNER, cgroup: `${CGROUPS}/consensus` },
+    etcd: {
+      path: ETCD_PATH,
+      owner: ETCD_OWNER,
+      cgroup: `${CGROUPS}/consensus`,
+      // A machine whose instructions are translated is slow and would elect all the time.
+      ...(isTranslated() ? {} : { electionMs: FAST_ELECTION_MS }),
+    },
     curator: { cgroup: `${CGROUPS}/curator` },
     prepare: () => {
       setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES });

@@ -1,6 +1,7 @@
 // The node's way to the Cluster API: to one curator, or to whoever leads them.
 import { readFileSync } from "node:fs";
 import { fromBinary } from "@bufbuild/protobuf";
+import type { Value } from "../../base/event/event.ts";
 import { selfSigned } from "../../base/pki/certificate.ts";
 import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
 import { verifyNode } from "../../base/pki/verify.ts";
@@ -30,8 +31,15 @@ export function connectCluster(own: Credentials, target = LOCAL_CURATOR): Channe
 }
 
 /** Connects to the leader of the node's own cluster, which `seeds` know. */
-export function connectLeader(own: Credentials, seeds: () => readonly string[]): Channel {
-  return leader(memberTls(own), seeds);
+export function connectLeader(
+  membership: Value<Credentials>,
+  seeds: () => readonly string[],
+): Channel {
+  return leader(() => {
+    // Another certificate since the last connection, after a renewal.
+    if (membership.current !== undefined) return memberTls(membership.current);
+    throw new RpcError(Code.unavailable, "this node is no member yet");
+  }, seeds);
 }
 
 /** The same as the holder of a key that the cluster may not have certified. */
@@ -45,7 +53,7 @@ export async function connectAsStranger(
     certificatePem: certificatePem(await selfSigned(key)),
     verify: (der) => void verifyNode(der, ca),
   };
-  return leader(tls, seeds);
+  return leader(() => tls, seeds);
 }
 
 function memberTls(own: Credentials): ClientTls {
@@ -56,8 +64,9 @@ function memberTls(own: Credentials): ClientTls {
   };
 }
 
-function leader(credentials: ClientTls, seeds: () => readonly string[]): Channel {
-  return leaderChannel({ seeds, dial: (target) => connect({ target, credentials }), locate });
+function leader(credentials: () => ClientTls, seeds: () => readonly string[]): Channel {
+  const dial = (target: string) => connect({ target, credentials: credentials() });
+  return leaderChannel({ seeds, dial, locate });
 }
 
 /** Where a curator says that the leader is. */

@@ -7,13 +7,13 @@
 // What is on the disk decides where to begin: with data of etcd the node is a
 // member, whatever else was interrupted.
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { etcdMembers } from "../../base/etcd/etcd.ts";
 import { sleep, type Value } from "../../base/event/event.ts";
 import { removeFileAtomic } from "../../base/linux/atomic-file.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
-import { generateKeyPair } from "../../base/pki/keys.ts";
+import { certificateDer, generateKeyPair } from "../../base/pki/keys.ts";
 import { type Client, Code, RpcError } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -25,6 +25,7 @@ import type { Control } from "../control/control.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import type { Paths } from "../storage/paths.ts";
 import { connectLeader } from "./connection.ts";
+import { isEnding, LOOK_MS } from "./renewal.ts";
 import { type CuratorSettings, curatorSettings } from "./settings.ts";
 import { isMember, whileMembership } from "./while-role.ts";
 
@@ -52,7 +53,7 @@ export function controlPlane(options: ControlPlaneOptions): Runnable {
   return async ({ signal, log, healthy }) => {
     const { membership, roles, seeds } = options;
     const own = await membership.first(signal);
-    using channel = connectLeader(own, seeds);
+    using channel = connectLeader(membership, seeds);
     const part = new ControlPlane(options, own, channel.client(Curator), log);
     healthy();
     for (;;) {
@@ -82,11 +83,35 @@ class ControlPlane {
     this.#log = log;
   }
 
-  /** Makes this node a member that serves. */
+  /** Makes this node a member that serves, and keeps what it serves with from ending. */
   async join(signal: AbortSignal): Promise<void> {
+    // Otherwise enrolment made the cluster here, and runs its control plane already.
+    if (this.#options.curator.wanted.current === null) await this.#start(signal);
+    for (let used = this.#options.membership.current; ; await sleep(LOOK_MS, signal)) {
+      const { membership, curator } = this.#options;
+      const isRenewed = await this.#renewMember(signal);
+      if (!isRenewed && membership.current === used) continue;
+      used = membership.current;
+      const settings = curator.wanted.current ?? null;
+      // It reads its certificates when it starts.
+      await curator.stop(signal);
+      curator.wanted.set(settings);
+    }
+  }
+
+  /** New credentials for etcd, which reads them at each handshake; false where none are due. */
+  async #renewMember(signal: AbortSignal): Promise<boolean> {
+    const { etcdPeer, etcdClient } = this.#options.paths.data;
+    const files = await Promise.all(
+      [etcdPeer, etcdClient].map(({ certificate }) => readFile(certificate, "utf8")),
+    );
+    if (!files.some((pem) => isEnding(certificateDer(pem)))) return false;
+    await this.#admission(signal);
+    return true;
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
     const { consensus, curator, paths, curatorPort } = this.#options;
-    // Enrolment made the cluster here, and runs its control plane already.
-    if (curator.wanted.current !== null) return;
     const member = await this.#member(signal);
     consensus.wanted.set(member);
     await untilVoter(member, consensus, signal);
@@ -115,7 +140,7 @@ class ControlPlane {
     const { paths, etcdOwner } = this.#options;
     const credentials = { ca, member, client, memberCertificate, clientCertificate };
     await saveMember(credentials, paths.data, etcdOwner);
-    this.#log.info(`Joining consensus beside ${peers.length - 1} others`);
+    this.#log.info(`Certified for consensus beside ${peers.length - 1} others`);
     return new Map(peers.map(({ name, url }) => [name, url]));
   }
 

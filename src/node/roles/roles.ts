@@ -19,6 +19,7 @@ import type { Paths } from "../storage/paths.ts";
 import { connectLeader } from "./connection.ts";
 import type { CuratorNews } from "./curator.ts";
 import { heartbeat } from "./heartbeat.ts";
+import { renewal } from "./renewal.ts";
 import { nodeStatus, statusPush } from "./status.ts";
 import { directory, directoryNames, ownRoles } from "./watch.ts";
 import { isMember, whileMembership } from "./while-role.ts";
@@ -49,7 +50,7 @@ export function roles(options: RolesOptions): Runnable {
     const own = await membership.first(signal);
     const peers = new Value<readonly MeshPeer[]>();
     const known = new Value(directoryNames(paths.esp.clusterDirectory));
-    using channel: Channel = connectLeader(own, seeds);
+    using channel: Channel = connectLeader(membership, seeds);
     const curator = channel.client(Curator);
     const status = new Value<NodeStatus | undefined>();
     run("heartbeat", heartbeat(curator, options.isReached));
@@ -60,6 +61,7 @@ export function roles(options: RolesOptions): Runnable {
       const { meshKey: keyFile } = paths.data;
       run("mesh", mesh({ nodeId: own.nodeId, curator, address, peers, keyFile }));
     }
+    run("renewal", renewal(curator, membership, paths.data.credentials));
     run("epochs", recoveryEpochs(options, curator));
     run("names", ownName(own.nodeId, address, known, names));
     healthy();
