@@ -89,8 +89,10 @@ const ports: readonly (readonly [string, string, RegExp])[] = [
   ["7834", "all addresses", /--listen-peer-urls=https:\/\/0\.0\.0\.0:\$\{ports\.peer\}/],
   ["7835", "all addresses", /listen: \{ host: "::", port \}/],
   ["7836", "loopback", /return `127\.0\.0\.1:\$\{ports\.client\}`/],
+  ["7838", "all addresses", /`ListenPort = \$\{MESH_PORT\}`/],
   ["7839", "all addresses", /listen: \{ host: "::", port \}/],
   ["7842", "loopback", /--listen-metrics-urls=http:\/\/127\.0\.0\.1:\$\{ports\.metrics\}/],
+  ["7847", "all addresses", /listen = \{ host: "::", port: RECOVERY_PORT \}/],
 ];
 
 const architecture = chapters.find(({ title }) => title === "Cluster Architecture")?.text ?? "";

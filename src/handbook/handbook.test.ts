@@ -8,8 +8,11 @@ test("chapters has every chapter, in reading order", () => {
     "Demo Cluster",
     "Cluster Architecture",
     "Node",
-    "Cluster API",
+    "Cluster",
+    "Cold start and recovery",
     "Identity and Authentication",
+    "Cluster Policy",
+    "Cluster API",
     "The metroctl tool",
     "Developing Metropolis",
   ]);

@@ -1,7 +1,10 @@
 // The handbook, chapter by chapter, embedded in the executable: what
 // `metroctl handbook` prints. The chapters are the Markdown files beside this.
+import cluster from "./cluster.md" with { type: "text" };
 import clusterApi from "./cluster-api.md" with { type: "text" };
 import architecture from "./cluster-architecture.md" with { type: "text" };
+import policy from "./cluster-policy.md" with { type: "text" };
+import coldStart from "./cold-start.md" with { type: "text" };
 import demo from "./demo-cluster.md" with { type: "text" };
 import developing from "./developing.md" with { type: "text" };
 import identity from "./identity-and-authentication.md" with { type: "text" };
@@ -22,8 +25,11 @@ export const chapters: readonly Chapter[] = [
   { title: "Demo Cluster", text: demo },
   { title: "Cluster Architecture", text: architecture },
   { title: "Node", text: node },
-  { title: "Cluster API", text: clusterApi },
+  { title: "Cluster", text: cluster },
+  { title: "Cold start and recovery", text: coldStart },
   { title: "Identity and Authentication", text: identity },
+  { title: "Cluster Policy", text: policy },
+  { title: "Cluster API", text: clusterApi },
   { title: "The metroctl tool", text: metroctl },
   { title: "Developing Metropolis", text: developing },
 ];
