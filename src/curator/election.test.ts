@@ -17,13 +17,16 @@ const soon = () => AbortSignal.timeout(5_000);
 const present = (leader: Leader | undefined) => leader !== undefined;
 const absent = (leader: Leader | undefined) => leader === undefined;
 
+/** Nobody is ever taken for dead. */
+const verdict = () => Promise.withResolvers<never>().promise;
+
 /** A candidate that stands until it is disposed of. */
 function standing(store: Store, self: string) {
   const leading = new Value<Leader | undefined>();
   const nodes = new NodeCache();
   const consensus = new SimulatedConsensus();
   const supervisor = new Supervisor(
-    elect({ self, store, nodes, consensus, ttlSeconds: 1 }, leading),
+    elect({ self, store, nodes, consensus, ttlSeconds: 1, verdict }, leading),
   );
   supervisor.start();
   return { leading, nodes, [Symbol.asyncDispose]: () => supervisor.stop(3_000) };

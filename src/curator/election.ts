@@ -26,6 +26,8 @@ export interface Candidate {
   readonly nodes: NodeCache;
   readonly ttlSeconds: number;
   readonly consensus: Consensus;
+  /** Resolves once the leader on a node is taken for dead. */
+  readonly verdict: (id: string, signal: AbortSignal) => Promise<void>;
 }
 
 /** Stands for election again and again; `leading` has the leader while it is this member. */
@@ -40,6 +42,7 @@ export function elect(candidate: Candidate, leading: Value<Leader | undefined>):
         ttlSeconds: candidate.ttlSeconds,
         signal,
         isOwn: (value) => elected(value) === candidate.self,
+        verdict: ({ value }, until) => candidate.verdict(elected(value), until),
       });
       log.info("CANDIDATE => LEADER");
       try {

@@ -3,6 +3,7 @@
 // its writes with `guard`, which no longer holds once its key is gone: so even
 // a leader that has not yet noticed its end can do no harm.
 import { sleep } from "../event/event.ts";
+import { Deposer, type Verdict } from "./depose.ts";
 import { applyUpdate, follow } from "./follow.ts";
 import type { Compare, KeyValue, Store } from "./store.ts";
 
@@ -21,6 +22,8 @@ export interface CampaignOptions {
    * their value; they are deleted instead of waited for.
    */
   readonly isOwn?: ((value: Uint8Array) => boolean) | undefined;
+  /** Tells when the leader is dead; without it only the end of its lease does. */
+  readonly verdict?: Verdict | undefined;
 }
 
 /** A won election. */
@@ -45,7 +48,7 @@ const TTL_SECONDS = 10;
 
 /** Waits until this candidate leads; throws the signal's reason if that comes first. */
 export async function campaign(store: Store, options: CampaignOptions): Promise<Leadership> {
-  const { prefix, value, signal, ttlSeconds = TTL_SECONDS } = options;
+  const { prefix, value, signal, ttlSeconds = TTL_SECONDS, verdict = never } = options;
   signal.throwIfAborted();
   await deleteOwn(store, options);
   const startedAt = performance.now();
@@ -54,7 +57,7 @@ export async function campaign(store: Store, options: CampaignOptions): Promise<
   const key = prefix + lease.toString(16);
   try {
     await store.transact([{ key, createRevision: 0n }], [{ put: key, value, lease }]);
-    const revision = await becomeOldest(store, prefix, key, session.lost);
+    const revision = await becomeOldest(store, { prefix, key, verdict }, session.lost);
     void session.watchKey(key, revision);
     const guard = { key, createRevision: revision };
     return { key, revision, guard, lost: session.lost, resign: () => session.end("resigned") };
@@ -82,21 +85,37 @@ async function deleteOwn(store: Store, { prefix, isOwn }: CampaignOptions): Prom
   }
 }
 
+async function never(): Promise<void> {
+  return Promise.withResolvers<never>().promise;
+}
+
+interface Candidacy {
+  readonly prefix: string;
+  readonly key: string;
+  readonly verdict: Verdict;
+}
+
 /** Waits until no older key is left; answers when our key was created. */
 async function becomeOldest(
   store: Store,
-  prefix: string,
-  key: string,
+  { prefix, key, verdict }: Candidacy,
   signal: AbortSignal,
 ): Promise<bigint> {
   const candidates = new Map<string, KeyValue>();
-  for await (const update of follow(store, prefix, signal)) {
-    applyUpdate(candidates, update);
-    const own = candidates.get(key);
-    if (own === undefined) throw new LeadershipLostError("the candidate's key is gone");
-    if (leaderOf(candidates.values())?.key === key) return own.createRevision;
+  const deposer = new Deposer(store, verdict);
+  try {
+    for await (const update of follow(store, prefix, signal)) {
+      applyUpdate(candidates, update);
+      const own = candidates.get(key);
+      if (own === undefined) throw new LeadershipLostError("the candidate's key is gone");
+      const leader = leaderOf(candidates.values());
+      if (leader?.key === key) return own.createRevision;
+      deposer.watch(leader);
+    }
+    throw new LeadershipLostError("the watch ended");
+  } finally {
+    deposer.stop();
   }
-  throw new LeadershipLostError("the watch ended");
 }
 
 /** A lease kept alive, until it cannot be. */
@@ -127,19 +146,22 @@ class Session {
     return this.#end.signal;
   }
 
-  /** Renews three times per lifetime; counts from before the request, as the server may. */
+  /**
+   * Renews three times per lifetime; counts from before the request, as the server may. One
+   * that etcd does not answer is made again: it may have gone to a member that has died.
+   */
   async #renew(grantedAt: number): Promise<void> {
     let validUntil = grantedAt + this.#ttlMs;
     while (!this.lost.aborted) {
-      await sleep(this.#ttlMs / 3, this.lost).catch(() => {});
+      await sleep(Math.min(this.#ttlMs / 3, left(validUntil) / 2), this.lost).catch(() => {});
       if (this.lost.aborted) return;
       const askedAt = performance.now();
-      const left = await Promise.race([
+      const remaining = await Promise.race([
         this.#store.keepAlive(this.#lease).catch(() => undefined),
-        sleep(Math.max(0, validUntil - askedAt), this.lost).catch(() => undefined),
+        sleep(Math.min(this.#ttlMs / 3, left(validUntil)), this.lost).catch(() => undefined),
       ]);
-      if (left === 0) return this.end("the lease has ended");
-      if (left !== undefined) validUntil = askedAt + this.#ttlMs;
+      if (remaining === 0) return this.end("the lease has ended");
+      if (remaining !== undefined) validUntil = askedAt + this.#ttlMs;
       else if (performance.now() >= validUntil)
         return this.end("the lease was not renewed in time");
     }
@@ -168,4 +190,9 @@ class Session {
     // If this fails the lease ends by itself, and the guard holds until then.
     await this.#store.revokeLease(this.#lease).catch(() => {});
   }
+}
+
+/** Milliseconds until then. */
+function left(until: number): number {
+  return Math.max(0, until - performance.now());
 }

@@ -1,9 +1,16 @@
 // Tests of what the kernel says about the machine, and of kernel settings.
 import { expect, test } from "bun:test";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bootId, commandLine, dmi, parseCommandLine, uptimeSeconds } from "./machine.ts";
+import {
+  bootId,
+  commandLine,
+  dmi,
+  isTranslated,
+  parseCommandLine,
+  uptimeSeconds,
+} from "./machine.ts";
 import { readSysctl, writeSysctl } from "./sysctl.ts";
 
 test("bootId is a GUID", () => {
@@ -38,4 +45,13 @@ test("readSysctl reads a setting by its dotted name", () => {
 
 test("writeSysctl fails with the reason on a setting that does not exist", () => {
   expect(() => writeSysctl("kernel.no_such_setting", "1")).toThrow();
+});
+
+test("isTranslated knows QEMU's own processor", () => {
+  const file = join(tmpdir(), `cpuinfo-${process.pid}`);
+  writeFileSync(file, "processor\t: 0\nmodel name\t: QEMU TCG CPU version 2.5+\n");
+  expect(isTranslated(file)).toBe(true);
+  writeFileSync(file, "processor\t: 0\nmodel name\t: AMD EPYC\n");
+  expect(isTranslated(file)).toBe(false);
+  rmSync(file);
 });

@@ -7,6 +7,11 @@ export function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
+/** Whether the processor is QEMU's own, which translates instructions and is slow. */
+export function isTranslated(path = "/proc/cpuinfo"): boolean {
+  return readFileSync(path, "utf8").includes("QEMU TCG CPU");
+}
+
 /** Seconds since the kernel started. */
 export function uptimeSeconds(): number {
   return Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);

@@ -52,12 +52,23 @@ export class LeaderStore {
   }
 }
 
+/**
+ * A request that was on its way to a member that died is answered only after many seconds.
+ * Whoever asked tries again, and finds the next leader of etcd.
+ */
+const LOST_MS = 2_000;
+
 /** Turns failures of etcd into unavailable: they are not what our caller did wrong. */
 export async function reached<T>(result: Promise<T>): Promise<T> {
+  const { promise: lost, reject } = Promise.withResolvers<never>();
+  const error = new RpcError(Code.unavailable, "it does not answer, and may be electing");
+  const timer = setTimeout(() => reject(error), LOST_MS);
   try {
-    return await result;
+    return await Promise.race([result, lost]);
   } catch (cause) {
     if (!(cause instanceof RpcError)) throw cause;
     throw new RpcError(Code.unavailable, `consensus: ${cause.message}`, { cause });
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -1,0 +1,119 @@
+// Tests of judging the leader.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { issueCa, issueNode, validFor } from "../base/pki/certificate.ts";
+import { certificatePem, generateKeyPair, privateKeyPem } from "../base/pki/keys.ts";
+import { nodeId } from "../base/pki/node-id.ts";
+import { type Server, serve } from "../base/rpc/rpc.ts";
+import { NodeSchema } from "../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import { leaderDead, type Probe, untilDead } from "./leader-probe.ts";
+import { keys } from "./state/keys.ts";
+import { NodeCache } from "./state/node-cache.ts";
+
+const timing = { pauseMs: 2, patienceMs: 20, misses: 3, graceMs: 60 };
+const soon = () => AbortSignal.timeout(5_000);
+
+class Silent extends Error {}
+
+/** Answers as the script says; at its end the leader is dead. */
+function scripted(script: readonly ("answer" | "refuse" | "hang")[]) {
+  let asked = 0;
+  const probe: Probe = async () => {
+    const next = script[asked++] ?? "refuse";
+    if (next === "refuse") throw new Silent("refused");
+    if (next === "hang") await Promise.withResolvers<never>().promise;
+  };
+  return { probe, asked: () => asked };
+}
+
+test("untilDead wants several misses in a row", async () => {
+  const { probe, asked } = scripted(["answer", "refuse", "refuse", "answer", "refuse", "hang"]);
+  await untilDead(probe, soon(), timing);
+  expect(asked()).toBe(7);
+});
+
+test("untilDead gives a leader that was never heard some grace", async () => {
+  const start = performance.now();
+  await untilDead(scripted([]).probe, soon(), timing);
+  expect(performance.now() - start).toBeGreaterThan(timing.graceMs);
+});
+
+test("untilDead has more patience with a leader that is slow", async () => {
+  let slow = true;
+  const probe: Probe = async (timeoutMs) => {
+    if (slow) await Bun.sleep(15);
+    else expect(timeoutMs).toBeGreaterThanOrEqual(8 * 15);
+    if (!slow) throw new Silent("gone");
+    slow = false;
+  };
+  await untilDead(probe, soon(), timing);
+  expect(slow).toBe(false);
+});
+
+test("untilDead ends with its signal", async () => {
+  const end = new AbortController();
+  const judging = untilDead(scripted(["answer", "hang"]).probe, end.signal, timing);
+  setTimeout(() => end.abort(new Silent("over")), 10);
+  await expect(judging).rejects.toThrow("over");
+});
+
+let folder: string;
+let server: Server;
+const nodeKey = generateKeyPair();
+const id = nodeId(nodeKey.publicKey);
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "leader-probe-"));
+  const caKey = generateKeyPair();
+  const ca = await issueCa(caKey);
+  const issuer = { keyPair: caKey, certificate: ca };
+  const certificate = await issueNode(issuer, nodeKey.publicKey, validFor(30));
+  writeFileSync(join(folder, "ca.pem"), certificatePem(ca));
+  server = await serve({
+    services: [],
+    authorize: () => {},
+    listen: { host: "127.0.0.1", port: 0 },
+    tls: { certificatePem: certificatePem(certificate), keyPem: privateKeyPem(nodeKey) },
+  });
+});
+afterEach(async () => {
+  await server.close(0);
+  rmSync(folder, { recursive: true });
+});
+
+/** What a follower knows of a leader on the loopback. */
+function sources(nodes: NodeCache) {
+  const file = (name: string) => join(folder, name);
+  const credentials = { ca: file("ca.pem"), certificate: file("c.pem"), key: file("k.pem") };
+  return { nodes, credentials, port: server.port };
+}
+
+function knowing(leader: string): NodeCache {
+  const nodes = new NodeCache();
+  const status = { externalAddress: "127.0.0.1" };
+  const value = toBinary(NodeSchema, create(NodeSchema, { publicKey: nodeKey.publicKey, status }));
+  const item = { key: keys.node(leader), value, createRevision: 1n, modRevision: 1n, version: 1n };
+  nodes.reset({ revision: 1n, items: [{ ...item, lease: 0n }] });
+  return nodes;
+}
+
+test("leaderDead resolves when the leader's port is closed", async () => {
+  let isDead = false;
+  const judging = leaderDead(sources(knowing(id)), id, soon()).then(() => {
+    isDead = true;
+  });
+  await Bun.sleep(600);
+  expect(isDead).toBe(false);
+  await server.close(0);
+  await judging;
+});
+
+test("leaderDead waits for the leader's address", async () => {
+  const end = new AbortController();
+  const judging = leaderDead(sources(new NodeCache()), id, end.signal);
+  setTimeout(() => end.abort(new Silent("over")), 30);
+  await expect(judging).rejects.toThrow("over");
+});

@@ -1,0 +1,133 @@
+// Whether the leader is alive, as a follower sees it: it is asked at its port, again and
+// again. One that is killed, stands still or is cut off is replaced within about a second,
+// where its lease alone would take several.
+//
+// What is slow is not dead: patience grows with how long answers took lately, and counts
+// questions, not time, so that a follower that stood still itself does not blame the leader.
+import { readFile } from "node:fs/promises";
+import { sleep } from "../base/event/event.ts";
+import { certificateDer } from "../base/pki/keys.ts";
+import { verifyNode } from "../base/pki/verify.ts";
+import { connect } from "../base/rpc/rpc.ts";
+import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import type { CredentialFiles } from "./settings.ts";
+import type { NodeCache } from "./state/node-cache.ts";
+
+/** Asks the leader something; throws when it does not answer in time. */
+export type Probe = (timeoutMs: number, signal: AbortSignal) => Promise<void>;
+
+/** How the leader is judged, in milliseconds. */
+export interface ProbeTiming {
+  /** Between two questions. */
+  readonly pauseMs: number;
+  /** The least that an answer may take. */
+  readonly patienceMs: number;
+  /** How many questions in a row must stay without an answer. */
+  readonly misses: number;
+  /** How long a new leader may take to answer for the first time. */
+  readonly graceMs: number;
+}
+
+const usualTiming: ProbeTiming = { pauseMs: 150, patienceMs: 300, misses: 3, graceMs: 3_000 };
+
+/** How many times longer than the slowest of the last answers one may take. */
+const SLACK = 8;
+const REMEMBERED = 20;
+/** How often to look for what is not known yet. */
+const LOOK_MS = 500;
+
+/** Resolves once the leader behind `probe` is taken for dead. */
+export async function untilDead(
+  probe: Probe,
+  signal: AbortSignal,
+  { pauseMs, patienceMs, misses, graceMs }: ProbeTiming = usualTiming,
+): Promise<void> {
+  const durations: number[] = [];
+  const start = performance.now();
+  for (let missed = 0; missed < misses; await sleep(pauseMs, signal)) {
+    const asked = performance.now();
+    const limit = Math.max(patienceMs, SLACK * Math.max(0, ...durations));
+    if (await answers(probe, limit, signal)) {
+      missed = 0;
+      durations.push(performance.now() - asked);
+      if (durations.length > REMEMBERED) durations.shift();
+    } else if (durations.length > 0 || performance.now() - start > graceMs) {
+      missed += 1;
+    }
+  }
+}
+
+async function answers(probe: Probe, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const tooLate = async () => {
+    await sleep(timeoutMs, either);
+    return false;
+  };
+  try {
+    return await Promise.race([probe(timeoutMs, either).then(() => true), tooLate()]);
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  } finally {
+    over.abort();
+  }
+}
+
+/** Where the leader is found, and what it must prove. */
+export interface ProbeSources {
+  readonly nodes: NodeCache;
+  /** Of this node. */
+  readonly credentials: CredentialFiles;
+  /** The port of every member; the leader's status may name another. */
+  readonly port: number;
+}
+
+/** Watches the leader on node `id`, as soon as it is known where that is. */
+export async function leaderDead(
+  { nodes, credentials, port: usualPort }: ProbeSources,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const target = await eventually(signal, async () => address(nodes, id, usualPort));
+  const ca = await eventually(signal, () => readFile(credentials.ca, "utf8").catch(nothing));
+  const issuer = certificateDer(ca);
+  const verify = (der: Uint8Array) => void verifyNode(der, issuer, { id });
+  let channel = connect({ target, credentials: { verify } });
+  const renew = () => {
+    // One that failed would wait before it connects again, and speak for nobody meanwhile.
+    channel.close();
+    channel = connect({ target, credentials: { verify } });
+  };
+  try {
+    await untilDead(async (timeoutMs, probing) => {
+      try {
+        await channel.client(Health).check({}, { timeoutMs, signal: probing });
+      } catch (error) {
+        renew();
+        throw error;
+      }
+    }, signal);
+  } finally {
+    channel.close();
+  }
+}
+
+function address(nodes: NodeCache, id: string, usualPort: number): string {
+  const { externalAddress: host = "", runningCurator } = nodes.get(id)?.node.status ?? {};
+  if (host === "") return "";
+  return `${host.includes(":") ? `[${host}]` : host}:${runningCurator?.port || usualPort}`;
+}
+
+function nothing(): string {
+  return "";
+}
+
+/** Looks again until there is something. */
+async function eventually(signal: AbortSignal, look: () => Promise<string>): Promise<string> {
+  for (;;) {
+    const found = await look();
+    if (found !== "") return found;
+    await sleep(LOOK_MS, signal);
+  }
+}
