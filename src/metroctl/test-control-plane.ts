@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Value } from "../base/event/event.ts";
-import { issueCa, issueNode, issueUser, validFor } from "../base/pki/certificate.ts";
+import { type Issuer, issueCa, issueNode, issueUser, validFor } from "../base/pki/certificate.ts";
 import { certificatePem, generateKeyPair, privateKeyPem } from "../base/pki/keys.ts";
 import { nodeId } from "../base/pki/node-id.ts";
 import { type Child, ExitError, run, startChild } from "../base/process/process.ts";
@@ -80,6 +80,10 @@ export class TestControlPlane implements AsyncDisposable {
   readonly news = new Value<number>();
   /** What the next change is refused with. */
   refusal: RpcError | undefined;
+  /** What the cluster's certificates are made with. */
+  readonly issuer: Issuer = ca;
+  /** For how long the owner gets his. */
+  certificateDays = 730;
   /** The cluster belongs to somebody else. */
   isForeign = false;
   #server: Server | undefined;
@@ -112,7 +116,7 @@ export class TestControlPlane implements AsyncDisposable {
   /** Makes the operator the owner, as takeownership would have. */
   async own(): Promise<this> {
     const { publicKey } = ensureOwnerKey(this.context);
-    const certificate = await issueUser(ca, publicKey, "owner", validFor(1));
+    const certificate = await issueUser(ca, publicKey, "owner", validFor(this.certificateDays));
     this.context.write(contextFiles.ownerCertificate, certificatePem(certificate), 0o644);
     this.context.write(contextFiles.ca, certificatePem(ca.certificate), 0o600);
     this.context.saveReach({ endpoints: [this.endpoint] });
@@ -190,12 +194,14 @@ export class TestControlPlane implements AsyncDisposable {
 
   #aaa(): Partial<Implementation<typeof AAA>> {
     const isForeign = () => this.isForeign;
+    const days = () => this.certificateDays;
     return {
       escrow: async function* (_, { peer }) {
         const key = peer?.kind === "anonymous" ? peer.publicKey : undefined;
         if (key === undefined || isForeign())
           throw new RpcError(Code.permissionDenied, "this is not the owner's key");
-        yield { emittedCertificate: await issueUser(ca, key, "owner", validFor(1)) };
+        const certificate = await issueUser(ca, key, "owner", validFor(days()));
+        yield { emittedCertificate: certificate };
       },
     };
   }

@@ -56,7 +56,7 @@ async function start(): Promise<Server> {
           const key = call.peer?.kind === "anonymous" ? call.peer.publicKey : undefined;
           if (key === undefined || !Buffer.from(key).equals(answers.owner))
             throw new RpcError(Code.permissionDenied, "another owner");
-          yield { emittedCertificate: await issueUser(ca, key, "owner", validFor(1)) };
+          yield { emittedCertificate: await issueUser(ca, key, "owner", validFor(730)) };
         },
       }),
       service(Management, {

@@ -16,6 +16,7 @@ import { connectLeader, dial, expectNode, type Session } from "./leader.ts";
 import { Members } from "./members.ts";
 import { ownerCredentials, trustedCa } from "./owner.ts";
 import { reachOf, target } from "./reach.ts";
+import { renewedCredentials } from "./renew-owner.ts";
 
 /** How long a list of nodes may take, over all attempts. */
 const LIST_MS = 30_000;
@@ -48,13 +49,15 @@ export interface Cluster extends Disposable {
  */
 export async function openCluster(args: ClusterArgs, patienceMs?: number): Promise<Cluster> {
   const context = chosenContext(args);
-  const credentials = ownerCredentials(context);
+  const saved = ownerCredentials(context);
   const ca = trustedCa(context);
   if (ca === undefined)
     throw new UserError(`context ${context.name} has no ca.pem: run metroctl takeownership again`);
   const members = new Members(context, reachOf(args, context));
+  const way = { ca, reach: () => members.reach };
+  const credentials = await renewedCredentials(context, saved, way);
   const session = { credentials, ca, reach: members.reach };
-  const leader = await connectLeader({ ...session, reach: () => members.reach }, patienceMs);
+  const leader = await connectLeader({ ...way, credentials }, patienceMs);
   const management = leader.client(Management);
   const channels = [leader];
   const nodes = async (filter = "") => {

@@ -104,7 +104,7 @@ beforeAll(async () => {
   config = mkdtempSync(join(tmpdir(), "leader-"));
   context = new ContextFolder(config, "demo");
   const { publicKey } = ensureOwnerKey(context);
-  const certificate = await issueUser(ca, publicKey, "owner", validFor(1));
+  const certificate = await issueUser(ca, publicKey, "owner", validFor(730));
   context.write(contextFiles.ownerCertificate, certificatePem(certificate), 0o644);
   context.write(contextFiles.ca, certificatePem(ca.certificate), 0o600);
 });

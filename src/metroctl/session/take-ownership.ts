@@ -129,7 +129,12 @@ async function leaderBehind(channel: Channel): Promise<string> {
   throw new UserError("this member knows no leader: try again");
 }
 
-async function escrow(channel: Channel, publicKey: Uint8Array): Promise<Uint8Array> {
+/**
+ * Exchanges the owner key, which the connection has to prove, for a certificate.
+ *
+ * Throws a {@link UserError} for the key of another owner.
+ */
+export async function escrow(channel: Channel, publicKey: Uint8Array): Promise<Uint8Array> {
   const request = { parameters: { requestedIdentityName: "owner", publicKey } };
   try {
     for await (const response of channel.client(AAA).escrow([request], { timeoutMs: 30_000 })) {
