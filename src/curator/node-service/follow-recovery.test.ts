@@ -1,0 +1,107 @@
+// Tests of how members hear of recovery epochs, and of the keeper that makes them.
+import { expect, test } from "bun:test";
+import { create } from "@bufbuild/protobuf";
+import { Value } from "../../base/event/event.ts";
+import { decryptWith } from "../../base/pki/sealed-box.ts";
+import { Code } from "../../base/rpc/rpc.ts";
+import { FollowRecoveryRequestSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { NodeRolesSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { settleRecovery } from "../recovery/keeper.ts";
+import { nodeCall, type TestLeader, testLeader } from "../state/test-leader.ts";
+import { followRecovery } from "./follow-recovery.ts";
+
+const roles = create(NodeRolesSchema, { consensusMember: {} });
+
+async function members(leader: TestLeader, count: number) {
+  const added = [];
+  for (let i = 0; i < count; i++) {
+    const clusterUnlockKey = new Uint8Array(32).fill(i + 1);
+    added.push(await leader.add({ roles, clusterUnlockKey, joinKey: new Uint8Array(32).fill(i) }));
+  }
+  leader.consensus.members = added.map(({ id: name }, index) => ({
+    ...{ id: BigInt(index), name, peerUrls: [], isLearner: false },
+  }));
+  return added.map(({ id }) => id);
+}
+
+/** A node that reports what it has stored, and hears what to hold. */
+function following(leader: TestLeader, id: string) {
+  const stored = new Value<bigint[]>([]);
+  const end = new AbortController();
+  async function* requests() {
+    for await (const storedEpochs of stored.watch(end.signal)) {
+      yield create(FollowRecoveryRequestSchema, { storedEpochs });
+    }
+  }
+  const call = { ...nodeCall(id), signal: end.signal };
+  const told = followRecovery(leader)(requests(), call)[Symbol.asyncIterator]();
+  return {
+    stored,
+    next: async () => (await told.next()).value?.epochs ?? [],
+    end: () => end.abort(),
+  };
+}
+
+test("a member hears of its epoch once there is one, and of its peers", async () => {
+  await using leader = await testLeader();
+  const [one = "", two = ""] = await members(leader, 2);
+  const follower = following(leader, one);
+  expect(await follower.next()).toEqual([]);
+  expect(await settleRecovery(leader)).toBe(false);
+  const [epoch] = await follower.next();
+  expect(epoch).toMatchObject({ epoch: 1n, threshold: 2 });
+  expect(epoch?.share).toHaveLength(33);
+  expect(epoch?.peers).toEqual([{ nodeId: two, joinPublicKey: new Uint8Array(32).fill(1) }]);
+  follower.end();
+});
+
+test("the cluster forgets shares that are stored, and drops the epoch before", async () => {
+  await using leader = await testLeader();
+  const [one = "", two = ""] = await members(leader, 2);
+  await settleRecovery(leader);
+  const followers = [following(leader, one), following(leader, two)];
+  for (const { next, stored } of followers) {
+    expect(await next()).toHaveLength(1);
+    stored.set([1n]);
+  }
+  while (!(await settleRecovery(leader))) await Bun.sleep(2);
+  const record = await leader.recovery.current();
+  expect(record.epochs[0]?.members.map(({ share }) => share.length)).toEqual([0, 0]);
+  // A third member makes a second epoch; the first stays for now.
+  await members(leader, 1);
+  expect(await settleRecovery(leader)).toBe(false);
+  expect((await leader.recovery.current()).epochs.map(({ epoch }) => epoch)).toEqual([1n, 2n]);
+  for (const { end } of followers) end();
+});
+
+test("in a cluster of one the share opens the node's key", async () => {
+  await using leader = await testLeader();
+  const [only = ""] = await members(leader, 1);
+  await settleRecovery(leader);
+  const follower = following(leader, only);
+  const [epoch] = await follower.next();
+  const { recoveryPublicKey, share, encryptedClusterUnlockKey } = epoch ?? {};
+  const pair = {
+    publicKey: Buffer.from(recoveryPublicKey ?? []),
+    privateKey: Buffer.from(share ?? []),
+  };
+  const key = decryptWith(pair, Buffer.from(encryptedClusterUnlockKey ?? []));
+  expect(key).toEqual(new Uint8Array(32).fill(1));
+  follower.end();
+});
+
+test("who is no consensus member hears nothing", async () => {
+  await using leader = await testLeader();
+  const { id } = await leader.add();
+  await expect(following(leader, id).next()).rejects.toMatchObject({
+    code: Code.failedPrecondition,
+  });
+});
+
+test("nodes without a key of their own, and learners, hold no shares", async () => {
+  await using leader = await testLeader();
+  const { id } = await leader.add({ roles });
+  leader.consensus.members = [{ id: 1n, name: id, peerUrls: [], isLearner: false }];
+  expect(await settleRecovery(leader)).toBe(true);
+  expect((await leader.recovery.current()).epochs).toEqual([]);
+});
