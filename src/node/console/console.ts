@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { type Entry, formatEntry, type LogTree } from "../../base/logtree/logtree.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
-import { isForConsole } from "./filter.ts";
+import { forConsole, isForConsole } from "./filter.ts";
 
 /** The kernel's list of consoles, such as `tty0 ttyS0`. */
 const ACTIVE = "/sys/class/tty/console/active";
@@ -58,7 +58,7 @@ function oneConsole(path: string, tree: LogTree): Runnable {
 
 function show(device: number, entry: Entry): void {
   if (!isForConsole(entry)) return;
-  writeSync(device, `${printable(formatEntry(entry)).replaceAll("\n", "\r\n")}\r\n`);
+  writeSync(device, `${printable(formatEntry(forConsole(entry))).replaceAll("\n", "\r\n")}\r\n`);
 }
 
 /** Programs' lines must not move the cursor or change colours. */

@@ -1,7 +1,7 @@
 // What reaches the consoles.
 import { expect, test } from "bun:test";
 import { leveledEntry, rawEntry, type Severity } from "../../base/logtree/logtree.ts";
-import { isForConsole } from "./filter.ts";
+import { forConsole, isForConsole } from "./filter.ts";
 
 test.each([
   ["root.enrolment", "info", true],
@@ -21,4 +21,16 @@ test.each([
 
 test("isForConsole keeps the lines of programs away", () => {
   expect(isForConsole(rawEntry("root.time", "chronyd starting"))).toBe(false);
+});
+
+test("forConsole shows the first line of what talkative parts say, and all of others", () => {
+  const trace = "failed\nserver.go:1596\nproc.go:290";
+  const lines = (dn: string) => {
+    const shown = forConsole(leveledEntry(dn, trace, { severity: "error" }));
+    return shown.kind === "leveled" ? shown.messages : [];
+  };
+  expect(lines("root.consensus")).toEqual(["failed"]);
+  expect(lines("root.enrolment")).toHaveLength(3);
+  const raw = rawEntry("root.consensus", "text");
+  expect(forConsole(raw)).toBe(raw);
 });

@@ -14,6 +14,13 @@ const quiet: readonly (readonly [string, Severity])[] = [
 /** Parts that are shown in full all the same. */
 const loud = ["root.roles.status"];
 
+/** An entry as a console shows it: of talkative parts one line, and no traces of their stacks. */
+export function forConsole(entry: Entry): Entry {
+  const isTalkative = quiet.some(([dn]) => isWithin(entry.dn, dn));
+  if (entry.kind === "raw" || !isTalkative) return entry;
+  return { ...entry, messages: entry.messages.slice(0, 1) };
+}
+
 /** Whether an entry goes to the consoles: leveled ones, of talkative parts only trouble. */
 export function isForConsole(entry: Entry): boolean {
   if (entry.kind === "raw") return false;
