@@ -9,6 +9,7 @@ import { removeCableCommand } from "./network.ts";
 import { programPath } from "./packages.ts";
 import type { MachinePaths } from "./paths.ts";
 import { nodeCommand } from "./process-script.ts";
+import type { PowerOnOptions } from "./qemu.ts";
 
 /** The exit codes by which the node agent says what shall be next. */
 const REBOOT = 64;
@@ -29,6 +30,7 @@ export class ProcessMachine implements Switches {
   #node: Child | undefined;
   #isOn = false;
   #resets = 0;
+  #environment: Readonly<Record<string, string>> = {};
 
   constructor(number: number, paths: MachinePaths, programs: string) {
     this.#number = number;
@@ -42,11 +44,12 @@ export class ProcessMachine implements Switches {
   }
 
   /** Starts the node agent. Throws LauncherError when it runs. */
-  powerOn(): Promise<void> {
+  powerOn({ environment = {} }: PowerOnOptions): Promise<void> {
     return this.#power.hold(async () => {
       if (this.#isOn) throw new LauncherError(`${this.#name} is already on`);
       this.#isOn = true;
       this.#resets = 0;
+      this.#environment = environment;
       await this.#start();
     });
   }
@@ -117,7 +120,11 @@ export class ProcessMachine implements Switches {
     await removeCable(this.#number);
     mkdirSync(this.#paths.directory, { recursive: true, mode: 0o700 });
     const { argv, env } = nodeCommand(this.#number, this.#paths, this.#programs);
-    const node = startChild(argv, { env, log: this.#paths.console, lifeline: true });
+    const node = startChild(argv, {
+      env: { ...env, ...this.#environment },
+      log: this.#paths.console,
+      lifeline: true,
+    });
     this.#node = node;
     void node.exited.then(({ exitCode }) => this.#after(node, exitCode));
   }

@@ -10,6 +10,8 @@ export interface PowerOnOptions {
   readonly medium?: string;
   /** Pulls the medium out as soon as the machine restarts itself. */
   readonly detachOnReset?: boolean;
+  /** Where machines are processes: variables for the node agent; for tests. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Names by which QMP finds the parts again. */

@@ -177,11 +177,11 @@ export class ProcessCluster implements AsyncDisposable {
   }
 
   /** Makes a machine a new one that asks for admission, and switches it on. */
-  async register(number: number): Promise<void> {
+  async register(number: number, environment: Readonly<Record<string, string>> = {}) {
     const args = { config: this.operator.folder, context: this.#name };
     const machine = this.machine(number);
     machine.install(await registerParameters(args));
-    await machine.powerOn();
+    await machine.powerOn({ environment });
   }
 
   /** Pulls the plugs of machines, all at once. */

@@ -1,0 +1,167 @@
+// Every point of a node's way into its cluster at which something can go wrong, and what
+// goes wrong there: enumerated, not drawn by chance.
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { sleep } from "../../src/base/event/event.ts";
+import {
+  ConsensusStatus,
+  Node_Health as Health,
+  type Node,
+} from "../../src/gen/metropolis/proto/api/management_pb.ts";
+import { NodeState } from "../../src/gen/metropolis/proto/common/common_pb.ts";
+import type { ProcessCluster } from "./process-cluster.ts";
+
+/** Where it happens, and what. See fault-preload.ts. */
+export type Fault =
+  | { readonly at: "log"; readonly text: string; readonly action: "die" }
+  | {
+      readonly at: "before" | "after";
+      readonly method: string;
+      readonly action: "die" | "lose" | "hold";
+    };
+
+/** What a node says when it begins a step; the step before is over then. */
+const steps = [
+  "Registering: making keys",
+  "Registering: asking the cluster for admission",
+  "Registering: mounting new storage",
+  "Registering: waiting for approval",
+  "Registering: sealing the node's configuration",
+  "Registering: cleaning up",
+  "Registering: starting services",
+  "Registering: keeping this version",
+  "Registering: done",
+  "This node is reached at",
+  "Joining consensus beside",
+  "etcd answers at",
+  "This node has a vote in consensus",
+  "Cluster API is open",
+];
+
+/** What it asks of the leader on its way. */
+const methods = ["RegisterNode", "CommitNode", "UpdateNodeStatus", "JoinConsensus"];
+
+/** All of them: a power cut at each step, and around each call everything that can happen. */
+export const allFaults: readonly Fault[] = [
+  ...steps.map((text) => ({ at: "log", text, action: "die" }) as const),
+  ...methods.flatMap(
+    (method) =>
+      [
+        { at: "before", method, action: "die" },
+        { at: "after", method, action: "die" },
+        { at: "after", method, action: "lose" },
+        { at: "before", method, action: "hold" },
+        { at: "after", method, action: "hold" },
+      ] as const,
+  ),
+];
+
+/** A fault in a few words. */
+export function faultName(fault: Fault): string {
+  if (fault.at === "log") return `power cut at "${fault.text}"`;
+  const what = { die: "power cut", lose: "answer lost", hold: "leader killed" }[fault.action];
+  return `${what} ${fault.at} ${fault.method}`;
+}
+
+/** Throws where a node did not end up as it should. */
+class FaultError extends Error {
+  override readonly name = "FaultError";
+}
+
+const LIMIT_MS = 60_000;
+const POLL_MS = 50;
+
+/**
+ * Lets the spare machine become a node and a member of consensus while the fault happens;
+ * it must end UP, once. Then it is deleted again. Gives the milliseconds to its vote.
+ */
+export async function joinThrough(
+  cluster: ProcessCluster,
+  spare: number,
+  fault: Fault,
+): Promise<number> {
+  const before = await cluster.nodes();
+  const start = performance.now();
+  await cluster.register(spare, {
+    FAULT: JSON.stringify(fault),
+    BUN_OPTIONS: `--preload=${join(import.meta.dir, "fault-preload.ts")}`,
+  });
+  const end = new AbortController();
+  const changing = changeLeader(cluster, spare, fault, end.signal);
+  const node = await admit(cluster, before);
+  const ms = performance.now() - start;
+  end.abort();
+  await changing;
+  if (!existsSync(marker(cluster, spare, "fault-hit"))) {
+    throw new FaultError(`the fault did not happen: ${faultName(fault)}`);
+  }
+  const after = await cluster.voters(before.length + 1);
+  if (after.length !== before.length + 1) {
+    throw new FaultError(`there are ${after.length} nodes instead of ${before.length + 1}`);
+  }
+  await removeNode(cluster, spare, node.id);
+  return Math.round(ms);
+}
+
+function marker(cluster: ProcessCluster, spare: number, name: string): string {
+  return join(cluster.machine(spare).files.directory, name);
+}
+
+/** While the node stands still, the leader is killed; then it goes on, and the leader comes back. */
+async function changeLeader(
+  cluster: ProcessCluster,
+  spare: number,
+  fault: Fault,
+  signal: AbortSignal,
+): Promise<void> {
+  if (fault.action !== "hold") return;
+  while (!existsSync(marker(cluster, spare, "fault-hit"))) {
+    if (signal.aborted) return;
+    await sleep(POLL_MS);
+  }
+  const leader = await cluster.leader();
+  await cluster.kill(leader);
+  writeFileSync(marker(cluster, spare, "fault-go"), "");
+  await cluster.write("without the leader");
+  await cluster.powerOn(leader);
+}
+
+/** Approves what asks for admission, and gives it the role, until it has a vote. */
+async function admit(cluster: ProcessCluster, before: readonly Node[]): Promise<Node> {
+  const known = new Set(before.map(({ id }) => id));
+  const isNew = ({ id }: Node) => !known.has(id);
+  await approveOne(cluster, isNew);
+  const up = await cluster.until("the new node to be UP", (nodes) =>
+    nodes.some((node) => isNew(node) && node.state === NodeState.UP),
+  );
+  const node = up.find(isNew);
+  if (node === undefined) throw new FaultError("the new node is gone");
+  await cluster.ask(({ management }) =>
+    management.updateNodeRoles({ node: { case: "id", value: node.id }, consensusMember: true }),
+  );
+  const isVoter = ({ id, consensusStatus, health }: Node) =>
+    id === node.id && consensusStatus === ConsensusStatus.VOTER && health === Health.HEALTHY;
+  await cluster.until("its vote", (nodes) => nodes.some(isVoter));
+  return node;
+}
+
+async function approveOne(cluster: ProcessCluster, isNew: (node: Node) => boolean) {
+  const found = await cluster.until("a registration", (nodes) => nodes.some(isNew), LIMIT_MS);
+  for (const { pubkey } of found.filter(isNew)) {
+    await cluster.ask(({ management }) => management.approveNode({ pubkey }));
+  }
+}
+
+/** Takes a node out of the cluster for good, and switches its machine off. */
+export async function removeNode(cluster: ProcessCluster, machine: number, id: string) {
+  await cluster.metroctl("node", "remove", "role", "ConsensusMember", id);
+  await cluster.until("no member of consensus on it", (nodes) =>
+    nodes.some((node) => node.id === id && node.consensusStatus === ConsensusStatus.NONE),
+  );
+  await cluster.metroctl("node", "decommission", id);
+  await cluster.until("its end", (nodes) =>
+    nodes.some((node) => node.id === id && node.state === NodeState.DECOMMISSIONED),
+  );
+  await cluster.metroctl("node", "delete", id);
+  await cluster.kill(machine);
+}
