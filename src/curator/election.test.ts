@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { memoryStore, type Store } from "../base/etcd/etcd.ts";
 import { Value } from "../base/event/event.ts";
+import { Code, RpcError } from "../base/rpc/rpc.ts";
 import { Supervisor } from "../base/supervisor/supervisor.ts";
 import { NodeSchema } from "../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { SimulatedConsensus } from "./consensus/test-consensus.ts";
@@ -124,4 +125,21 @@ test("locateLeader trusts this node's own address more than what was reported", 
   await located.host("192.0.2.1");
   located.ownAddress.set("192.0.2.9");
   await located.host("192.0.2.9");
+});
+
+test("elect stands again when etcd lets go of a request", async () => {
+  const store = memoryStore();
+  let refused = 0;
+  const busy = new Proxy(store, {
+    get: (target, name) => {
+      const own: unknown = Reflect.get(target, name);
+      if (name !== "grantLease" || refused > 1)
+        return typeof own === "function" ? own.bind(target) : own;
+      refused += 1;
+      return () => Promise.reject(new RpcError(Code.unavailable, "etcdserver: leader changed"));
+    },
+  });
+  await using candidate = standing(busy, "one");
+  await candidate.leading.first(soon(), present);
+  expect(refused).toBe(2);
 });

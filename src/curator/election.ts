@@ -8,16 +8,20 @@ import {
   follow,
   type KeyValue,
   type Leadership,
+  LeadershipLostError,
   leaderOf,
   type Store,
 } from "../base/etcd/etcd.ts";
-import { type Value, within } from "../base/event/event.ts";
+import { sleep, type Value, within } from "../base/event/event.ts";
+import { Code, RpcError } from "../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
 import { LeaderElectionValueSchema } from "../gen/metropolis/node/core/curator/proto/private/lock_pb.ts";
 import type { Consensus } from "./consensus/consensus.ts";
 import { keys } from "./state/keys.ts";
 import { type Leader, makeLeader } from "./state/leader.ts";
 import type { NodeCache } from "./state/node-cache.ts";
+
+const AGAIN_MS = 100;
 
 /** What a candidate brings along. */
 export interface Candidate {
@@ -36,14 +40,7 @@ export function elect(candidate: Candidate, leading: Value<Leader | undefined>):
     leading.set(undefined);
     healthy();
     for (;;) {
-      const leadership = await campaign(candidate.store, {
-        prefix: keys.leader,
-        value: ballot(candidate),
-        ttlSeconds: candidate.ttlSeconds,
-        signal,
-        isOwn: (value) => elected(value) === candidate.self,
-        verdict: ({ value }, until) => candidate.verdict(elected(value), until),
-      });
+      const leadership = await win(candidate, signal);
       log.info("CANDIDATE => LEADER");
       try {
         leading.set(await lead(candidate, leadership, log));
@@ -58,6 +55,26 @@ export function elect(candidate: Candidate, leading: Value<Leader | undefined>):
       signal.throwIfAborted();
     }
   };
+}
+
+/** Stands until it is elected; again, where etcd itself was electing and let go of requests. */
+async function win(candidate: Candidate, signal: AbortSignal): Promise<Leadership> {
+  for (;;) {
+    try {
+      return await campaign(candidate.store, {
+        prefix: keys.leader,
+        value: ballot(candidate),
+        ttlSeconds: candidate.ttlSeconds,
+        signal,
+        isOwn: (value) => elected(value) === candidate.self,
+        verdict: ({ value }, until) => candidate.verdict(elected(value), until),
+      });
+    } catch (error) {
+      const isPassing = error instanceof RpcError && error.code === Code.unavailable;
+      if (!isPassing && !(error instanceof LeadershipLostError)) throw error;
+    }
+    await sleep(AGAIN_MS, signal);
+  }
 }
 
 async function lead(

@@ -28,7 +28,7 @@ export interface ProbeTiming {
   readonly graceMs: number;
 }
 
-const usualTiming: ProbeTiming = { pauseMs: 150, patienceMs: 300, misses: 3, graceMs: 3_000 };
+const usualTiming: ProbeTiming = { pauseMs: 150, patienceMs: 300, misses: 3, graceMs: 1_500 };
 
 /** How many times longer than the slowest of the last answers one may take. */
 const SLACK = 8;
