@@ -60,6 +60,8 @@ export function restoreParameters(args: ClusterArgs, configuration: Configuratio
       ownerPublicKey: ensureOwnerKey(context).publicKey,
       initialClusterConfiguration: configuration,
       operatorRecoveryKey: publicKey,
+      // By it the machine proves that it was made from this medium: it is sent all secrets.
+      ownershipSecret: ensureSecret(context),
       restore: true,
     },
   });
