@@ -126,8 +126,9 @@ class ControlPlane {
     return this.#hasData() ? member : { ...member, peers: await this.#admission(signal) };
   }
 
+  /** etcd makes other folders earlier; without its log it would begin a cluster of its own. */
   #hasData(): boolean {
-    return existsSync(join(this.#options.paths.data.etcdData, "member"));
+    return existsSync(join(this.#options.paths.data.etcdData, "member", "wal"));
   }
 
   async #admission(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
