@@ -2,6 +2,7 @@
 // measured is the longest time without an acknowledged write, and what is checked is
 // that no acknowledged write is lost, and that no call fails within its deadline.
 import { sleep } from "../../src/base/event/event.ts";
+import type { Node } from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import type { ProcessCluster } from "./process-cluster.ts";
 
 /** How the leader is lost. */
@@ -25,7 +26,8 @@ const WRITERS = 4;
 /** A steady load, not a storm: what two cores can serve beside all else. */
 const PAUSE_MS = 20;
 const DEADLINE_MS = 15_000;
-const BEFORE_MS = 1_000;
+/** Members that have just started must have seen the leader before they can miss it. */
+const BEFORE_MS = 2_000;
 const AFTER_MS = 1_500;
 
 /** Writes numbers, one after the other, each to a label of its own. */
@@ -76,7 +78,9 @@ class Load {
 
 /** Loses the leader once, and gets it back. */
 export async function loseLeader(cluster: ProcessCluster, fault: Fault): Promise<FailOver> {
-  const [first] = await cluster.voters(3);
+  await cluster.voters(3);
+  const isServing = ({ status }: Node) => status?.runningCurator !== undefined;
+  const [first] = await cluster.until("three curators", (nodes) => nodes.every(isServing));
   const node = first?.id ?? "";
   const number = await cluster.leader();
   const load = new Load(cluster, node);
