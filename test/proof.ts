@@ -2,6 +2,10 @@
 // result goes into test/proofs.json, so that a seed that once failed is known.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { churn } from "./cluster/churn.ts";
+import { faults, loseLeader } from "./cluster/fail-over.ts";
+import { allFaults, faultName, joinThrough } from "./cluster/faults.ts";
+import { processCluster } from "./cluster/process-cluster.ts";
 import { golden, outputs, useOwnState } from "./vm/golden.ts";
 import { proveGrowth } from "./vm/growth.ts";
 import { cutPower } from "./vm/power-cut.ts";
@@ -25,6 +29,10 @@ interface Proof {
   run(seed: number): Promise<unknown>;
 }
 
+/** The machine for nodes that join, beside three that are there. */
+const SPARE = 4;
+const CHURN_ROUNDS = 50;
+
 const ledger = join(import.meta.dir, "proofs.json");
 
 const proofs: Readonly<Record<string, Proof>> = {
@@ -41,7 +49,51 @@ const proofs: Readonly<Record<string, Proof>> = {
     seeds: 5,
     run: (seed) => proveGrowth(seed, join(outputs, "bzImage")),
   },
+  failover: {
+    about: "the leader is killed, paused and cut off under writes; no write is lost, no call fails",
+    seeds: 20,
+    run: proveFailOver,
+  },
+  joining: {
+    about: "every fault at every step of register, approve, commit, join and promote: UP, once",
+    seeds: allFaults.length,
+    run: proveJoining,
+  },
+  churn: {
+    about: `${CHURN_ROUNDS} nodes join, take a role, lose it and are deleted; no trace is left`,
+    seeds: 1,
+    run: proveChurn,
+  },
 };
+
+/** The leader is lost in every way, once each. Throws where a write is. */
+async function proveFailOver(): Promise<unknown> {
+  await using cluster = await processCluster({ name: "failover", nodes: 3 });
+  const gaps: Record<string, number> = {};
+  for (const fault of faults) {
+    const { gapMs, failed, lost } = await loseLeader(cluster, fault);
+    if (failed.length + lost.length > 0) throw new Error([...failed, ...lost].join("; "));
+    gaps[fault] = gapMs;
+  }
+  return { gapMs: gaps };
+}
+
+/** One of all faults on a node's way into its cluster, by its number. */
+async function proveJoining(seed: number): Promise<unknown> {
+  const fault = allFaults[seed - 1];
+  if (fault === undefined) throw new Error(`there are only ${allFaults.length} faults`);
+  await using cluster = await processCluster({ name: "joining", nodes: 3, spare: 1 });
+  return { fault: faultName(fault), ms: await joinThrough(cluster, SPARE, fault) };
+}
+
+/** Nodes come and go. Throws where a trace of one is left. */
+async function proveChurn(): Promise<unknown> {
+  await using cluster = await processCluster({ name: "churn", nodes: 3, spare: 1 });
+  const result = await churn(cluster, SPARE, CHURN_ROUNDS);
+  const isSame = result.keys[0] === result.keys[1] && result.members[0] === result.members[1];
+  if (!isSame || result.traces.length > 0) throw new Error(JSON.stringify(result));
+  return result;
+}
 
 function readLedger(): readonly Entry[] {
   return existsSync(ledger) ? JSON.parse(readFileSync(ledger, "utf8")) : [];

@@ -2,7 +2,6 @@
 // goes wrong there: enumerated, not drawn by chance.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sleep } from "../../src/base/event/event.ts";
 import {
   ConsensusStatus,
   Node_Health as Health,
@@ -10,6 +9,7 @@ import {
 } from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import { NodeState } from "../../src/gen/metropolis/proto/common/common_pb.ts";
 import type { ProcessCluster } from "./process-cluster.ts";
+import { settle } from "./support.ts";
 
 /** Where it happens, and what. See fault-preload.ts. */
 export type Fault =
@@ -70,7 +70,6 @@ class FaultError extends Error {
 }
 
 const LIMIT_MS = 60_000;
-const POLL_MS = 50;
 
 /**
  * Lets the spare machine become a node and a member of consensus while the fault happens;
@@ -87,15 +86,14 @@ export async function joinThrough(
     FAULT: JSON.stringify(fault),
     BUN_OPTIONS: `--preload=${join(import.meta.dir, "fault-preload.ts")}`,
   });
-  const end = new AbortController();
-  const changing = changeLeader(cluster, spare, fault, end.signal);
+  const changing = changeLeader(cluster, spare, fault);
   const node = await admit(cluster, before);
   const ms = performance.now() - start;
-  end.abort();
   await changing;
-  if (!existsSync(marker(cluster, spare, "fault-hit"))) {
-    throw new FaultError(`the fault did not happen: ${faultName(fault)}`);
-  }
+  // The node itself learns last that it has a vote.
+  await settle(`the fault: ${faultName(fault)}`, LIMIT_MS, () =>
+    existsSync(marker(cluster, spare, "fault-hit")),
+  );
   const after = await cluster.voters(before.length + 1);
   if (after.length !== before.length + 1) {
     throw new FaultError(`there are ${after.length} nodes instead of ${before.length + 1}`);
@@ -109,17 +107,11 @@ function marker(cluster: ProcessCluster, spare: number, name: string): string {
 }
 
 /** While the node stands still, the leader is killed; then it goes on, and the leader comes back. */
-async function changeLeader(
-  cluster: ProcessCluster,
-  spare: number,
-  fault: Fault,
-  signal: AbortSignal,
-): Promise<void> {
+async function changeLeader(cluster: ProcessCluster, spare: number, fault: Fault): Promise<void> {
   if (fault.action !== "hold") return;
-  while (!existsSync(marker(cluster, spare, "fault-hit"))) {
-    if (signal.aborted) return;
-    await sleep(POLL_MS);
-  }
+  await settle("the node to stand still", LIMIT_MS, () =>
+    existsSync(marker(cluster, spare, "fault-hit")),
+  );
   const leader = await cluster.leader();
   await cluster.kill(leader);
   writeFileSync(marker(cluster, spare, "fault-go"), "");
@@ -128,7 +120,7 @@ async function changeLeader(
 }
 
 /** Approves what asks for admission, and gives it the role, until it has a vote. */
-async function admit(cluster: ProcessCluster, before: readonly Node[]): Promise<Node> {
+export async function admit(cluster: ProcessCluster, before: readonly Node[]): Promise<Node> {
   const known = new Set(before.map(({ id }) => id));
   const isNew = ({ id }: Node) => !known.has(id);
   await approveOne(cluster, isNew);
