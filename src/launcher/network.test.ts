@@ -1,7 +1,14 @@
 // The network's commands, and that they work in a namespace of their own.
 import { expect, test } from "bun:test";
 import { run } from "../base/process/process.ts";
-import { bridgeCommands, cableCommands, cableProgram, dnsmasqProgram } from "./network.ts";
+import {
+  bridgeCommands,
+  cableCommands,
+  cableProgram,
+  dnsmasqProgram,
+  linkCommand,
+  removeCableCommand,
+} from "./network.ts";
 import { programPath } from "./packages.ts";
 import { machinePaths, pathsOf } from "./paths.ts";
 
@@ -65,4 +72,21 @@ test("dnsmasqProgram is understood by dnsmasq", async () => {
     env: { PATH: programPath },
   });
   expect(stderr).toContain("syntax check OK");
+});
+
+test("bridgeCommands leave frames alone that nobody copies", () => {
+  expect(bridgeCommands(false).flat()).not.toContain("ethtool");
+  expect(bridgeCommands().flat()).toContain("ethtool");
+});
+
+test("linkCommand pulls a cable out of the bridge, and puts it in again", async () => {
+  const commands = [...bridgeCommands(), ...cableCommands(1), linkCommand(1, false)];
+  expect(await inNamespace(commands, "ip link show master br0")).toBe("");
+  const back = [...commands, linkCommand(1, true)];
+  expect(await inNamespace(back, "ip link show master br0")).toContain("m1@c1");
+});
+
+test("removeCableCommand removes both ends of a cable", async () => {
+  const commands = [...bridgeCommands(), ...cableCommands(1), removeCableCommand(1)];
+  expect(await inNamespace(commands, "ip -brief link")).not.toMatch(/^[mc]1/m);
 });

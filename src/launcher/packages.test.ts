@@ -42,3 +42,9 @@ test("installLine asks for root's rights only where they are missing", () => {
   expect(installLine(["socat", "swtpm"], true)).toBe(line);
   expect(installLine(["socat", "swtpm"], false)).toBe(`sudo ${line}`);
 });
+
+test("missingPackages wants less where nodes are processes", () => {
+  const some = folderWith("ip", "unshare", "microsocks");
+  expect(missingPackages("processes", some)).toEqual([]);
+  expect(missingPackages("machines", some)).toContain("qemu-system-x86");
+});
