@@ -10,6 +10,7 @@ import { escrow } from "./aaa/escrow.ts";
 import { getCaCertificate } from "./local/get-ca-certificate.ts";
 import { getCurrentLeader, type LeaderAddress } from "./local/get-current-leader.ts";
 import { approveNode } from "./management/approve-node.ts";
+import { backup } from "./management/backup.ts";
 import { configureCluster } from "./management/configure-cluster.ts";
 import { decommissionNode } from "./management/decommission-node.ts";
 import { deleteNode } from "./management/delete-node.ts";
@@ -67,6 +68,7 @@ export function leaderServices(leader: Leader): Service[] {
       deleteNode: deleteNode(leader),
       updateNodeLabels: updateNodeLabels(leader),
       configureCluster: configureCluster(leader),
+      backup: backup(leader),
     }),
     service(Curator, {
       watch: watch(leader),

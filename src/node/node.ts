@@ -105,7 +105,7 @@ function node(host: Host, news: News, power: (request: PowerRequest) => void): R
 
 /** What makes it a node. */
 function runCluster(
-  { paths, version, bootId, hasMesh, etcd: program, curator: curatorProgram }: Host,
+  { paths, version, bootId, hasMesh, etcdutl, etcd: program, curator: curatorProgram }: Host,
   { run, tree }: Context,
   news: News,
   power: (request: PowerRequest) => void,
@@ -127,6 +127,7 @@ function runCluster(
       ...common,
       ...controls,
       storage: news.storage,
+      etcdutl,
       storageLog: tree.logger("root.storage"),
     }),
   );

@@ -17,10 +17,13 @@ const sealed = (plain: Uint8Array) => whole(sealStream(pair.publicKey, chunks(pl
 const opened = (bytes: Uint8Array, size = 777, key = pair) =>
   whole(openStream(key, chunks(bytes, size)));
 
-test.each([0, 1, 65_536, 65_537, 300_000])("a stream of %i bytes comes back whole", async (size) => {
-  const plain = new Uint8Array(size).fill(size % 251);
-  expect(await opened(await sealed(plain))).toEqual(plain);
-});
+test.each([0, 1, 65_536, 65_537, 300_000])(
+  "a stream of %i bytes comes back whole",
+  async (size) => {
+    const plain = new Uint8Array(size).fill(size % 251);
+    expect(await opened(await sealed(plain))).toEqual(plain);
+  },
+);
 
 test("what is encrypted does not hold what it is made of, nor twice the same", async () => {
   const plain = new Uint8Array(1_000).fill(7);

@@ -20,7 +20,8 @@ export const pkiKeys = {
 const PEER_PORT = 7834;
 
 /** What a leader can do with members. All failures are RpcErrors. */
-export interface Consensus extends Pick<Members, "list" | "addLearner" | "promote" | "remove"> {
+export interface Consensus
+  extends Pick<Members, "list" | "addLearner" | "promote" | "remove" | "snapshot"> {
   /** The CA by which members know each other. Throws failedPrecondition where there is none. */
   ca(): Promise<Issuer>;
 }

@@ -1,6 +1,7 @@
 // Makes the members of etcd those that the nodes' roles demand:
 //
-//   learner in sync ──► voter         member without node or role ──► removed
+//   learner in sync, with its share of the recovery key ──► voter
+//   member without node or role ──► removed
 //
 // Only the leader does it, and never to itself: it gives its leadership to
 // another member first, who does it then. Each step is safe to repeat, so that
@@ -8,6 +9,7 @@
 import type { Member } from "../../base/etcd/etcd.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { isCovered } from "../recovery/keeper.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode } from "../state/nodes.ts";
 import { memberOn, nodeOf } from "./consensus.ts";
@@ -33,7 +35,10 @@ async function settleMembers(leader: Leader): Promise<boolean> {
 
 async function settleMember(leader: Leader, member: Member): Promise<boolean> {
   const id = nodeOf(member);
-  if (isWanted(leader, id)) return member.isLearner ? promote(leader, member) : true;
+  if (isWanted(leader, id) && member.isLearner) {
+    return (await isCovered(leader, id)) && (await promote(leader, member));
+  }
+  if (isWanted(leader, id)) return true;
   if (id === leader.self) return giveWay(leader);
   await leader.consensus.remove(member.id);
   leader.log.info(`Node ${id} is no consensus member any more`);

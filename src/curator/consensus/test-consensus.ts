@@ -44,6 +44,10 @@ export class SimulatedConsensus implements Consensus {
     this.members = this.members.filter((one) => one.id !== id);
   }
 
+  async *snapshot(): AsyncGenerator<Uint8Array> {
+    yield new TextEncoder().encode("the whole state");
+  }
+
   async ca(): Promise<Issuer> {
     return ca;
   }

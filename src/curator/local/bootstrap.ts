@@ -13,7 +13,9 @@ import type {
 } from "../../gen/metropolis/node/core/curator/proto/local/bootstrap_pb.ts";
 import {
   InitialOwnerSchema,
+  type Node,
   NodeSchema,
+  type Recovery,
   RecoverySchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import {
@@ -26,6 +28,7 @@ import { configurationWrite, withDefaults } from "../state/configuration.ts";
 import { keys } from "../state/keys.ts";
 import { admissibleLabels } from "../state/labels.ts";
 import type { Leader } from "../state/leader.ts";
+import type { CachedNode } from "../state/node-cache.ts";
 import { commitNodes, nodeWrite } from "../state/nodes.ts";
 import { checkBootstrap } from "./check-bootstrap.ts";
 
@@ -38,6 +41,7 @@ export function bootstrap(
     checkBootstrap(request, leading.self);
     return leading.nodeLocks.hold(leading.self, async () => {
       const existing = await leading.store.get(keys.initialOwner);
+      if (request.restored) return restore(leading, request, existing !== undefined);
       if (existing === undefined) return make(leading, request);
       return repeat(leading, request, fromBinary(InitialOwnerSchema, existing.value).publicKey);
     });
@@ -55,6 +59,55 @@ async function make(leader: Leader, request: BootstrapRequest) {
   );
   leader.log.info(`Created the cluster, with ${leader.self} as its first node`);
   return { caCertificate: ca.certificate, nodeCertificate: node.certificate };
+}
+
+/**
+ * Makes the asking node the only consensus member of the cluster that a backup was of. Its
+ * other nodes stay known, but those that were members are no part of this consensus.
+ */
+async function restore(leader: Leader, request: BootstrapRequest, isThere: boolean) {
+  if (!isThere) throw new RpcError(Code.failedPrecondition, "the backup holds no cluster");
+  const ca = await leader.ca();
+  const node = await emitNode(leader.store, ca, request.nodePublicKey);
+  const others = leader.nodes.list().filter(({ id }) => id !== leader.self);
+  await commitNodes(
+    leader,
+    [
+      nodeWrite(firstNode(leader.self, request)),
+      joinKeyWrite(leader.self, request),
+      ...others.filter(isMember).map(({ node: each }) => nodeWrite(withoutConsensus(each))),
+      ...node.writes,
+    ],
+    node.compares,
+  );
+  await leader.recovery.change((before) => firstRecovery(request, before));
+  leader.log.info(`Restored the cluster, with ${leader.self} as its only consensus member`);
+  return { caCertificate: ca.certificate, nodeCertificate: node.certificate };
+}
+
+function isMember({ node }: CachedNode): boolean {
+  return node.roles?.consensusMember !== undefined;
+}
+
+function withoutConsensus(node: Readonly<Node>): Readonly<Node> {
+  const { kubernetesWorker } = node.roles ?? {};
+  const roles = create(NodeRolesSchema, { ...(kubernetesWorker && { kubernetesWorker }) });
+  return { ...node, roles };
+}
+
+function joinKeyWrite(id: string, { joinPublicKey }: BootstrapRequest): Write {
+  return { put: keys.joinKey(joinPublicKey), value: new TextEncoder().encode(id) };
+}
+
+/** The node made the key itself: its one share is on its disk, and nowhere else. */
+function firstRecovery(request: BootstrapRequest, before: Readonly<Recovery>): Recovery {
+  const epoch = (before.epochs.at(-1)?.epoch ?? 0n) + 1n;
+  const members = [{ nodeId: nodeId(request.nodePublicKey), isStored: true }];
+  const first = { epoch, threshold: 1, publicKey: request.recoveryPublicKey, members };
+  const operatorPublicKey = before.operatorPublicKey.length
+    ? before.operatorPublicKey
+    : request.operatorRecoveryKey;
+  return create(RecoverySchema, { operatorPublicKey, epochs: [first] });
 }
 
 /** The answer was lost, or power before it was kept: the same keys get it again. */
@@ -81,15 +134,10 @@ function clusterWrites(request: BootstrapRequest): Write[] {
     publicKey: request.ownerPublicKey,
     ownershipSecret: request.ownershipSecret,
   });
-  // The node made the key itself: its one share is on its disk, and nowhere else.
-  const first = { epoch: 1n, threshold: 1, publicKey: request.recoveryPublicKey };
-  const recovery = create(RecoverySchema, {
-    operatorPublicKey: request.operatorRecoveryKey,
-    epochs: [{ ...first, members: [{ nodeId: id, isStored: true }] }],
-  });
+  const recovery = firstRecovery(request, create(RecoverySchema));
   return [
     nodeWrite(firstNode(id, request)),
-    { put: keys.joinKey(request.joinPublicKey), value: new TextEncoder().encode(id) },
+    joinKeyWrite(id, request),
     { put: keys.initialOwner, value: toBinary(InitialOwnerSchema, owner) },
     ...(request.recoveryPublicKey.length > 0
       ? [{ put: keys.recovery, value: toBinary(RecoverySchema, recovery) }]

@@ -6,7 +6,7 @@ import { decryptWith } from "../../base/pki/sealed-box.ts";
 import { Code } from "../../base/rpc/rpc.ts";
 import { FollowRecoveryRequestSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeRolesSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { settleRecovery } from "../recovery/keeper.ts";
+import { isCovered, settleRecovery } from "../recovery/keeper.ts";
 import { nodeCall, type TestLeader, testLeader } from "../state/test-leader.ts";
 import { followRecovery } from "./follow-recovery.ts";
 
@@ -98,7 +98,33 @@ test("who is no consensus member hears nothing", async () => {
   });
 });
 
-test("nodes without a key of their own, and learners, hold no shares", async () => {
+test("a learner gets its vote only when all hold an epoch that it is of", async () => {
+  await using leader = await testLeader();
+  const [one = "", two = ""] = await members(leader, 2);
+  leader.consensus.members = leader.consensus.members.map((each) => ({
+    ...each,
+    isLearner: each.name === two,
+  }));
+  expect(await isCovered(leader, two)).toBe(false);
+  await settleRecovery(leader);
+  expect(await isCovered(leader, two)).toBe(false);
+  for (const id of [one, two]) {
+    const follower = following(leader, id);
+    expect((await follower.next())[0]?.threshold).toBe(2);
+    follower.stored.set([1n]);
+    while (!(await stored(leader, id))) await Bun.sleep(2);
+    follower.end();
+  }
+  expect(await isCovered(leader, two)).toBe(true);
+});
+
+async function stored(leader: TestLeader, id: string): Promise<boolean> {
+  const { epochs } = await leader.recovery.current();
+  const all = epochs.flatMap(({ members }) => members);
+  return all.some(({ nodeId, isStored }) => nodeId === id && isStored);
+}
+
+test("nodes without a key of their own hold no shares", async () => {
   await using leader = await testLeader();
   const { id } = await leader.add({ roles });
   leader.consensus.members = [{ id: 1n, name: id, peerUrls: [], isLearner: false }];

@@ -26,10 +26,20 @@ export async function settleRecovery(leader: Leader): Promise<boolean> {
   return newest !== undefined && isStoredByAll(newest);
 }
 
-/** The voters whose disks are encrypted. */
+/**
+ * Whether a learner may get its vote: only once it and all others hold an epoch that it is
+ * of. With votes that no epoch covers, a cluster that is switched off could stay locked.
+ */
+export async function isCovered(leader: Leader, id: string): Promise<boolean> {
+  if (!isHolder(leader, id)) return true;
+  const newest = (await leader.recovery.current()).epochs.at(-1);
+  if (newest === undefined || !isStoredByAll(newest)) return false;
+  return newest.members.some(({ nodeId }) => nodeId === id);
+}
+
+/** The members, learners too, whose disks are encrypted. */
 async function wantedHolders(leader: Leader): Promise<Holders> {
-  const voters = (await leader.consensus.list()).filter(({ isLearner }) => !isLearner);
-  const members = voters
+  const members = (await leader.consensus.list())
     .map(nodeOf)
     .filter((id) => isHolder(leader, id))
     .toSorted();

@@ -21,7 +21,7 @@ export interface Member {
 }
 
 /** All members carry it, so that two clusters never mix. */
-const CLUSTER_TOKEN = "METROPOLIS";
+export const CLUSTER_TOKEN = "METROPOLIS";
 
 /** How long the history of keys is kept: enough for any watcher that lost its connection. */
 const HISTORY = "1h";

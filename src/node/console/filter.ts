@@ -7,12 +7,17 @@ import { type Entry, isAtLeast, isWithin, type Severity } from "../../base/logtr
  */
 const quiet: readonly (readonly [string, Severity])[] = [
   ["root.consensus", "error"],
-  ["root.roles", "warning"],
   ["supervisor", "warning"],
 ];
 
+/**
+ * Parts whose failures others tell of in better words: while nobody leads the cluster, each
+ * of these fails every few seconds.
+ */
+const silent = ["root.roles"];
+
 /** Parts that are shown in full all the same. */
-const loud = ["root.roles.status"];
+const loud = ["root.roles.status", "root.roles.mesh"];
 
 /** An entry as a console shows it: of talkative parts one line, and no traces of their stacks. */
 export function forConsole(entry: Entry): Entry {
@@ -27,6 +32,7 @@ export function isForConsole(entry: Entry): boolean {
   // The kernel writes its own messages to the console itself.
   if (isWithin(entry.dn, "kernel")) return false;
   if (loud.some((dn) => isWithin(entry.dn, dn))) return true;
+  if (silent.some((dn) => isWithin(entry.dn, dn))) return false;
   const minimum = quiet.find(([dn]) => isWithin(entry.dn, dn))?.[1] ?? "info";
   return isAtLeast(entry.severity, minimum);
 }

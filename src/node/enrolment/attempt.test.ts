@@ -43,6 +43,7 @@ function surroundings(trace: string[] = []): Surroundings {
     isOpen: new Value(false),
     roles: new Value<NodeRoles>(),
     lock: new Value<Lock>(),
+    etcdutl: "etcdutl",
     storageLog: new LogTree().logger("root.storage"),
     log: new LogTree().logger("root.enrolment"),
     signal: AbortSignal.timeout(5_000),

@@ -46,6 +46,10 @@ export interface Surroundings {
   /** Absent: those of a machine. Tests have their own. */
   readonly etcdPorts?: EtcdPorts;
   readonly curatorPort?: number;
+  /** The path of etcdutl, which makes etcd's data of a backup. */
+  readonly etcdutl: string;
+  /** Where a backup is waited for; absent: port 7847. */
+  readonly recoveryListen?: { readonly host: string; readonly port: number };
   /** What etcd runs as; absent: as ourselves. */
   readonly etcdOwner?: Owner;
   /** For what storage has to say. */

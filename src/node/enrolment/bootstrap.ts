@@ -39,7 +39,7 @@ const ETCD_PKI_NAMESPACE = "namespaced:etcd-pki/";
 const BOOTSTRAP_TIMEOUT_MS = 60_000;
 
 /** What one step leaves for the next. */
-interface Attempt {
+export interface Attempt {
   readonly plan: BootstrapPlan;
   readonly ring: Keyring;
   readonly id: string;
@@ -59,13 +59,21 @@ export function bootstrapSteps(
   all: Surroundings,
   parameters: NodeParameters_ClusterBootstrap,
 ): Steps {
+  return firstNodeSteps(all, parameters).steps;
+}
+
+/** The same, and what a restore needs to know of the attempt. */
+export function firstNodeSteps(
+  all: Surroundings,
+  parameters: NodeParameters_ClusterBootstrap,
+): { readonly steps: Steps; readonly current: () => Attempt } {
   let attempt: Attempt | undefined;
   const current = () => left(attempt, "plan");
   const outcome = () => ({
     credentials: left(current().credentials, "certificate"),
     volume: left(current().volume, "data partition"),
   });
-  return {
+  const steps = {
     storage: async () => {
       attempt = await begin(all, parameters);
       attempt.volume = await makeStorage(all, attempt);
@@ -79,6 +87,7 @@ export function bootstrapSteps(
     commit: () => commit(all, current(), outcome().credentials),
     ...lastSteps(all, firstRoles, outcome),
   };
+  return { steps, current };
 }
 
 /** What the curator gives the first node; it tells so itself as soon as it is asked. */
@@ -141,6 +150,7 @@ async function makeCluster(all: Surroundings, attempt: Attempt): Promise<Credent
     operatorRecoveryKey: plan.operatorRecoveryKey,
     initialClusterConfiguration: plan.configuration,
     recoveryPublicKey: ring.recovery.publicKey,
+    restored: plan.isRestore,
   };
   const options = { signal: all.signal, timeoutMs: BOOTSTRAP_TIMEOUT_MS };
   // Asked again with the same keys it answers the same, so a lost answer does no harm.

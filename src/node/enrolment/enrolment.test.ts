@@ -93,6 +93,7 @@ async function boot(tpm: Machine, check: (boot: Boot) => Promise<void>): Promise
       enrolment({
         ...{ ...news, ...controls, storage, storageLog, etcdPorts, curatorPort },
         paths: where,
+        etcdutl: "etcdutl",
         parameterSources: [],
       }),
     );

@@ -16,6 +16,7 @@ import { joinSteps } from "./join.ts";
 import { begin, type Event, type Findings, next, type Step, type Transition } from "./machine.ts";
 import { FIRMWARE_PARAMETERS, readParameters } from "./parameters.ts";
 import { registerSteps } from "./register.ts";
+import { restoreSteps } from "./restore.ts";
 
 /** What enrolment needs besides what it makes itself. */
 export type EnrolmentOptions = Omit<Surroundings, keyof Ground | "growing" | "log" | "signal"> & {
@@ -117,7 +118,9 @@ async function inspect(all: Surroundings, sources: readonly string[]): Promise<F
 function stepsOf(all: Surroundings, parameters: NodeParameters | undefined): Steps {
   switch (parameters?.cluster.case) {
     case "clusterBootstrap":
-      return bootstrapSteps(all, parameters.cluster.value);
+      return parameters.cluster.value.restore
+        ? restoreSteps(all, parameters.cluster.value)
+        : bootstrapSteps(all, parameters.cluster.value);
     case "clusterRegister":
       return registerSteps(all, parameters.cluster.value);
     default:
@@ -128,7 +131,7 @@ function stepsOf(all: Surroundings, parameters: NodeParameters | undefined): Ste
 function parametersKind(parameters: NodeParameters | undefined): Findings["parameters"] {
   switch (parameters?.cluster.case) {
     case "clusterBootstrap":
-      return "bootstrap";
+      return parameters.cluster.value.restore ? "restore" : "bootstrap";
     case "clusterRegister":
       return "register";
     default:

@@ -16,7 +16,9 @@ function parseEvent(line: string): Event {
     const [reason = "", advice] = words.join(" ").split(" | ");
     return { kind, reason, ...(advice === undefined ? {} : { advice }) };
   }
-  const parameters = (["bootstrap", "register"] as const).find((word) => words.includes(word));
+  const parameters = (["bootstrap", "restore", "register"] as const).find((word) =>
+    words.includes(word),
+  );
   return {
     kind: "found",
     findings: {

@@ -3,6 +3,7 @@
 //
 //            found                                               commit point
 //   start ─┬───────► bootstrap: storage → consensus → cluster ──────► commit ─┐
+//          ├───────► restore:   storage → backup → consensus → cluster ► commit ─┤
 //          ├───────► register:  keys → register → storage → approval → commit ─┤
 //          └───────► join:      unseal → key → unlock ─────────────────────────┤
 //                                            done ◄── finish ◄── open ◄── clean ┘
@@ -18,7 +19,7 @@
 /** What lies on the ESP, and what the machine is to become. */
 export interface Findings {
   readonly hasSealedConfiguration: boolean;
-  readonly parameters: "none" | "bootstrap" | "register";
+  readonly parameters: "none" | "bootstrap" | "restore" | "register";
 }
 
 /** Something to do; each is done to its end before the machine is asked again. */
@@ -39,6 +40,8 @@ export type Step =
   | "key"
   /** Open the data partition there is. */
   | "unlock"
+  /** Wait for an operator to bring a backup, and take it in. */
+  | "backup"
   /** Start etcd and the curator. */
   | "consensus"
   /** Make the state of the new cluster, and keep the credentials it gives. */
@@ -65,7 +68,7 @@ export type State =
   | { readonly kind: "done" }
   | { readonly kind: "failed"; readonly reason: string };
 
-type Flow = "bootstrap" | "register" | "join";
+type Flow = "bootstrap" | "restore" | "register" | "join";
 
 /** What to log, by severity. */
 export interface Note {
@@ -83,12 +86,14 @@ export interface Transition {
 
 const flows: Readonly<Record<Flow, readonly Step[]>> = {
   bootstrap: ["storage", "consensus", "cluster", "commit", "clean", "open", "finish"],
+  restore: ["storage", "backup", "consensus", "cluster", "commit", "clean", "open", "finish"],
   register: ["keys", "register", "storage", "approval", "commit", "clean", "open", "finish"],
   join: ["unseal", "key", "unlock", "clean", "open", "finish"],
 };
 
 const titles: Readonly<Record<Flow, string>> = {
   bootstrap: "Bootstrapping",
+  restore: "Restoring",
   register: "Registering",
   join: "Joining",
 };
@@ -97,6 +102,7 @@ const titles: Readonly<Record<Flow, string>> = {
 const descriptions: Readonly<Record<Step, string>> = {
   inspect: "looking at the ESP...",
   storage: "mounting new storage...",
+  backup: "waiting for a backup...",
   keys: "making keys...",
   register: "asking the cluster for admission...",
   approval: "waiting for approval...",
@@ -146,6 +152,7 @@ function choose({ hasSealedConfiguration, parameters }: Findings): Transition {
   if (hasSealedConfiguration) return enter("join", flows.join[0]);
   switch (parameters) {
     case "bootstrap":
+    case "restore":
     case "register":
       return enter(parameters, flows[parameters][0]);
     case "none":

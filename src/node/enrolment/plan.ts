@@ -25,6 +25,8 @@ export interface BootstrapPlan {
   readonly ownershipSecret: Uint8Array;
   /** X25519; empty where the medium carried none. */
   readonly operatorRecoveryKey: Uint8Array;
+  /** The cluster is that of a backup. */
+  readonly isRestore: boolean;
   readonly configuration: ClusterConfiguration;
   readonly labels: NodeLabels;
   readonly tpmUsage: TpmUsage;
@@ -82,6 +84,7 @@ export function planBootstrap(
     ownerPublicKey,
     ownershipSecret,
     operatorRecoveryKey,
+    isRestore: parameters.restore,
     configuration,
     labels: labels ?? create(NodeLabelsSchema),
     tpmUsage: chooseTpmUsage(configuration.tpmMode, hasTpm),

@@ -28,6 +28,7 @@ export function folderHost({ folder, programs }: Place): Host {
     // The kernels of workstations may lack WireGuard, and users the right to use it.
     hasMesh: false,
     etcd: { path: join(programs, "etcd"), electionMs: FAST_ELECTION_MS },
+    etcdutl: join(programs, "etcdutl"),
     curator: {},
     prepare: () => prepare(where),
     parts: (news) => ({

@@ -40,6 +40,8 @@ export interface Host {
   readonly hasMesh: boolean;
   readonly etcd: Omit<EtcdProgram, "unused">;
   readonly curator: CuratorProgram;
+  /** The path of etcdutl. */
+  readonly etcdutl: string;
   /** Makes ready what has to be there before anything runs. */
   prepare(): void;
   /** What a node needs before it belongs anywhere, by DN. */

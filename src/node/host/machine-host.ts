@@ -38,6 +38,7 @@ export function machineHost(): Host {
       // A machine whose instructions are translated is slow and would elect all the time.
       ...(isTranslated() ? {} : { electionMs: FAST_ELECTION_MS }),
     },
+    etcdutl: "/usr/bin/etcdutl",
     curator: { cgroup: `${CGROUPS}/curator` },
     prepare: () => {
       setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES });

@@ -21,6 +21,7 @@ import { openShare, readEpochs } from "./stored-epochs.ts";
 export { followEpochs } from "./follow-epochs.ts";
 export { gatherShares } from "./gather.ts";
 export { type LockedEpoch, unlockedKey } from "./locked-key.ts";
+export { receiveBackup } from "./receive-backup.ts";
 export { firstEpoch, readEpochs, writeEpochs } from "./stored-epochs.ts";
 
 /** The port of every node that is locked, or cut off. */

@@ -1,0 +1,43 @@
+// Backups: for the operator's key alone, and not without one.
+import { expect, test } from "bun:test";
+import { create } from "@bufbuild/protobuf";
+import { generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
+import { openStream } from "../../base/pki/sealed-stream.ts";
+import { Code, testCall } from "../../base/rpc/rpc.ts";
+import { BackupRequestSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
+import type { Leader } from "../state/leader.ts";
+import { testLeader } from "../state/test-leader.ts";
+import { backup } from "./backup.ts";
+
+async function* parts(leader: Leader): AsyncGenerator<Uint8Array> {
+  for await (const { data } of backup(leader)(create(BackupRequestSchema), testCall())) {
+    yield data ?? new Uint8Array();
+  }
+}
+
+test("a backup is the snapshot of etcd, for the operator's key alone", async () => {
+  await using leader = await testLeader();
+  const pair = generateBoxKeyPair();
+  await leader.recovery.change((record) => ({ ...record, operatorPublicKey: pair.publicKey }));
+  const read = Buffer.concat(await Array.fromAsync(openStream(pair, parts(leader))));
+  const snapshot = Buffer.concat(await Array.fromAsync(leader.consensus.snapshot()));
+  expect(read.equals(snapshot)).toBe(true);
+  const other = openStream(generateBoxKeyPair(), parts(leader));
+  await expect(Array.fromAsync(other)).rejects.toThrow();
+});
+
+test("there are no backups where no operator could open them", async () => {
+  await using leader = await testLeader();
+  const failure = Array.fromAsync(parts(leader));
+  await expect(failure).rejects.toMatchObject({ code: Code.failedPrecondition });
+});
+
+test("one who leads no more gives none", async () => {
+  await using leader = await testLeader();
+  await leader.recovery.change((record) => ({
+    ...record,
+    operatorPublicKey: generateBoxKeyPair().publicKey,
+  }));
+  await leader.depose();
+  await expect(Array.fromAsync(parts(leader))).rejects.toMatchObject({ code: Code.unavailable });
+});

@@ -1,0 +1,84 @@
+// Bringing a backup to a new machine: it proves first that it was made from our medium,
+// because it is told everything that the cluster knows.
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { openStream } from "../../base/pki/sealed-stream.ts";
+import { selfSignedKey } from "../../base/pki/verify.ts";
+import { connect } from "../../base/rpc/rpc.ts";
+import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
+import { UserError } from "../output/user-error.ts";
+import { type ContextFolder, contextFiles } from "./context.ts";
+import { initialCredentials, loadOwnerKey } from "./owner.ts";
+import { target } from "./reach.ts";
+import { recoveryKey } from "./recovery-key.ts";
+
+const RECOVERY_PORT = 7847;
+const PROOF_LABEL = "metropolis restore v1";
+const NONCE_BYTES = 32;
+const CALL_MS = 15_000;
+/** Taking a large state in takes its time. */
+const RESTORE_MS = 10 * 60_000;
+
+/** What to bring, and where. */
+export interface Restoring {
+  readonly address: string;
+  readonly file: string;
+  /** SOCKS5 proxy, `host:port`. */
+  readonly proxy?: string | undefined;
+}
+
+/**
+ * Sends the backup to the machine at an address; returns when it has taken it in.
+ *
+ * Throws a {@link UserError} when the context lacks a key, when the file is not a whole
+ * backup of this context's cluster, and when the machine is not of our medium.
+ */
+export async function restoreBackup(context: ContextFolder, restoring: Restoring): Promise<void> {
+  const pair = recoveryKey(context);
+  const { address, file, proxy } = restoring;
+  // All of it once before anything is sent: half a backup must not reach a machine.
+  for await (const _ of openStream(pair, createReadStream(file)));
+  let shown: Uint8Array | undefined;
+  const verify = (certificate: Uint8Array) => {
+    shown = selfSignedKey([certificate]);
+    if (shown === undefined) throw new UserError(`${address} does not prove any key`);
+  };
+  const credentials = { ...(await ownerKeyCredentials(context)), verify };
+  using channel = connect({ target: target(address, RECOVERY_PORT), credentials, proxy });
+  const node = channel.client(Recovery);
+  const nonce = randomBytes(NONCE_BYTES);
+  const { proof } = await node.proveNode({ nonce }, { timeoutMs: CALL_MS });
+  requireProof(context, address, nonce, shown ?? new Uint8Array(), proof);
+  const requests = messages(openStream(pair, createReadStream(file)));
+  for await (const _ of node.restore(requests, { timeoutMs: RESTORE_MS })) break;
+}
+
+async function* messages(parts: AsyncIterable<Uint8Array>) {
+  for await (const data of parts) yield { data };
+}
+
+async function ownerKeyCredentials(context: ContextFolder) {
+  const key = loadOwnerKey(context);
+  if (key !== undefined) return initialCredentials(key);
+  throw new UserError(
+    `context ${context.name} has no owner key: use the one that ran install genusb --bootstrap --restore`,
+  );
+}
+
+function requireProof(
+  context: ContextFolder,
+  address: string,
+  nonce: Uint8Array,
+  publicKey: Uint8Array,
+  proof: Uint8Array,
+): void {
+  const secret = context.read(contextFiles.secret)?.trim() ?? "";
+  const hmac = createHmac("sha256", Buffer.from(secret, "hex"));
+  const expected = hmac.update(PROOF_LABEL).update(nonce).update(publicKey).digest();
+  const isRight = expected.length === proof.length && timingSafeEqual(expected, proof);
+  if (secret !== "" && isRight) return;
+  throw new UserError(
+    `${address} does not prove that it was made from a medium of context ${context.name}: ` +
+      "install it from one that install genusb --bootstrap --restore wrote",
+  );
+}

@@ -1,0 +1,120 @@
+// A new machine that waits for a backup: only who made its medium can bring one, and the
+// machine proves to him that it was made from that medium, before it is told anything.
+import { createHmac } from "node:crypto";
+import { open } from "node:fs/promises";
+import { Lock, within } from "../../base/event/event.ts";
+import { errorText, type Logger } from "../../base/logtree/logtree.ts";
+import { selfSigned } from "../../base/pki/certificate.ts";
+import { constantTimeEqual } from "../../base/pki/hkdf.ts";
+import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
+import { selfSignedKey } from "../../base/pki/verify.ts";
+import {
+  type Call,
+  Code,
+  type Implementation,
+  RpcError,
+  serve,
+  service,
+} from "../../base/rpc/rpc.ts";
+import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
+
+const PROOF_LABEL = "metropolis restore v1";
+const NONCE_BYTES = { least: 16, most: 64 };
+
+/** How long the answer may take to leave. */
+const GRACE_MS = 2_000;
+
+/** What is waited for. */
+export interface Waiting {
+  /** Where the backup goes. */
+  readonly file: string;
+  /** By this key the machine proves itself in TLS. */
+  readonly key: KeyPair;
+  readonly ownerPublicKey: Uint8Array;
+  readonly ownershipSecret: Uint8Array;
+  /** Makes use of the file. Throws where it is damaged. */
+  readonly takeIn: () => Promise<void>;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Waits for a backup, however long that takes, and until it is taken in. */
+export async function receiveBackup(
+  waiting: Waiting,
+  listen: { readonly host: string; readonly port: number },
+): Promise<void> {
+  const { key, log, signal } = waiting;
+  const taken = Promise.withResolvers<void>();
+  const certificate = certificatePem(await selfSigned(key));
+  await using server = await serve({
+    services: [service(Recovery, handlers(waiting, taken.resolve))],
+    authorize: (call) => admit(call, waiting.ownerPublicKey),
+    isMember: () => true,
+    listen,
+    tls: { keyPem: privateKeyPem(key), certificatePem: certificate },
+    onError: (method, error) => log.warning(`${method.name} failed: ${errorText(error)}`),
+  });
+  await within(taken.promise, signal);
+  await server.close(GRACE_MS);
+}
+
+/** Whoever holds the owner's key of the medium, and nobody else, not even to look. */
+function admit(call: Call, ownerPublicKey: Uint8Array): void {
+  const publicKey = selfSignedKey(call.peerCertificates);
+  if (publicKey === undefined || !constantTimeEqual(publicKey, ownerPublicKey)) {
+    throw new RpcError(Code.permissionDenied, "this is not the owner's key of the medium");
+  }
+  call.peer = { kind: "anonymous", publicKey };
+}
+
+function handlers(waiting: Waiting, done: () => void): Partial<Implementation<typeof Recovery>> {
+  const lock = new Lock();
+  let isTaken = false;
+  return {
+    proveNode: async ({ nonce }) => {
+      if (nonce.length < NONCE_BYTES.least || nonce.length > NONCE_BYTES.most) {
+        throw new RpcError(Code.invalidArgument, "nonce must be 16 to 64 bytes long");
+      }
+      return { proof: restoreProof(waiting.ownershipSecret, nonce, waiting.key.publicKey) };
+    },
+    restore: async function* (requests) {
+      await lock.hold(async () => {
+        if (isTaken) throw new RpcError(Code.failedPrecondition, "the node has a backup already");
+        await take(waiting, requests);
+        isTaken = true;
+      });
+      yield {};
+      done();
+    },
+  };
+}
+
+/** Shows that a machine was made from the medium whose secret this is. */
+export function restoreProof(
+  secret: Uint8Array,
+  nonce: Uint8Array,
+  publicKey: Uint8Array,
+): Uint8Array {
+  const hmac = createHmac("sha256", secret);
+  return new Uint8Array(hmac.update(PROOF_LABEL).update(nonce).update(publicKey).digest());
+}
+
+async function take(
+  { file, takeIn, log }: Waiting,
+  requests: AsyncIterable<{ readonly data: Uint8Array }>,
+): Promise<void> {
+  const handle = await open(file, "w", 0o600);
+  try {
+    for await (const { data } of requests) await handle.write(data);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  try {
+    await takeIn();
+  } catch (cause) {
+    log.error(`The backup cannot be used: ${errorText(cause)}`);
+    throw new RpcError(Code.invalidArgument, "the backup is damaged", { cause });
+  }
+  log.info("Took the backup in");
+}
