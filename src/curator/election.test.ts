@@ -143,3 +143,22 @@ test("elect stands again when etcd lets go of a request", async () => {
   await candidate.leading.first(soon(), present);
   expect(refused).toBe(2);
 });
+
+test("elect stands again when the new leader cannot read the nodes", async () => {
+  const store = memoryStore();
+  let refused = 0;
+  const busy = new Proxy(store, {
+    get: (target, name) => {
+      const own: unknown = Reflect.get(target, name);
+      if (name !== "range") return typeof own === "function" ? own.bind(target) : own;
+      return (prefix: string) => {
+        if (prefix !== keys.nodes || refused > 0) return target.range(prefix);
+        refused += 1;
+        return Promise.reject(new RpcError(Code.unavailable, "etcdserver: leader changed"));
+      };
+    },
+  });
+  await using candidate = standing(busy, "one");
+  await candidate.leading.first(soon(), present);
+  expect(refused).toBe(1);
+});

@@ -46,8 +46,8 @@ export function elect(candidate: Candidate, leading: Value<Leader | undefined>):
         leading.set(await lead(candidate, leadership, log));
         await within(Promise.withResolvers<never>().promise, leadership.lost);
       } catch (error) {
-        if (!leadership.lost.aborted) throw error;
-        log.warning(`LEADER => CANDIDATE: ${leadership.lost.reason}`);
+        if (!leadership.lost.aborted && !isPassing(error)) throw error;
+        log.warning(`LEADER => CANDIDATE: ${leadership.lost.reason ?? error}`);
       } finally {
         leading.set(undefined);
         await leadership.resign();
@@ -70,11 +70,15 @@ async function win(candidate: Candidate, signal: AbortSignal): Promise<Leadershi
         verdict: ({ value }, until) => candidate.verdict(elected(value), until),
       });
     } catch (error) {
-      const isPassing = error instanceof RpcError && error.code === Code.unavailable;
-      if (!isPassing && !(error instanceof LeadershipLostError)) throw error;
+      if (!isPassing(error) && !(error instanceof LeadershipLostError)) throw error;
     }
     await sleep(AGAIN_MS, signal);
   }
+}
+
+/** etcd let go of a request because it was electing, too. */
+function isPassing(error: unknown): boolean {
+  return error instanceof RpcError && error.code === Code.unavailable;
 }
 
 async function lead(

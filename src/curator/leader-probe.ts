@@ -44,7 +44,7 @@ export async function untilDead(
 ): Promise<void> {
   const durations: number[] = [];
   const start = performance.now();
-  for (let missed = 0; missed < misses; await sleep(pauseMs, signal)) {
+  for (let missed = 0; missed < misses; await sleep(missed > 0 ? pauseMs / 3 : pauseMs, signal)) {
     const asked = performance.now();
     const limit = Math.max(patienceMs, SLACK * Math.max(0, ...durations));
     if (await answers(probe, limit, signal)) {

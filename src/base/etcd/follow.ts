@@ -85,7 +85,8 @@ class Backoff {
   readonly #signal: AbortSignal;
   #next: number;
 
-  constructor({ minBackoffMs = 50, maxBackoffMs = 2_000 }: FollowOptions, signal: AbortSignal) {
+  // etcd is on this machine; whoever waits long learns late who leads.
+  constructor({ minBackoffMs = 50, maxBackoffMs = 300 }: FollowOptions, signal: AbortSignal) {
     this.#min = minBackoffMs;
     this.#max = maxBackoffMs;
     this.#signal = signal;
