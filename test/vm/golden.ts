@@ -218,7 +218,7 @@ async function keep({ files }: Machine, to: string): Promise<void> {
 }
 
 /** Removes the cluster that a test left which was killed. */
-async function clear(name: string): Promise<void> {
+export async function clear(name: string): Promise<void> {
   const clusters = await listClusters();
   if (clusters.some((cluster) => cluster.name === name)) await destroyCluster(name);
 }

@@ -18,16 +18,13 @@ export default defineCommand({
     file: { type: "positional", required: true, description: "File that cluster backup wrote" },
   },
   async run({ args }) {
-    const { address, file, proxy } = args;
+    const { address, file } = args;
     if (!existsSync(file)) throw new UserError(`${file}: there is no such file`);
     const context = chosenContext(args);
+    const proxy = args.proxy ?? context.reach().proxy;
     await restoreBackup(context, { address, file, proxy });
-    const { proxy: saved } = context.reach();
-    const through = proxy ?? saved;
-    context.saveReach({
-      endpoints: [address],
-      ...(through === undefined ? {} : { proxy: through }),
-    });
+    // The endpoints of before are gone with their machines.
+    context.saveReach({ endpoints: [address], ...(proxy === undefined ? {} : { proxy }) });
     answer(`The node at ${address} has taken the backup in, and serves its cluster in a moment.`);
     answer("Other nodes of the old cluster have to be installed again: metroctl install genusb");
   },

@@ -1,0 +1,111 @@
+// A cluster of three machines: the second half of the handbook's demo, message by
+// message; then everything is switched off, and what comes back without help.
+import { afterAll, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
+import { decodePem } from "../../src/base/pki/keys.ts";
+import { openOperatorBox } from "../../src/base/pki/operator-box.ts";
+import { boxKeyPair } from "../../src/base/pki/sealed-box.ts";
+import { run } from "../../src/base/process/process.ts";
+import { RecoverySchema } from "../../src/gen/metropolis/proto/private/private_pb.ts";
+import { isReachable, type Machine } from "../../src/launcher/launcher.ts";
+import { findBytes, partitionOf } from "./disk-image.ts";
+import { API_PORT, golden, patience, scratch } from "./golden.ts";
+import { spellings } from "./secrets.ts";
+import { type Three, threeMachines } from "./three.ts";
+
+/** How long a machine alone stays locked before we believe that it does not open. */
+const LOCKED_MS = 4_000;
+/** Power-on of all until a write is accepted; for machines that run natively. */
+const COLD_START_MS = 60_000;
+const WAITS_MS = 45_000;
+
+/** Registers the tests; they share one cluster and go on from each other. */
+export function threeNodes(): void {
+  let three: Three;
+
+  afterAll(async () => three?.cluster.destroy());
+
+  test("two more machines join: three HEALTHY members with three votes", async () => {
+    three = await threeMachines("three", await golden());
+    console.log(`three nodes: ${three.report()}`);
+    expect(await three.voters()).toBe(3);
+  });
+
+  test("genusb and approve say what the handbook prints", () => {
+    expect(three.said(/install genusb/).stderr).toMatch(
+      /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d Generating installer image \(this can take a while, see issues\/92\)\.$/m,
+    );
+    expect(three.said(/approve metropolis-/).stdout).toMatch(
+      /^Approved node metropolis-[0-9a-f]{32}$/m,
+    );
+  });
+
+  test("a new machine's console shows the fingerprint that approve shows", () => {
+    // The list of IDs is the answer; what to decide by stands beside it.
+    const list = three.said(/approve$/).stderr;
+    for (const { console } of [three.cluster.machine(2), three.cluster.machine(3)]) {
+      const [, fingerprint = "none"] =
+        /Waiting for approval: .*fingerprint ([0-9a-f]{4}(?:-[0-9a-f]{4}){2})/.exec(
+          console.text(),
+        ) ?? [];
+      expect(list).toContain(fingerprint);
+    }
+  });
+
+  test("all off, all on: the cluster is back and writable without help", async () => {
+    await switchOffAtOnce(three);
+    const ms = await three.timeUntilWritable([1, 2, 3], COLD_START_MS);
+    console.log(`cold start of three nodes: ${Math.round(ms)} ms`);
+  });
+
+  test("two of three come back as well", async () => {
+    await switchOffAtOnce(three);
+    const ms = await three.timeUntilWritable([2, 3], COLD_START_MS);
+    console.log(`cold start of two of three nodes: ${Math.round(ms)} ms`);
+  });
+
+  test("one of three stays locked, says what it waits for, and holds no key", async () => {
+    await switchOffAtOnce(three);
+    const machine = three.cluster.machine(3);
+    await machine.powerOn();
+    const timeoutMs = patience(three.cluster, WAITS_MS);
+    await machine.console.waitFor(/Waiting for .*metropolis-[0-9a-f]{32}/, { timeoutMs });
+    await Bun.sleep(patience(three.cluster, LOCKED_MS));
+    const target = { host: machine.address, port: API_PORT };
+    expect(await isReachable(three.cluster.proxy, target)).toBe(false);
+    await machine.kill();
+    const key = await unlockKey(machine, three.owner.folder);
+    expect(findBytes(machine.files.disk, spellings(key))).toEqual([]);
+  });
+}
+
+async function switchOffAtOnce({ cluster }: Three): Promise<void> {
+  const status = await cluster.status();
+  const on = status.filter(({ isOn }) => isOn).map(({ number }) => cluster.machine(number));
+  await Promise.all(on.map((machine) => machine.kill()));
+}
+
+/**
+ * The machine's cluster unlock key, as only the operator can learn it from the disk:
+ * from the copy on the ESP that is encrypted to the operator's recovery key.
+ */
+async function unlockKey({ files }: Machine, owner: string): Promise<Uint8Array> {
+  const { offset } = await partitionOf(files.disk, "esp");
+  const file = join(scratch("recovery"), "recovery.pb");
+  const image = `${files.disk}@@${offset}`;
+  await run(["mcopy", "-n", "-i", image, "::/metropolis/recovery.pb", file]);
+  const [epoch] = fromBinary(RecoverySchema, readFileSync(file)).epochs;
+  const pem = readFileSync(recoveryKeyFile(owner), "utf8");
+  const pair = boxKeyPair(decodePem("METROPOLIS OPERATOR RECOVERY PRIVATE KEY", pem));
+  const box = epoch?.operatorEncryptedClusterUnlockKey ?? new Uint8Array();
+  return openOperatorBox(pair, box).clusterUnlockKey;
+}
+
+function recoveryKeyFile(owner: string): string {
+  const names = readdirSync(owner, { recursive: true, encoding: "utf8" });
+  const name = names.find((path) => path.endsWith("recovery-key.pem")) ?? "recovery-key.pem";
+  expect(existsSync(join(owner, name))).toBe(true);
+  return join(owner, name);
+}
