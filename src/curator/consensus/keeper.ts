@@ -1,7 +1,8 @@
 // Makes the members of etcd those that the nodes' roles demand:
 //
-//   learner in sync, with its share of the recovery key ──► voter
-//   member without node or role ──► removed
+//   learner in sync ──► voter         member without node or role ──► removed
+//
+// Both only once the members that will be there then hold shares of a recovery key.
 //
 // Only the leader does it, and never to itself: it gives its leadership to
 // another member first, who does it then. Each step is safe to repeat, so that
@@ -9,7 +10,7 @@
 import type { Member } from "../../base/etcd/etcd.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { isCovered } from "../recovery/keeper.ts";
+import { isCovered, settleRecovery } from "../recovery/keeper.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode } from "../state/nodes.ts";
 import { memberOn, nodeOf } from "./consensus.ts";
@@ -35,11 +36,13 @@ async function settleMembers(leader: Leader): Promise<boolean> {
 
 async function settleMember(leader: Leader, member: Member): Promise<boolean> {
   const id = nodeOf(member);
-  if (isWanted(leader, id) && member.isLearner) {
-    return (await isCovered(leader, id)) && (await promote(leader, member));
-  }
-  if (isWanted(leader, id)) return true;
-  if (id === leader.self) return giveWay(leader);
+  const isWelcome = isWanted(leader, id);
+  if (isWelcome && !member.isLearner) return true;
+  if (!isWelcome && id === leader.self) return giveWay(leader);
+  // Those that will be members then have to be able to open their disks together.
+  await settleRecovery(leader);
+  if (!(await isCovered(leader, id))) return false;
+  if (isWelcome) return promote(leader, member);
   await leader.consensus.remove(member.id);
   leader.log.info(`Node ${id} is no consensus member any more`);
   return true;

@@ -64,11 +64,22 @@ test("a share is forgotten as soon as its holder has it", async () => {
   expect(noteStored(record, "stranger", [1n])).toBe(false);
 });
 
-test("an epoch that was never relied upon goes when members change again", async () => {
+test("epochs stay while members change again before all have stored one", async () => {
   const second = await withNewEpoch(await recordOf(["a"]), holders("a", "b"));
   const third = await withNewEpoch(second, holders("a", "b", "c"));
-  expect(numbers(third)).toEqual([1n, 3n]);
-  expect(third.epochs.map(isStoredByAll)).toEqual([true, false]);
+  expect(numbers(third)).toEqual([1n, 2n, 3n]);
+  expect(third.epochs.map(isStoredByAll)).toEqual([true, false, false]);
+  for (const id of ["a", "b", "c"]) noteStored(third, id, [3n]);
+  expect(prune(third)).toBe(true);
+  expect(numbers(third)).toEqual([3n]);
+});
+
+test("however often members change, the last that all relied upon stays", async () => {
+  let record = await recordOf(["a", "b"]);
+  for (let i = 0; i < 20; i++) record = await withNewEpoch(record, holders("a", "b", `c${i}`));
+  expect(record.epochs).toHaveLength(8);
+  expect(record.epochs[0]?.epoch).toBe(1n);
+  expect(record.epochs.at(-1)?.epoch).toBe(21n);
 });
 
 test("an epoch fits its members and threshold, as long as no share is lost", async () => {

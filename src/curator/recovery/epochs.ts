@@ -1,8 +1,9 @@
 // Which epochs of the recovery key there must be. Decisions only.
 //
 // An epoch is a key whose shares are with the members of consensus. When those change
-// there is a new one, and the old one stays until every member of the new one has it
-// on its disk: so at every instant all members of some epoch hold it.
+// there is a new one, and the old ones stay until every member of the new one has it
+// on its disk, and etcd has just these members: so at every instant, whatever majority
+// etcd needs holds the shares that open its disks.
 import { create } from "@bufbuild/protobuf";
 import { generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
 import { splitSecret } from "../../base/pki/shares.ts";
@@ -40,12 +41,19 @@ export function isFitting(
   );
 }
 
-/** The record with a new epoch for these holders, and without those that it makes useless. */
+/** No change of members takes more of them; then one has lost its way, and those between go. */
+const MOST_EPOCHS = 8;
+
+/**
+ * The record with a new epoch for these holders. Those before stay: some members may hold
+ * one of them, and others another, until all have the newest.
+ */
 export async function withNewEpoch(record: Recovery, holders: Holders): Promise<Recovery> {
   const next = await newEpoch((record.epochs.at(-1)?.epoch ?? 0n) + 1n, holders);
-  // One that not all of its members have stored was never relied upon.
+  const latest = record.epochs.slice(2 - MOST_EPOCHS);
   const relied = record.epochs.findLast(isStoredByAll);
-  record.epochs = relied === undefined ? [next] : [relied, next];
+  const isKept = relied === undefined || latest.includes(relied);
+  record.epochs = [...(isKept ? [] : [relied]), ...latest, next];
   return record;
 }
 

@@ -1,0 +1,137 @@
+// Tests of the order in which members and shares change: at every instant whatever
+// majority etcd needs can open its disks.
+import { expect, test } from "bun:test";
+import { create } from "@bufbuild/protobuf";
+import { NodeRolesSchema, NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { nodeOf } from "../consensus/consensus.ts";
+import { settleMembership } from "../consensus/keeper.ts";
+import { changeNode } from "../state/nodes.ts";
+import { type TestLeader, testLeader } from "../state/test-leader.ts";
+import { majority, noteStored } from "./epochs.ts";
+import { settleRecovery } from "./keeper.ts";
+
+const roles = create(NodeRolesSchema, { consensusMember: {} });
+
+/** Members of etcd with encrypted disks; those named are learners. */
+async function cluster(leader: TestLeader, count: number): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (let i = 0; i < count; i++) ids.push(await newcomer(leader, false));
+  await settleRecovery(leader);
+  await store(leader, ...ids);
+  await settleRecovery(leader);
+  return ids;
+}
+
+async function newcomer(leader: TestLeader, isLearner: boolean): Promise<string> {
+  const clusterUnlockKey = crypto.getRandomValues(new Uint8Array(32));
+  const { id, publicKey: joinKey } = await leader.add({ roles, clusterUnlockKey });
+  await changeNode(leader, id, () => ({ fields: { joinKey } }));
+  const member = { id: BigInt(leader.consensus.members.length + 1), name: id, peerUrls: [] };
+  leader.consensus.members = [...leader.consensus.members, { ...member, isLearner }];
+  return id;
+}
+
+/** These nodes store whatever they are told to hold. */
+async function store(leader: TestLeader, ...ids: readonly string[]): Promise<void> {
+  await leader.recovery.change((record) => {
+    const numbers = record.epochs.map(({ epoch }) => epoch);
+    for (const id of ids) noteStored(record, id, numbers);
+    return record;
+  });
+}
+
+/**
+ * Whether any majority of etcd's voters could open its disks now: each of them holds an
+ * epoch of which enough members are among them.
+ */
+async function opens(leader: TestLeader): Promise<boolean> {
+  const { epochs } = await leader.recovery.current();
+  const voters = leader.consensus.members.filter(({ isLearner }) => !isLearner).map(nodeOf);
+  const hold = (id: string) =>
+    epochs.filter(({ members }) => members.some((one) => one.nodeId === id && one.isStored));
+  return subsets(voters, majority(voters.length)).every((quorum) =>
+    quorum.every((id) =>
+      hold(id).some((epoch) => {
+        const sharers = quorum.filter((other) => hold(other).includes(epoch));
+        return sharers.length >= epoch.threshold;
+      }),
+    ),
+  );
+}
+
+function subsets<T>(items: readonly T[], count: number): readonly (readonly T[])[] {
+  if (count === 0) return [[]];
+  return items.flatMap((item, at) =>
+    subsets(items.slice(at + 1), count - 1).map((rest) => [item, ...rest]),
+  );
+}
+
+const voters = ({ consensus }: TestLeader) =>
+  consensus.members.filter(({ isLearner }) => !isLearner).length;
+
+/** Lets nodes store one after the other, with a look at every instant. */
+async function settle(leader: TestLeader, storing: readonly string[]): Promise<void> {
+  for (const id of [...storing, ...storing]) {
+    await settleMembership(leader);
+    expect(await opens(leader)).toBe(true);
+    await settleRecovery(leader);
+    expect(await opens(leader)).toBe(true);
+    await store(leader, id);
+    expect(await opens(leader)).toBe(true);
+  }
+  for (let i = 0; i < 3; i++) {
+    await settleMembership(leader);
+    await settleRecovery(leader);
+    expect(await opens(leader)).toBe(true);
+  }
+}
+
+test.each([1, 2, 3, 4])("from %i members to one more", async (count) => {
+  await using leader = await testLeader();
+  const before = await cluster(leader, count);
+  expect(await opens(leader)).toBe(true);
+  const id = await newcomer(leader, true);
+  await settleMembership(leader);
+  expect(voters(leader)).toBe(count);
+  await settle(leader, [id, ...before]);
+  expect(voters(leader)).toBe(count + 1);
+  const { epochs } = await leader.recovery.current();
+  expect(epochs.map(({ members }) => members.length)).toEqual([count + 1]);
+});
+
+test.each([2, 3, 4, 5])("from %i members to one less", async (count) => {
+  await using leader = await testLeader();
+  const [gone = "", ...rest] = await cluster(leader, count);
+  await changeNode(leader, gone, () => ({ fields: { roles: create(NodeRolesSchema) } }));
+  await settleMembership(leader);
+  expect(voters(leader)).toBe(count);
+  await settle(leader, rest);
+  expect(voters(leader)).toBe(count - 1);
+  const { epochs } = await leader.recovery.current();
+  expect(epochs.map(({ members }) => members.length)).toEqual([count - 1]);
+});
+
+test("a learner that is lost before its vote costs nobody his disk", async () => {
+  await using leader = await testLeader();
+  const [only = ""] = await cluster(leader, 1);
+  const id = await newcomer(leader, true);
+  await settleRecovery(leader);
+  await store(leader, only, id);
+  await settleRecovery(leader);
+  // It takes both to open the newer epoch; the older one is still there.
+  expect(await opens(leader)).toBe(true);
+  await changeNode(leader, id, () => ({ fields: { roles: create(NodeRolesSchema) } }));
+  await settle(leader, [only]);
+  expect(leader.consensus.members.map(nodeOf)).toEqual([only]);
+});
+
+test("a member that is silent holds up no change", async () => {
+  await using leader = await testLeader();
+  const [silent = "", gone = "", ...rest] = await cluster(leader, 5);
+  leader.time.now += 60_000;
+  for (const id of rest) leader.heartbeats.record(id);
+  await changeNode(leader, gone, () => ({ fields: { roles: create(NodeRolesSchema) } }));
+  await settle(leader, rest);
+  expect(leader.consensus.members.map(nodeOf)).toEqual([silent, ...rest]);
+  expect(leader.stored(silent)?.fsmState).toBe(NodeState.UP);
+});
