@@ -268,3 +268,30 @@ test("rotateRegisterTicket makes the old ticket useless", async () => {
   expect(await isRegisterTicket(leader.store, old)).toBe(false);
   expect(await isRegisterTicket(leader.store, ticket)).toBe(true);
 });
+
+test("deleteNode spares the member that consensus cannot do without, whatever the flags", async () => {
+  await using leader = await testLeader();
+  const roles = create(NodeRolesSchema, { consensusMember: {} });
+  const [healthy, dead] = [await leader.add({ roles }), await leader.add({ roles })];
+  leader.consensus.members = [healthy, dead].map(({ id: name }, index) => ({
+    ...{ id: BigInt(index + 1), name, peerUrls: [], isLearner: false },
+  }));
+  leader.time.now += 60_000;
+  leader.heartbeats.record(healthy.id);
+  const forced = (id: string) =>
+    codeOf(
+      deleteNode(leader)(
+        create(DeleteNodeRequestSchema, {
+          node: { case: "id", value: id },
+          safetyBypassHasRoles: {},
+          safetyBypassNotDecommissioned: {},
+        }),
+        testCall(),
+      ),
+    );
+  expect(await forced(healthy.id)).toBe(Code.failedPrecondition);
+  expect(leader.stored(healthy.id)).toBeDefined();
+  // The dead one is nobody's loss.
+  expect(await forced(dead.id)).toBeUndefined();
+  expect(await forced(healthy.id)).toBe(Code.failedPrecondition);
+});

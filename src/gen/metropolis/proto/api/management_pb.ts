@@ -1317,7 +1317,8 @@ export const Management: GenService<{
    *   INVALID_ARGUMENT     no node was named, or by a key that is not 32 bytes
    *   NOT_FOUND            no such node
    *   FAILED_PRECONDITION  the node has roles, or is UP, and the request does
-   *                        not say that this is intended
+   *                        not say that this is intended; or consensus cannot
+   *                        do without it
    *
    * @generated from rpc metropolis.proto.api.Management.DeleteNode
    */
