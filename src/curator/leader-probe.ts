@@ -6,6 +6,7 @@
 // questions, not time, so that a follower that stood still itself does not blame the leader.
 import { readFile } from "node:fs/promises";
 import { sleep } from "../base/event/event.ts";
+import { slowness } from "../base/linux/machine.ts";
 import { certificateDer } from "../base/pki/keys.ts";
 import { verifyNode } from "../base/pki/verify.ts";
 import { connect } from "../base/rpc/rpc.ts";
@@ -28,7 +29,16 @@ export interface ProbeTiming {
   readonly graceMs: number;
 }
 
-const usualTiming: ProbeTiming = { pauseMs: 150, patienceMs: 300, misses: 3, graceMs: 1_500 };
+function usualTiming(): ProbeTiming {
+  const factor = slowness();
+  const timing = { pauseMs: 250, patienceMs: 300, graceMs: 1_500 };
+  return {
+    pauseMs: timing.pauseMs * factor,
+    patienceMs: timing.patienceMs * factor,
+    graceMs: timing.graceMs * factor,
+    misses: 3,
+  };
+}
 
 /** How many times longer than the slowest of the last answers one may take. */
 const SLACK = 8;
@@ -40,11 +50,11 @@ const LOOK_MS = 500;
 export async function untilDead(
   probe: Probe,
   signal: AbortSignal,
-  { pauseMs, patienceMs, misses, graceMs }: ProbeTiming = usualTiming,
+  { pauseMs, patienceMs, misses, graceMs }: ProbeTiming = usualTiming(),
 ): Promise<void> {
   const durations: number[] = [];
   const start = performance.now();
-  for (let missed = 0; missed < misses; await sleep(missed > 0 ? pauseMs / 3 : pauseMs, signal)) {
+  for (let missed = 0; missed < misses; await sleep(missed > 0 ? pauseMs / 5 : pauseMs, signal)) {
     const asked = performance.now();
     const limit = Math.max(patienceMs, SLACK * Math.max(0, ...durations));
     if (await answers(probe, limit, signal)) {
