@@ -1,12 +1,14 @@
 // Whole clusters on one machine: virtual machines with Secure Boot, TPM, disk and
-// console, on a private network of their own that nothing leaves.
+// console, or plain processes in namespaces that stand for machines; on a private
+// network of their own that nothing leaves.
 //
 //   whoever: metroctl cluster, tests        127.0.0.1:<proxy port>  SOCKS5
 //       │ control socket                             │
 //   ┌ keeper, outside ───────────────────────────────┴──────────────┐ host
 //   │   └ keeper, inside ─ namespaces: PID, network, mounts (, user)│
 //   │       ├ bridge 10.1.0.1, DHCP, DNS, time, SOCKS5 server       │
-//   │       └ per machine: swtpm, QEMU, cable                       │
+//   │       ├ per virtual machine: swtpm, QEMU, cable               │
+//   │       └ per process machine: shell, node agent, cable         │
 //   └───────────────────────────────────────────────────────────────┘
 //
 // A cluster lives in a folder: settings, disks, firmware variables, TPM states and
