@@ -9,6 +9,7 @@
 //   listener: opens with `opened`, tells `port` ◄──► local server: sets `opened`
 import { follow, type Store } from "../base/etcd/etcd.ts";
 import { Value, within } from "../base/event/event.ts";
+import { slowness } from "../base/linux/machine.ts";
 import type { Runnable } from "../base/supervisor/supervisor.ts";
 import type { Consensus } from "./consensus/consensus.ts";
 import { settleMembership } from "./consensus/keeper.ts";
@@ -43,7 +44,8 @@ export interface MemberParts {
 /** Runs a member. */
 export function member({ settings, store, consensus, ownAddress, ...rest }: MemberParts): Runnable {
   return async ({ run, healthy, signal }) => {
-    const { nodeId: self, leaderTtlSeconds: ttlSeconds = LEADER_TTL_SECONDS } = settings;
+    const usualTtl = LEADER_TTL_SECONDS * slowness();
+    const { nodeId: self, leaderTtlSeconds: ttlSeconds = usualTtl } = settings;
     const nodes = new NodeCache();
     const leading = new Value<Leader | undefined>();
     const address = new Value<LeaderAddress | undefined>();

@@ -12,6 +12,19 @@ export function isTranslated(path = "/proc/cpuinfo"): boolean {
   return readFileSync(path, "utf8").includes("QEMU TCG CPU");
 }
 
+/** How many times longer a machine whose instructions are translated takes, as a rule. */
+const TRANSLATED = 10;
+let known: number | undefined;
+
+/**
+ * By what to multiply times that are meant for machines of their own, so that one that is only
+ * slow is not taken for dead.
+ */
+export function slowness(): number {
+  known ??= isTranslated() ? TRANSLATED : 1;
+  return known;
+}
+
 /** Seconds since the kernel started. */
 export function uptimeSeconds(): number {
   return Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);

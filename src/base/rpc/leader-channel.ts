@@ -22,7 +22,7 @@ export interface LeaderOptions {
   readonly dial: (target: string) => Channel;
   /** `host:port` of the leader as one server knows it. Throws an RpcError where it does not. */
   readonly locate: (server: Channel, options: CallOptions) => Promise<string>;
-  /** For tests: how long things take on this machine. */
+  /** How long things take on this machine. */
   readonly timing?: Partial<LeaderTiming>;
 }
 

@@ -2,6 +2,7 @@
 // it was decided under, so that a leader who was replaced without noticing
 // changes nothing.
 import type { Compare, KeyValue, Listing, Store, Write } from "../../base/etcd/etcd.ts";
+import { slowness } from "../../base/linux/machine.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 
 /** The key that makes its holder the leader, while it exists. */
@@ -62,7 +63,7 @@ const LOST_MS = 2_000;
 export async function reached<T>(result: Promise<T>): Promise<T> {
   const { promise: lost, reject } = Promise.withResolvers<never>();
   const error = new RpcError(Code.unavailable, "it does not answer, and may be electing");
-  const timer = setTimeout(() => reject(error), LOST_MS);
+  const timer = setTimeout(() => reject(error), LOST_MS * slowness());
   try {
     return await Promise.race([result, lost]);
   } catch (cause) {

@@ -1,4 +1,5 @@
 // How etcd is started on a node.
+import { slowness } from "../../base/linux/machine.ts";
 import type { DataPaths } from "../storage/paths.ts";
 
 /** Ports of etcd on a node. Peers come from the network, all others from the node itself. */
@@ -73,8 +74,8 @@ export function etcdArguments(member: Member, electionMs = ELECTION_MS): readonl
     `--cert-file=${peer.certificate}`,
     `--key-file=${peer.key}`,
     `--listen-metrics-urls=http://127.0.0.1:${ports.metrics}`,
-    `--heartbeat-interval=${HEARTBEAT_MS}`,
-    `--election-timeout=${electionMs}`,
+    `--heartbeat-interval=${HEARTBEAT_MS * slowness()}`,
+    `--election-timeout=${electionMs * slowness()}`,
     // It would dial etcd itself, without a certificate.
     "--enable-grpc-gateway=false",
     "--auto-compaction-mode=periodic",

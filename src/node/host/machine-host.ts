@@ -1,7 +1,7 @@
 // A machine of our own: the node image runs, init has started us, and nobody else is here.
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { bootId, isTranslated } from "../../base/linux/machine.ts";
+import { bootId } from "../../base/linux/machine.ts";
 import { setLimit } from "../../base/linux/rlimit.ts";
 import { consoles } from "../console/console.ts";
 import { kernelLog } from "../kernel.ts";
@@ -35,8 +35,7 @@ export function machineHost(): Host {
       path: ETCD_PATH,
       owner: ETCD_OWNER,
       cgroup: `${CGROUPS}/consensus`,
-      // A machine whose instructions are translated is slow and would elect all the time.
-      ...(isTranslated() ? {} : { electionMs: FAST_ELECTION_MS }),
+      electionMs: FAST_ELECTION_MS,
     },
     etcdutl: "/usr/bin/etcdutl",
     curator: { cgroup: `${CGROUPS}/curator` },

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Value } from "../../base/event/event.ts";
+import { slowness } from "../../base/linux/machine.ts";
 import { selfSigned } from "../../base/pki/certificate.ts";
 import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
 import { verifyNode } from "../../base/pki/verify.ts";
@@ -21,6 +22,10 @@ import {
 } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import { CURATOR_PORT } from "./settings.ts";
+
+/** How long a curator may take to say who leads, and the leader to answer, before others are asked. */
+const LOCATE_MS = 2_000;
+const DOUBT_MS = 700;
 
 /** The curator on this node. */
 export const LOCAL_CURATOR = `127.0.0.1:${CURATOR_PORT}`;
@@ -66,7 +71,9 @@ function memberTls(own: Credentials): ClientTls {
 
 function leader(credentials: () => ClientTls, seeds: () => readonly string[]): Channel {
   const dial = (target: string) => connect({ target, credentials: credentials() });
-  return leaderChannel({ seeds, dial, locate });
+  const factor = slowness();
+  const timing = { locateMs: LOCATE_MS * factor, doubtMs: DOUBT_MS * factor };
+  return leaderChannel({ seeds, dial, locate, timing });
 }
 
 /** Where a curator says that the leader is. */
