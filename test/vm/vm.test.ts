@@ -6,6 +6,7 @@ import { demoFlow } from "./demo-flow.ts";
 import { golden, useOwnState } from "./golden.ts";
 import { lockedDown } from "./locked-down.ts";
 import { cutPower } from "./power-cut.ts";
+import { threeNodes } from "./three-nodes.ts";
 
 /** The sample of power cuts; `bun run proof powercut` takes twenty. */
 const SEEDS = [1, 2];
@@ -15,6 +16,8 @@ useOwnState();
 describe("demo", demoFlow);
 
 describe("locked down", lockedDown);
+
+describe("three nodes", threeNodes);
 
 describe("power cut", () => {
   test.each(SEEDS)("seed %d ends in a working cluster", async (seed) => {
