@@ -1,6 +1,8 @@
 // Tests of sealing, against true TPMs made of software.
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { decodeBlob, encodeBlob } from "./blob.ts";
 import { type SoftwareTpm, softwareTpm } from "./test-tpm.ts";
 import { hasTpm, openTpm, type Tpm } from "./tpm.ts";
@@ -72,6 +74,20 @@ test("Tpm.unseal refuses another Secure Boot state, again and again", async () =
     await expect(opened.unseal(blob)).rejects.toMatchObject({ kind: "policy" });
   }
   expect(await opened.unseal(await opened.seal(secret))).toEqual(secret);
+});
+
+test("Tpm.unseal works on a machine that loses its power again and again", async () => {
+  const state = mkdtempSync(join(tmpdir(), "tpm-state-"));
+  let blob: Uint8Array | undefined;
+  // More often than a TPM lets anyone guess passwords, which is how it takes such ends.
+  for (let cut = 0; cut < 6; cut++) {
+    const software = await softwareTpm(state);
+    const opened = await open(software);
+    blob ??= await opened.seal(secret);
+    expect(await opened.unseal(blob)).toEqual(secret);
+    await software.cutPower();
+  }
+  rmSync(state, { recursive: true });
 });
 
 test("Tpm.unseal refuses a changed payload", async () => {

@@ -28,7 +28,11 @@ const RANDOM_CHUNK_BYTES = 32;
  * Parent of what we seal. It is derived from the owner seed by this template alone, so the same
  * TPM makes the same parent each time, and another TPM or a cleared one makes another.
  */
-const PRIMARY = ["createprimary", "-Q", "-C", "o", "-g", "sha256", "-G", "ecc256"] as const;
+const PRIMARY = ["createprimary", "-Q", "-C", "o", "-g", "sha256", "-G", "ecc256"].concat(
+  // As the TCG's storage root key (TPM v2.0 Provisioning Guidance, 7.5.1). The tools' default has
+  // no `noda`: then every power cut counts as a guess, and a few of them lock the TPM for hours.
+  ["-a", "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt"],
+);
 
 /** Opened by policy only (no password), bound to this TPM, and free of dictionary lockout. */
 const ATTRIBUTES = "fixedtpm|fixedparent|adminwithpolicy|noda";
