@@ -111,3 +111,24 @@ test("a port that is taken is an error of serve", async () => {
   const taken = Pair.start({}, { listen: { host: "127.0.0.1", port: pair.server.port } });
   expect(await failure(taken)).toMatchObject({ code: "EADDRINUSE" });
 });
+
+test("a server of both families knows IPv4 by its own form", async () => {
+  const seen: string[] = [];
+  await using server = await serve({
+    services: [
+      service(Health, {
+        check: async (_, call) => {
+          seen.push(call.remoteAddress);
+          return {};
+        },
+      }),
+    ],
+    authorize: () => {},
+    listen: { host: "::", port: 0 },
+  });
+  for (const host of ["127.0.0.1", "[::1]"]) {
+    using channel = connect({ target: `${host}:${server.port}`, credentials: "plain" });
+    await channel.client(Health).check({});
+  }
+  expect(seen).toEqual(["127.0.0.1", "::1"]);
+});

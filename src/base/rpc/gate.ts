@@ -100,7 +100,7 @@ export class Gate {
   #enter(socket: net.Socket, peerCertificates: readonly Uint8Array[]): void {
     const key = endpointKey(socket);
     const isMember = this.#options.isMember(peerCertificates);
-    const remoteAddress = socket.remoteAddress ?? "";
+    const remoteAddress = plainAddress(socket.remoteAddress ?? "");
     this.#sockets.add(socket);
     this.#known.set(key, { peerCertificates, remoteAddress, isMember });
     if (!isMember) this.#strangers.add(socket);
@@ -178,6 +178,11 @@ function certificates(socket: tls.TLSSocket): readonly Uint8Array[] {
     current = issuer;
   }
   return chain;
+}
+
+/** What listens for both families sees IPv4 as a part of IPv6; people know it by its own form. */
+function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=[\d.]+$)/, "");
 }
 
 function endpointKey(ends: Endpoints): string {
