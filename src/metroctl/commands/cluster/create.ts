@@ -54,7 +54,7 @@ export default defineCommand({
 const MOST_NODES = 99;
 
 /** What the flags ask nodes to be made of. Throws a {@link UsageError} when they do not say. */
-function makingOf(args: {
+export function makingOf(args: {
   readonly processes?: boolean | undefined;
   readonly programs?: string | undefined;
   readonly bundle?: string | undefined;
@@ -69,7 +69,8 @@ function makingOf(args: {
   return { kind: "machines", bundle, disk, memory };
 }
 
-function nodeCount(text: string): number {
+/** How many nodes are asked for. Throws a {@link UsageError} where that is no number. */
+export function nodeCount(text: string): number {
   if (/^[1-9]\d?$/.test(text)) return Number(text);
   throw new UsageError(`--nodes=${text}: give a number from 1 to ${MOST_NODES}`);
 }
