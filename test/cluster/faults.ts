@@ -12,13 +12,17 @@ import type { ProcessCluster } from "./process-cluster.ts";
 import { settle } from "./support.ts";
 
 /** Where it happens, and what. See fault-preload.ts. */
-export type Fault =
+export type Fault = (
   | { readonly at: "log"; readonly text: string; readonly action: "die" }
   | {
       readonly at: "before" | "after";
       readonly method: string;
       readonly action: "die" | "lose" | "hold";
-    };
+    }
+) & {
+  /** Not on the node's first way into the cluster, but when it comes back from a power cut. */
+  readonly isReturn?: true;
+};
 
 /** What a node says when it begins a step; the step before is over then. */
 const steps = [
@@ -39,23 +43,38 @@ const steps = [
   "Cluster API is open",
 ];
 
+/** The same when it comes back. */
+const stepsBack = [
+  "Joining: unsealing the node's configuration",
+  "Joining: getting the key from the cluster",
+  "Joining: mounting storage",
+  "Joining: cleaning up",
+  "Joining: starting services",
+  "Joining: done",
+];
+
 /** What it asks of the leader on its way. */
 const methods = ["RegisterNode", "CommitNode", "UpdateNodeStatus", "JoinConsensus"];
 
 /** All of them: a power cut at each step, and around each call everything that can happen. */
 export const allFaults: readonly Fault[] = [
   ...steps.map((text) => ({ at: "log", text, action: "die" }) as const),
-  ...methods.flatMap(
-    (method) =>
-      [
-        { at: "before", method, action: "die" },
-        { at: "after", method, action: "die" },
-        { at: "after", method, action: "lose" },
-        { at: "before", method, action: "hold" },
-        { at: "after", method, action: "hold" },
-      ] as const,
-  ),
+  ...methods.flatMap(around),
+  ...[
+    ...stepsBack.map((text) => ({ at: "log", text, action: "die" }) as const),
+    ...around("JoinNode"),
+  ].map((fault) => ({ ...fault, isReturn: true }) as const),
 ];
+
+function around(method: string): readonly Fault[] {
+  return [
+    { at: "before", method, action: "die" },
+    { at: "after", method, action: "die" },
+    { at: "after", method, action: "lose" },
+    { at: "before", method, action: "hold" },
+    { at: "after", method, action: "hold" },
+  ];
+}
 
 /** A fault in a few words. */
 export function faultName(fault: Fault): string {
@@ -82,12 +101,14 @@ export async function joinThrough(
 ): Promise<number> {
   const before = await cluster.nodes();
   const start = performance.now();
-  await cluster.register(spare, {
+  const environment = {
     FAULT: JSON.stringify(fault),
     BUN_OPTIONS: `--preload=${join(import.meta.dir, "fault-preload.ts")}`,
-  });
-  const changing = changeLeader(cluster, spare, fault);
+  };
+  await cluster.register(spare, fault.isReturn ? {} : environment);
+  const changing = fault.isReturn ? undefined : changeLeader(cluster, spare, fault);
   const node = await admit(cluster, before);
+  if (fault.isReturn) await comeBack(cluster, spare, fault, environment);
   const ms = performance.now() - start;
   await changing;
   // The node itself learns last that it has a vote.
@@ -100,6 +121,27 @@ export async function joinThrough(
   }
   await removeNode(cluster, spare, node.id);
   return Math.round(ms);
+}
+
+/** The machine's plug is pulled and put back, and the fault happens on its way back. */
+async function comeBack(
+  cluster: ProcessCluster,
+  spare: number,
+  fault: Fault,
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { status } = await cluster.nodeOn(spare);
+  const lastBoot = status?.bootId ?? new Uint8Array();
+  await cluster.kill(spare);
+  const changing = changeLeader(cluster, spare, fault);
+  await cluster.machine(spare).powerOn({ environment });
+  await changing;
+  await cluster.until("another boot of the node", (nodes) =>
+    nodes.some((node) => {
+      const isThere = node.status?.externalAddress === cluster.machine(spare).address;
+      return isThere && Buffer.compare(node.status?.bootId ?? lastBoot, lastBoot) !== 0;
+    }),
+  );
 }
 
 function marker(cluster: ProcessCluster, spare: number, name: string): string {

@@ -22,6 +22,7 @@ const sample = [
   "power cut after CommitNode",
   "leader killed before CommitNode",
   "leader killed after JoinConsensus",
+  "answer lost after JoinNode",
 ];
 
 test.each(sample)("a node ends UP, once, after: %s", async (name) => {
