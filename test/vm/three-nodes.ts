@@ -20,6 +20,8 @@ const LOCKED_MS = 4_000;
 /** Power-on of all until a write is accepted; for machines that run natively. */
 const COLD_START_MS = 60_000;
 const WAITS_MS = 45_000;
+/** Nodes try again every five seconds where a handshake was lost. */
+const MESH_MS = 15_000;
 
 /** Registers the tests; they share one cluster and go on from each other. */
 export function threeNodes(): void {
@@ -51,6 +53,15 @@ export function threeNodes(): void {
           console.text(),
         ) ?? [];
       expect(list).toContain(fingerprint);
+    }
+  });
+
+  test("each reaches the others through the encrypted network", async () => {
+    const timeoutMs = patience(three.cluster, MESH_MS);
+    const twoOthers = /Reaching (metropolis-[0-9a-f]{32})[\s\S]*Reaching (?!\1)metropolis-/;
+    for (const { console } of three.cluster.machines) {
+      const [, one] = await console.waitFor(twoOthers, { timeoutMs });
+      expect(one).toStartWith("metropolis-");
     }
   });
 
