@@ -81,7 +81,7 @@ test("Tpm.unseal works on a machine that loses its power again and again", async
   let blob: Uint8Array | undefined;
   // More often than a TPM lets anyone guess passwords, which is how it takes such ends.
   for (let cut = 0; cut < 6; cut++) {
-    const software = await softwareTpm(state);
+    await using software = await softwareTpm(state);
     const opened = await open(software);
     blob ??= await opened.seal(secret);
     expect(await opened.unseal(blob)).toEqual(secret);
