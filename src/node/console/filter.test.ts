@@ -10,6 +10,8 @@ test.each([
   ["root.consensus.etcd", "warning", false],
   ["root.consensus.etcd", "error", true],
   ["root.roles.fetch", "fatal", false],
+  ["root.roles.fetch", "info", false],
+  ["root.roles.heartbeat", "error", true],
   ["root.roles.mesh", "info", true],
   ["root.roles.status", "info", true],
   ["root.rolesmith", "info", true],

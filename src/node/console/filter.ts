@@ -11,8 +11,8 @@ const quiet: readonly (readonly [string, Severity])[] = [
 ];
 
 /**
- * Parts whose failures others tell of in better words: while nobody leads the cluster, each
- * of these fails every few seconds.
+ * Parts that fail every few seconds while nobody leads the cluster, of which others tell in
+ * better words. What they themselves call an error is shown.
  */
 const silent = ["root.roles"];
 
@@ -32,7 +32,7 @@ export function isForConsole(entry: Entry): boolean {
   // The kernel writes its own messages to the console itself.
   if (isWithin(entry.dn, "kernel")) return false;
   if (loud.some((dn) => isWithin(entry.dn, dn))) return true;
-  if (silent.some((dn) => isWithin(entry.dn, dn))) return false;
+  if (silent.some((dn) => isWithin(entry.dn, dn))) return entry.severity === "error";
   const minimum = quiet.find(([dn]) => isWithin(entry.dn, dn))?.[1] ?? "info";
   return isAtLeast(entry.severity, minimum);
 }

@@ -1,11 +1,20 @@
 // The heartbeat: tells the cluster that this node is alive.
 import { sleep, type Value } from "../../base/event/event.ts";
-import type { Client } from "../../base/rpc/rpc.ts";
+import { type Client, Code, RpcError } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 
 /** How often the curator expects to hear from a node. */
 const PERIOD_MS = 5_000;
+
+/** Whether the cluster has answered, and does not want this node. */
+function isRefusal(error: unknown): error is RpcError {
+  return error instanceof RpcError && error.code === Code.unauthenticated;
+}
+
+function refusal({ message }: RpcError): string {
+  return `The cluster refuses this node: ${message}. If it was deleted, install it again`;
+}
 
 async function* beats(signal: AbortSignal, periodMs: number) {
   for (;;) {
@@ -20,13 +29,16 @@ export function heartbeat(
   isReached: Value<boolean>,
   periodMs = PERIOD_MS,
 ): Runnable {
-  return async ({ signal, healthy }) => {
+  return async ({ signal, log, healthy }) => {
     try {
       for await (const _ of curator.heartbeat(beats(signal, periodMs), { signal })) {
         if (isReached.current === true) continue;
         isReached.set(true);
         healthy();
       }
+    } catch (error) {
+      if (isRefusal(error)) log.error(refusal(error));
+      throw error;
     } finally {
       isReached.set(false);
     }
