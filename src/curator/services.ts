@@ -21,6 +21,7 @@ import { rotateRegisterTicket } from "./management/rotate-register-ticket.ts";
 import { updateNodeLabels } from "./management/update-node-labels.ts";
 import { updateNodeRoles } from "./management/update-node-roles.ts";
 import { commitNode } from "./node-service/commit-node.ts";
+import { followConsensus } from "./node-service/follow-consensus.ts";
 import { followRecovery } from "./node-service/follow-recovery.ts";
 import { getConsensusStatus } from "./node-service/get-consensus-status.ts";
 import { heartbeat } from "./node-service/heartbeat.ts";
@@ -78,6 +79,7 @@ export function leaderServices(leader: Leader): Service[] {
       commitNode: commitNode(leader),
       joinNode: joinNode(leader),
       joinConsensus: joinConsensus(leader),
+      followConsensus: followConsensus(leader),
       followRecovery: followRecovery(leader),
       renewCertificate: renewCertificate(leader),
       issueCertificate: issueCertificate(leader),

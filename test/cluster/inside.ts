@@ -15,12 +15,17 @@ export interface Content {
 
 /** All keys in the etcd on a machine, and its members. */
 export async function etcdContent(machine: Machine, nodeId: string): Promise<Content> {
-  const script = join(import.meta.dir, "etcd-content.ts");
+  const argv = inside(machine, "etcd-content.ts", machine.files.directory, nodeId);
+  return JSON.parse((await run(argv, { env: environment() })).text);
+}
+
+/** The command that runs a program of this folder in the network of a machine. */
+export function inside(machine: Machine, script: string, ...args: readonly string[]) {
   const enter = ["nsenter", "--target", String(nodeProcess(machine)), "--net"];
   const isRoot = process.getuid?.() === 0;
   const user = isRoot ? [] : ["--user", "--preserve-credentials"];
-  const argv = [...enter, ...user, "--", process.execPath, script, machine.files.directory, nodeId];
-  return JSON.parse((await run(argv, { env: environment() })).text);
+  const path = join(import.meta.dir, script);
+  return [...enter, ...user, "--", process.execPath, path, ...args];
 }
 
 /** The memory of the node agent and of the curator on a machine, in MiB. */

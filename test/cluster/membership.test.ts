@@ -1,12 +1,18 @@
 // Nodes that join through faults, and nodes that come and go. The proofs `joining` and
 // `churn` do all of it; here is a sample of every kind.
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Code } from "../../src/base/rpc/rpc.ts";
 import { churn } from "./churn.ts";
-import { allFaults, faultName, joinThrough } from "./faults.ts";
+import { type Guest, guestOf, type OpenStream, streamOf } from "./deleted-node.ts";
+import { admit, allFaults, faultName, joinThrough } from "./faults.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
 
 const SPARE = 4;
 const ROUNDS = 3;
+/** For what a busy machine may take its time with. */
+const PATIENCE_MS = 30_000;
+/** How long a deleted node may go on with anything. */
+const AT_ONCE_MS = 1_000;
 
 let cluster: ProcessCluster;
 
@@ -14,6 +20,8 @@ beforeAll(async () => {
   cluster = await processCluster({ name: "membership", nodes: 3, spare: 1 });
 });
 afterAll(async () => cluster?.[Symbol.asyncDispose]());
+
+const bypasses = ["--bypass-has-roles", "--bypass-not-decommissioned"];
 
 const sample = [
   'power cut at "Registering: sealing the node\'s configuration"',
@@ -38,4 +46,49 @@ test("nodes that are gone leave no trace", async () => {
   expect(traces).toEqual([]);
   expect(keys[1]).toBe(keys[0]);
   expect(members).toEqual([3, 3]);
+});
+
+describe("a member that is deleted", () => {
+  let stream: OpenStream;
+  let guests: readonly Guest[];
+  let deletedAt = 0;
+
+  beforeAll(async () => {
+    const before = await cluster.nodes();
+    await cluster.register(SPARE);
+    const { id } = await admit(cluster, before);
+    const [node, leader] = [cluster.machine(SPARE), cluster.machine(await cluster.leader())];
+    stream = await streamOf(cluster, node, leader);
+    guests = [1, 2, 3].map((number) => guestOf(cluster, node, cluster.machine(number)));
+    for (const guest of guests) expect(await guest.said(1, PATIENCE_MS)).toEqual(["answered"]);
+    await cluster.metroctl(...["node", "delete", id], ...bypasses);
+    deletedAt = performance.now();
+  });
+  afterAll(() => {
+    stream?.[Symbol.dispose]();
+    for (const guest of guests ?? []) guest[Symbol.dispose]();
+  });
+
+  test("loses what it has open on every member within a second", async () => {
+    const left = () => deletedAt + AT_ONCE_MS - performance.now();
+    for (const guest of guests) expect((await guest.said(2, left())).at(1)).toBe("ended");
+    const { at, code } = await stream.ended;
+    expect(code).toBe(Code.unauthenticated);
+    expect(at - deletedAt).toBeLessThan(AT_ONCE_MS);
+  });
+
+  test("is refused when it comes again", async () => {
+    expect(await stream.again()).toBe(Code.unauthenticated);
+    for (const guest of guests) expect((await guest.said(3, PATIENCE_MS)).at(2)).toBe("refused");
+  });
+
+  test("says on its console what has happened to it", async () => {
+    const told = /The cluster refuses this node: node metropolis-\S+ is not part of the cluster/;
+    await cluster.machine(SPARE).console.waitFor(told, { timeoutMs: PATIENCE_MS });
+  });
+
+  test("is not missed by the others, who go on", async () => {
+    await cluster.write("after the deletion");
+    await cluster.voters(3);
+  });
 });

@@ -1,18 +1,9 @@
 // The certificates we issue. Each kind is a profile: who it names, what its
 // key may do, how long it holds. The extended key usage tells nodes (server)
 // from users (client), so it must never be widened.
-// `reflect-metadata` has to come before the x509 library, which looks for it
-// when it loads.
-import "reflect-metadata";
-import { timingSafeEqual } from "node:crypto";
-import { Crypto } from "@peculiar/webcrypto";
-import * as x509 from "@peculiar/x509";
-import { type KeyPair, privateKeyDer, publicKeyDer } from "./keys.ts";
+import type { KeyPair } from "./keys.ts";
 import { nodeId } from "./node-id.ts";
-
-// Bun's own Crypto type wants one function more than the standard's.
-const provider = Object.assign(new Crypto(), { timingSafeEqual });
-const ed25519 = { name: "Ed25519" };
+import { ed25519, importPrivateKey, importPublicKey, provider, x509 } from "./x509.ts";
 
 /** From when to when a certificate holds. */
 export interface Validity {
@@ -30,7 +21,7 @@ export interface Issuer {
 const BACKDATE_MS = 3_600_000;
 
 /** The end of time, for what is never renewed. */
-const FOREVER = new Date("9999-12-31T23:59:59Z");
+export const FOREVER = new Date("9999-12-31T23:59:59Z");
 
 const DAY_MS = 86_400_000;
 
@@ -214,14 +205,4 @@ function serial(): string {
   // The first bit would make it negative, and a leading zero byte not minimal.
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x01;
   return bytes.toString("hex");
-}
-
-async function importPublicKey(raw: Uint8Array): Promise<CryptoKey> {
-  const der = Buffer.from(publicKeyDer(raw));
-  return provider.subtle.importKey("spki", der, ed25519, true, ["verify"]);
-}
-
-async function importPrivateKey(pair: KeyPair): Promise<CryptoKey> {
-  const der = Buffer.from(privateKeyDer(pair));
-  return provider.subtle.importKey("pkcs8", der, ed25519, false, ["sign"]);
 }

@@ -2,7 +2,8 @@
 //
 //   learner in sync ──► voter         member without node or role ──► removed
 //
-// Both only once the members that will be there then hold shares of a recovery key.
+// Both only once the members that will be there then hold shares of a recovery key. The
+// certificates of those that were removed are revoked.
 //
 // Only the leader does it, and never to itself: it gives its leadership to
 // another member first, who does it then. Each step is safe to repeat, so that
@@ -14,6 +15,7 @@ import { isCovered, settleRecovery } from "../recovery/keeper.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode } from "../state/nodes.ts";
 import { memberOn, nodeOf } from "./consensus.ts";
+import { settleRevocations } from "./revocations.ts";
 
 /** Makes members as they should be, as far as that is possible now; false where it is not. */
 export function settleMembership(leader: Leader): Promise<boolean> {
@@ -31,6 +33,7 @@ async function settleMembers(leader: Leader): Promise<boolean> {
   for (const member of members) {
     if (!(await settleMember(leader, member))) isSettled = false;
   }
+  await settleRevocations(leader);
   return (await settleDecommissions(leader)) && isSettled;
 }
 

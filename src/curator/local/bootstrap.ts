@@ -76,6 +76,8 @@ async function restore(leader: Leader, request: BootstrapRequest, isThere: boole
       nodeWrite(firstNode(leader.self, request)),
       joinKeyWrite(leader.self, request),
       ...others.filter(isMember).map(({ node: each }) => nodeWrite(withoutConsensus(each))),
+      // They were of the CA of a consensus that is gone.
+      { delete: keys.revocations },
       ...node.writes,
     ],
     node.compares,
@@ -86,13 +88,13 @@ async function restore(leader: Leader, request: BootstrapRequest, isThere: boole
 }
 
 function isMember({ node }: CachedNode): boolean {
-  return node.roles?.consensusMember !== undefined;
+  return node.roles?.consensusMember !== undefined || node.consensusSerials.length > 0;
 }
 
 function withoutConsensus(node: Readonly<Node>): Readonly<Node> {
   const { kubernetesWorker } = node.roles ?? {};
   const roles = create(NodeRolesSchema, { ...(kubernetesWorker && { kubernetesWorker }) });
-  return { ...node, roles };
+  return { ...node, roles, consensusSerials: [] };
 }
 
 function joinKeyWrite(id: string, { joinPublicKey }: BootstrapRequest): Write {
@@ -158,6 +160,7 @@ function firstNode(id: string, request: BootstrapRequest) {
     tpmUsage: request.tpmUsage,
     storageSecurity: request.storageSecurity,
     labels: create(NodeLabelsSchema, { pairs: admissibleLabels(request.labels?.pairs ?? []) }),
+    consensusSerials: request.consensusSerials,
   });
 }
 

@@ -7,6 +7,7 @@ import type {
 } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { requireDispensable } from "../consensus/quorum.ts";
+import { revoke } from "../consensus/revocations.ts";
 import { keys } from "../state/keys.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode, findNode, namedId } from "../state/nodes.ts";
@@ -16,14 +17,17 @@ export function deleteNode(leader: Leader): Handler<typeof Management.method.del
   return async (request) => {
     const id = namedId(request.node);
     await leader.consensusLock.hold(async () => {
-      requireDeletable(findNode(leader, id).node, request);
+      const { node: present } = findNode(leader, id);
+      requireDeletable(present, request);
       // The flags say what is intended; that the cluster shall never decide anything again is not.
       await requireDispensable(leader, id);
-      await changeNode(leader, id, (node) => {
-        requireDeletable(node, request);
-        const gone = [keys.node(id), keys.joinKey(node.joinKey), keys.certificate(`node-${id}`)];
-        return { writes: gone.map((key) => ({ delete: key })) };
-      });
+      await revoke(leader, present.consensusSerials, (revocations) =>
+        changeNode(leader, id, (node) => {
+          requireDeletable(node, request);
+          const gone = [keys.node(id), keys.joinKey(node.joinKey), keys.certificate(`node-${id}`)];
+          return { writes: [...revocations, ...gone.map((key) => ({ delete: key }))] };
+        }),
+      );
     });
     leader.heartbeats.forget(id);
     leader.log.info(`Node ${id} was deleted`);

@@ -2,7 +2,7 @@
 // hears which of them lie on its disk.
 import { operatorBox } from "../../base/pki/operator-box.ts";
 import { encryptTo } from "../../base/pki/sealed-box.ts";
-import { Code, type Handler, type ResponseInit, RpcError } from "../../base/rpc/rpc.ts";
+import type { Handler, ResponseInit } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type {
   Recovery_Epoch as Epoch,
@@ -10,7 +10,7 @@ import type {
   Recovery,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { noteStored } from "../recovery/epochs.ts";
-import { callingNode } from "../state/callers.ts";
+import { callingMember } from "../state/callers.ts";
 import type { Leader } from "../state/leader.ts";
 import { findNode } from "../state/nodes.ts";
 
@@ -19,8 +19,7 @@ type Answer = ResponseInit<typeof Curator.method.followRecovery>;
 /** Answers with the epochs that the node shall hold, and again whenever they change. */
 export function followRecovery(leader: Leader): Handler<typeof Curator.method.followRecovery> {
   return async function* (requests, call) {
-    const { id } = callingNode(call);
-    requireMember(leader, id);
+    const { id } = callingMember(leader, call);
     const end = new AbortController();
     const signal = AbortSignal.any([call.signal, end.signal]);
     const hearing = hear(leader, id, requests).finally(() => end.abort());
@@ -35,11 +34,6 @@ export function followRecovery(leader: Leader): Handler<typeof Curator.method.fo
       await hearing;
     }
   };
-}
-
-function requireMember(leader: Leader, id: string): void {
-  if (findNode(leader, id).node.roles?.consensusMember !== undefined) return;
-  throw new RpcError(Code.failedPrecondition, "node is no consensus member");
 }
 
 async function hear(

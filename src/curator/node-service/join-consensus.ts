@@ -2,10 +2,12 @@
 // certifies the keys that it made for that.
 import type { Member } from "../../base/etcd/etcd.ts";
 import { issueEtcdMember, validFor } from "../../base/pki/certificate.ts";
+import { serialOf } from "../../base/pki/revocation-list.ts";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { memberOn, nodeOf, peerUrl } from "../consensus/consensus.ts";
+import { noteSerials, revocationList } from "../consensus/revocations.ts";
 import { callingNode } from "../state/callers.ts";
 import type { Leader } from "../state/leader.ts";
 import { findNode, requireKey } from "../state/nodes.ts";
@@ -26,12 +28,20 @@ export function joinConsensus(leader: Leader): Handler<typeof Curator.method.joi
     requireKey(memberPublicKey, "member_public_key");
     requireKey(clientPublicKey, "client_public_key");
     const ca = await leader.consensus.ca();
-    const members = await leader.consensusLock.hold(() => ensureMember(leader, id));
     const validity = validFor(VALID_DAYS);
-    return {
-      caCertificate: ca.certificate,
+    const certificates = {
       memberCertificate: await issueEtcdMember(ca, memberPublicKey, id, LOOPBACK, validity),
       clientCertificate: await issueEtcdMember(ca, clientPublicKey, CLIENT_NAME, [], validity),
+    };
+    const members = await leader.consensusLock.hold(async () => {
+      const present = await ensureMember(leader, id);
+      await noteSerials(leader, id, Object.values(certificates).map(serialOf));
+      return present;
+    });
+    return {
+      caCertificate: ca.certificate,
+      ...certificates,
+      revocationList: await revocationList(leader, await leader.revocations.current()),
       peers: members.map((member) => ({
         name: nodeOf(member),
         url: member.peerUrls[0] ?? peerUrl(nodeOf(member)),

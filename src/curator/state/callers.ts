@@ -1,11 +1,20 @@
 // Who calls, for handlers.
 import type { NodePeer } from "../../base/pki/peer.ts";
 import { type Call, Code, RpcError } from "../../base/rpc/rpc.ts";
+import type { Leader } from "./leader.ts";
+import { findNode } from "./nodes.ts";
 
 /** The node that calls; throws permissionDenied for anyone else. */
 export function callingNode({ peer }: Call): NodePeer {
   if (peer?.kind === "node") return peer;
   throw new RpcError(Code.permissionDenied, "only nodes may call this");
+}
+
+/** The same, if it has the role ConsensusMember; throws failedPrecondition where it has not. */
+export function callingMember(leader: Leader, call: Call): NodePeer {
+  const peer = callingNode(call);
+  if (findNode(leader, peer.id).node.roles?.consensusMember !== undefined) return peer;
+  throw new RpcError(Code.failedPrecondition, "node is no consensus member");
 }
 
 /** The key that a caller without an identity has proved; throws unauthenticated. */

@@ -20,6 +20,8 @@ export const keys = {
   registerTicket: "/global/register_ticket",
   /** A private.Recovery. */
   recovery: "/global/recovery",
+  /** A private.ConsensusRevocations. */
+  revocations: "/global/consensus_revocations",
   /** DER of a certificate of the cluster's PKI, by name. */
   certificate: (name: string) => `/cluster-pki/issued/${part(name)}-cert.der`,
   /** The private key of a certificate whose holder is the control plane. */

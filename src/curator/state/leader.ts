@@ -4,10 +4,15 @@ import type { Store } from "../../base/etcd/etcd.ts";
 import { Lock, NamedLocks } from "../../base/event/event.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import type { Issuer } from "../../base/pki/certificate.ts";
+import {
+  ConsensusRevocationsSchema,
+  RecoverySchema,
+} from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import type { Consensus } from "../consensus/consensus.ts";
-import { RecoveryState } from "../recovery/state.ts";
 import { loadCa } from "./cluster-pki.ts";
 import { Heartbeats } from "./heartbeats.ts";
+import { keys } from "./keys.ts";
+import { LeaderRecord } from "./leader-record.ts";
 import { type LeaderKey, LeaderStore } from "./leader-store.ts";
 import type { NodeCache } from "./node-cache.ts";
 
@@ -32,7 +37,9 @@ export interface Leader {
   /** The members of etcd. */
   readonly consensus: Consensus;
   /** How the cluster comes back after all of it was off. */
-  readonly recovery: RecoveryState;
+  readonly recovery: LeaderRecord<typeof RecoverySchema>;
+  /** Whose certificates etcd must not accept any more. */
+  readonly revocations: LeaderRecord<typeof ConsensusRevocationsSchema>;
   /** Gives the leadership up. */
   resign(): Promise<void>;
   /** The CA of the cluster. Throws failedPrecondition before there is one. */
@@ -67,7 +74,8 @@ export function makeLeader({ store, key, clock, ...parts }: LeaderParts): Leader
     configurationLock: new Lock(),
     ticketLock: new Lock(),
     consensusLock: new Lock(),
-    recovery: new RecoveryState(guarded),
+    recovery: new LeaderRecord(guarded, keys.recovery, RecoverySchema),
+    revocations: new LeaderRecord(guarded, keys.revocations, ConsensusRevocationsSchema),
     // It never changes; but before the bootstrap there is none to remember.
     ca: async () => {
       ca ??= await loadCa(guarded);

@@ -22,6 +22,6 @@ test("etcdArguments name the member by its node ID", () => {
 
 test("etcdArguments keep data and keys on the data partition", () => {
   const files = words.filter((word) => /-(file|dir)=/.test(word));
-  expect(files.length).toBe(7);
+  expect(files.length).toBe(8);
   expect(files.every((word) => word.includes("=/data/etcd/"))).toBe(true);
 });

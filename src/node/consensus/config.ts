@@ -67,6 +67,8 @@ export function etcdArguments(member: Member, electionMs = ELECTION_MS): readonl
     `--peer-trusted-ca-file=${peer.ca}`,
     `--peer-cert-file=${peer.certificate}`,
     `--peer-key-file=${peer.key}`,
+    // Read at each handshake.
+    `--peer-crl-file=${data.etcdRevocations}`,
     `--listen-client-urls=${clientUrl}`,
     `--advertise-client-urls=${clientUrl}`,
     "--client-cert-auth",

@@ -4,6 +4,7 @@
 //
 // On bootstrap the CA is made here, before etcd first starts, so that etcd is never
 // reachable without TLS. Its key then goes into etcd and is nowhere on the disk.
+import { existsSync } from "node:fs";
 import { chown, mkdir } from "node:fs/promises";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import {
@@ -20,6 +21,7 @@ import {
   privateKeyDer,
   privateKeyPem,
 } from "../../base/pki/keys.ts";
+import { issueRevocationList, serialOf } from "../../base/pki/revocation-list.ts";
 import type { CredentialPaths, DataPaths } from "../storage/paths.ts";
 
 /** The name that the curator proves to etcd. */
@@ -62,9 +64,18 @@ async function writeCredentials(
   }
 }
 
+/** etcd reads the list, whoever it runs as; there is no secret in it. */
+const READABLE = 0o644;
+
+/** Writes down whose certificates etcd must not accept any more. */
+export async function saveRevocations(data: DataPaths, list: Uint8Array): Promise<void> {
+  await writeFileAtomic(data.etcdRevocations, list, READABLE);
+}
+
 /** Two keys and their certificates, of one CA (DER). */
 export interface MemberCredentials {
   readonly ca: Uint8Array;
+  readonly revocationList: Uint8Array;
   readonly member: KeyPair;
   readonly memberCertificate: Uint8Array;
   /** Of the curator beside the member. */
@@ -80,25 +91,32 @@ export async function saveMember(
 ): Promise<void> {
   const { ca, member, memberCertificate, client, clientCertificate } = own;
   await writeCredentials(data.etcdPeer, ca, memberCertificate, member, owner);
+  // Once it is there it is followed; see revocations.ts.
+  if (!existsSync(data.etcdRevocations)) await saveRevocations(data, own.revocationList);
   await writeCredentials(data.etcdClient, ca, clientCertificate, client, undefined);
 }
 
-/** Makes the credentials of the first member, and of the curator on it, and writes them down. */
+/**
+ * Makes the credentials of the first member, and of the curator on it, and writes them down.
+ * Gives the serial numbers of their certificates, by which they can be revoked.
+ */
 export async function createMember(
   ca: Issuer,
   nodeId: string,
   data: DataPaths,
   owner?: Owner,
-): Promise<void> {
+): Promise<readonly Uint8Array[]> {
   const [member, client] = [generateKeyPair(), generateKeyPair()];
   // The curator dials the loopback address and checks the name, Go's clients check the address.
   const loopback = ["127.0.0.1"];
   const validity = validForever();
   const own = {
     ca: ca.certificate,
+    revocationList: await issueRevocationList(ca, []),
     ...{ member, client },
     memberCertificate: await issueEtcdMember(ca, member.publicKey, nodeId, loopback, validity),
     clientCertificate: await issueEtcdMember(ca, client.publicKey, CLIENT_NAME, [], validity),
   };
   await saveMember(own, data, owner);
+  return [own.memberCertificate, own.clientCertificate].map(serialOf);
 }

@@ -44,6 +44,8 @@ export interface Attempt {
   readonly ring: Keyring;
   readonly id: string;
   volume?: DataVolume;
+  /** Of the certificates of etcd and the curator. */
+  serials?: readonly Uint8Array[];
   settings?: CuratorSettings;
   credentials?: Credentials;
 }
@@ -79,7 +81,7 @@ export function firstNodeSteps(
       attempt.volume = await makeStorage(all, attempt);
     },
     consensus: async () => {
-      current().settings = await makeConsensus(all, current().id);
+      current().settings = await makeConsensus(all, current());
     },
     cluster: async () => {
       current().credentials = await makeCluster(all, current());
@@ -116,10 +118,10 @@ async function makeStorage(all: Surroundings, { plan, ring }: Attempt): Promise<
   return volume;
 }
 
-async function makeConsensus(all: Surroundings, id: string): Promise<CuratorSettings> {
+async function makeConsensus(all: Surroundings, attempt: Attempt): Promise<CuratorSettings> {
   const ca = await createEtcdCa();
-  await createMember(ca, id, all.paths.data, all.etcdOwner);
-  return startControlPlane(all, id, (member) => keepCa(member, caRecords(ca), all.signal));
+  attempt.serials = await createMember(ca, attempt.id, all.paths.data, all.etcdOwner);
+  return startControlPlane(all, attempt.id, (member) => keepCa(member, caRecords(ca), all.signal));
 }
 
 /** Writes etcd's CA into etcd, from where later members are certified. */
@@ -151,6 +153,7 @@ async function makeCluster(all: Surroundings, attempt: Attempt): Promise<Credent
     initialClusterConfiguration: plan.configuration,
     recoveryPublicKey: ring.recovery.publicKey,
     restored: plan.isRestore,
+    consensusSerials: [...left(attempt.serials, "certificates of consensus")],
   };
   const options = { signal: all.signal, timeoutMs: BOOTSTRAP_TIMEOUT_MS };
   // Asked again with the same keys it answers the same, so a lost answer does no harm.

@@ -137,9 +137,9 @@ class ControlPlane {
     const answer = await persistently(signal, this.#log, () =>
       this.#cluster.joinConsensus(keys, { signal }),
     );
-    const { caCertificate: ca, memberCertificate, clientCertificate, peers } = answer;
+    const { caCertificate: ca, peers, ...certified } = answer;
     const { paths, etcdOwner } = this.#options;
-    const credentials = { ca, member, client, memberCertificate, clientCertificate };
+    const credentials = { ca, member, client, ...certified };
     await saveMember(credentials, paths.data, etcdOwner);
     this.#log.info(`Certified for consensus beside ${peers.length - 1} others`);
     return new Map(peers.map(({ name, url }) => [name, url]));
@@ -155,7 +155,8 @@ class ControlPlane {
     await this.#released(signal);
     await curator.stop(signal);
     await consensus.stop(signal);
-    for (const path of [paths.data.etcdData, paths.data.etcdClient.root]) {
+    const { etcdData, etcdPeer, etcdClient } = paths.data;
+    for (const path of [etcdData, etcdPeer.root, etcdClient.root]) {
       await rm(path, { recursive: true, force: true });
     }
     // Its share is of use to nobody any more.

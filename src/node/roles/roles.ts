@@ -7,10 +7,12 @@
 //                                           └─ directory  ─► ESP, names
 import { Value } from "../../base/event/event.ts";
 import type { Channel, Client } from "../../base/rpc/rpc.ts";
-import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type { NodeRoles, NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
+import { ETCD_PORTS } from "../consensus/config.ts";
+import { followRevocations } from "../consensus/revocations.ts";
 import { together } from "../control/control.ts";
 import { type MeshPeer, mesh } from "../mesh/mesh.ts";
 import type { Names } from "../network/hosts.ts";
@@ -62,7 +64,8 @@ export function roles(options: RolesOptions): Runnable {
       run("mesh", mesh({ nodeId: own.nodeId, curator, address, peers, keyFile }));
     }
     run("renewal", renewal(curator, membership, paths.data.credentials));
-    run("epochs", recoveryEpochs(options, curator));
+    run("epochs", asMember(options.roles, recoveryEpochs(options, curator)));
+    run("revocations", asMember(options.roles, consensusRevocations(options, curator)));
     run("names", ownName(own.nodeId, address, known, names));
     healthy();
     log.info(`Member of the cluster as ${own.nodeId}`);
@@ -70,19 +73,33 @@ export function roles(options: RolesOptions): Runnable {
   };
 }
 
-/** Holds the recovery epochs that the cluster wants, while this node is a consensus member. */
-function recoveryEpochs(
-  { roles, lock, paths }: RolesOptions,
-  curator: Client<typeof Curator>,
-): Runnable {
+type Work = (context: Pick<Context, "signal" | "log">) => Promise<void>;
+
+/** Does something whenever, and for as long as, this node is a consensus member. */
+function asMember(roles: Value<NodeRoles>, work: Work): Runnable {
   return async ({ signal, log, healthy }) => {
     healthy();
     for (;;) {
       await roles.first(signal, isMember);
-      await whileMembership(roles, true, signal, (either) =>
-        followEpochs(curator, paths.esp.recovery, lock, { signal: either, log }),
-      );
+      await whileMembership(roles, true, signal, (either) => work({ signal: either, log }));
     }
+  };
+}
+
+/** Holds the recovery epochs that the cluster wants. */
+function recoveryEpochs({ lock, paths }: RolesOptions, curator: Client<typeof Curator>): Work {
+  return (context) => followEpochs(curator, paths.esp.recovery, lock, context);
+}
+
+/** Keeps those out of etcd here that are members no more. */
+function consensusRevocations(
+  { isOpen, paths }: RolesOptions,
+  curator: Client<typeof Curator>,
+): Work {
+  return async (context) => {
+    // By then etcd has its first list, which came with its certificates.
+    await isOpen.first(context.signal, (open) => open);
+    await followRevocations(curator, paths.data, ETCD_PORTS.peer, context);
   };
 }
 

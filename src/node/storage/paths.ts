@@ -43,6 +43,8 @@ export interface DataPaths {
   readonly etcdData: string;
   /** With which members of etcd know each other. */
   readonly etcdPeer: CredentialPaths;
+  /** DER: whose certificates etcd must not accept any more. */
+  readonly etcdRevocations: string;
   /** With which the curator is known to etcd; certificates of the same CA. */
   readonly etcdClient: CredentialPaths;
   readonly node: string;
@@ -101,6 +103,7 @@ function dataPaths(root: string): DataPaths {
     etcd,
     etcdData: join(etcd, "data"),
     etcdPeer: credentials(join(etcd, "peer_pki")),
+    etcdRevocations: join(etcd, "peer_pki", "revocations.der"),
     etcdClient: credentials(join(node, "etcd_client")),
     node,
     credentials: credentials(join(node, "credentials")),

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/node/core/curator/proto/private/storage.proto.
  */
 export const file_metropolis_node_core_curator_proto_private_storage: GenFile = /*@__PURE__*/
-  fileDesc("CjhtZXRyb3BvbGlzL25vZGUvY29yZS9jdXJhdG9yL3Byb3RvL3ByaXZhdGUvc3RvcmFnZS5wcm90bxIqbWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlItwFCgROb2RlEhIKCnB1YmxpY19rZXkYASABKAwSGgoSY2x1c3Rlcl91bmxvY2tfa2V5GAIgASgMEjUKCWZzbV9zdGF0ZRgDIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIxCgVyb2xlcxgEIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVSb2xlcxIzCgZzdGF0dXMYBSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEhAKCGpvaW5fa2V5GAYgASgMEkIKCmNsdXN0ZXJuZXQYByABKAsyLi5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlQ2x1c3Rlck5ldHdvcmtpbmcSOAoJdHBtX3VzYWdlGAggASgOMiUubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVRQTVVzYWdlEjMKBmxhYmVscxgJIAEoCzIjLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVMYWJlbHMSCgoCaWQYCiABKAkSRgoQc3RvcmFnZV9zZWN1cml0eRhkIAEoDjIsLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdG9yYWdlU2VjdXJpdHkSUwoMcmVnaXN0cmF0aW9uGGUgASgLMj0ubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlLk5vZGUuUmVnaXN0cmF0aW9uEhcKD2RlY29tbWlzc2lvbmluZxhmIAEoCBp+CgxSZWdpc3RyYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIzCghoYXJkd2FyZRgCIAEoCzIhLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkhhcmR3YXJlEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjwKDEluaXRpYWxPd25lchISCgpwdWJsaWNfa2V5GAEgASgMEhgKEG93bmVyc2hpcF9zZWNyZXQYZCABKAwiIAoOUmVnaXN0ZXJUaWNrZXQSDgoGb3BhcXVlGAEgASgMIsQCCghSZWNvdmVyeRIbChNvcGVyYXRvcl9wdWJsaWNfa2V5GAEgASgMEkoKBmVwb2NocxgCIAMoCzI6Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeS5FcG9jaBrOAQoFRXBvY2gSDQoFZXBvY2gYASABKAQSEQoJdGhyZXNob2xkGAIgASgNEhIKCnB1YmxpY19rZXkYAyABKAwSUgoHbWVtYmVycxgEIAMoCzJBLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeS5FcG9jaC5NZW1iZXIaOwoGTWVtYmVyEg8KB25vZGVfaWQYASABKAkSDQoFc2hhcmUYAiABKAwSEQoJaXNfc3RvcmVkGAMgASgIIu0BChpLdWJlcm5ldGVzUmVjb25jaWxlclN0YXR1cxJbCgVzdGF0ZRgBIAEoDjJMLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8ucHJpdmF0ZS5LdWJlcm5ldGVzUmVjb25jaWxlclN0YXR1cy5TdGF0ZRIPCgd2ZXJzaW9uGAIgASgJEiIKGm1pbmltdW1fY29tcGF0aWJsZV9yZWxlYXNlGAMgASgJIj0KBVN0YXRlEhEKDVNUQVRFX1VOS05PV04QABIOCgpTVEFURV9ET05FEAESEQoNU1RBVEVfV09SS0lORxACYgZwcm90bzM", [file_google_protobuf_timestamp, file_metropolis_proto_common_common]);
+  fileDesc("CjhtZXRyb3BvbGlzL25vZGUvY29yZS9jdXJhdG9yL3Byb3RvL3ByaXZhdGUvc3RvcmFnZS5wcm90bxIqbWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlIvcFCgROb2RlEhIKCnB1YmxpY19rZXkYASABKAwSGgoSY2x1c3Rlcl91bmxvY2tfa2V5GAIgASgMEjUKCWZzbV9zdGF0ZRgDIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIxCgVyb2xlcxgEIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVSb2xlcxIzCgZzdGF0dXMYBSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEhAKCGpvaW5fa2V5GAYgASgMEkIKCmNsdXN0ZXJuZXQYByABKAsyLi5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlQ2x1c3Rlck5ldHdvcmtpbmcSOAoJdHBtX3VzYWdlGAggASgOMiUubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVRQTVVzYWdlEjMKBmxhYmVscxgJIAEoCzIjLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVMYWJlbHMSCgoCaWQYCiABKAkSRgoQc3RvcmFnZV9zZWN1cml0eRhkIAEoDjIsLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdG9yYWdlU2VjdXJpdHkSUwoMcmVnaXN0cmF0aW9uGGUgASgLMj0ubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlLk5vZGUuUmVnaXN0cmF0aW9uEhcKD2RlY29tbWlzc2lvbmluZxhmIAEoCBIZChFjb25zZW5zdXNfc2VyaWFscxhnIAMoDBp+CgxSZWdpc3RyYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIzCghoYXJkd2FyZRgCIAEoCzIhLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkhhcmR3YXJlEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjwKDEluaXRpYWxPd25lchISCgpwdWJsaWNfa2V5GAEgASgMEhgKEG93bmVyc2hpcF9zZWNyZXQYZCABKAwiIAoOUmVnaXN0ZXJUaWNrZXQSDgoGb3BhcXVlGAEgASgMIsQCCghSZWNvdmVyeRIbChNvcGVyYXRvcl9wdWJsaWNfa2V5GAEgASgMEkoKBmVwb2NocxgCIAMoCzI6Lm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeS5FcG9jaBrOAQoFRXBvY2gSDQoFZXBvY2gYASABKAQSEQoJdGhyZXNob2xkGAIgASgNEhIKCnB1YmxpY19rZXkYAyABKAwSUgoHbWVtYmVycxgEIAMoCzJBLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeS5FcG9jaC5NZW1iZXIaOwoGTWVtYmVyEg8KB25vZGVfaWQYASABKAkSDQoFc2hhcmUYAiABKAwSEQoJaXNfc3RvcmVkGAMgASgIIrIBChRDb25zZW5zdXNSZXZvY2F0aW9ucxJXCgdlbnRyaWVzGAEgAygLMkYubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlLkNvbnNlbnN1c1Jldm9jYXRpb25zLkVudHJ5GkEKBUVudHJ5Eg4KBnNlcmlhbBgBIAEoDBIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLtAQoaS3ViZXJuZXRlc1JlY29uY2lsZXJTdGF0dXMSWwoFc3RhdGUYASABKA4yTC5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLnByaXZhdGUuS3ViZXJuZXRlc1JlY29uY2lsZXJTdGF0dXMuU3RhdGUSDwoHdmVyc2lvbhgCIAEoCRIiChptaW5pbXVtX2NvbXBhdGlibGVfcmVsZWFzZRgDIAEoCSI9CgVTdGF0ZRIRCg1TVEFURV9VTktOT1dOEAASDgoKU1RBVEVfRE9ORRABEhEKDVNUQVRFX1dPUktJTkcQAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_metropolis_proto_common_common]);
 
 /**
  * `/nodes/<node ID>`.
@@ -103,6 +103,15 @@ export type Node = Message<"metropolis.node.core.curator.proto.private.Node"> & 
    * @generated from field: bool decommissioning = 102;
    */
   decommissioning: boolean;
+
+  /**
+   * Serial numbers of the certificates with which the node's etcd, and the
+   * curator beside it, prove themselves, the newest last. They are revoked when
+   * the node is no consensus member any more, and when they have been replaced.
+   *
+   * @generated from field: repeated bytes consensus_serials = 103;
+   */
+  consensusSerials: Uint8Array[];
 };
 
 /**
@@ -286,6 +295,50 @@ export const Recovery_Epoch_MemberSchema: GenMessage<Recovery_Epoch_Member> = /*
   messageDesc(file_metropolis_node_core_curator_proto_private_storage, 3, 0, 0);
 
 /**
+ * `/global/consensus_revocations`: certificates of the CA of etcd that count no
+ * more.
+ *
+ * @generated from message metropolis.node.core.curator.proto.private.ConsensusRevocations
+ */
+export type ConsensusRevocations = Message<"metropolis.node.core.curator.proto.private.ConsensusRevocations"> & {
+  /**
+   * The newest last.
+   *
+   * @generated from field: repeated metropolis.node.core.curator.proto.private.ConsensusRevocations.Entry entries = 1;
+   */
+  entries: ConsensusRevocations_Entry[];
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.private.ConsensusRevocations.
+ * Use `create(ConsensusRevocationsSchema)` to create a new message.
+ */
+export const ConsensusRevocationsSchema: GenMessage<ConsensusRevocations> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_private_storage, 4);
+
+/**
+ * @generated from message metropolis.node.core.curator.proto.private.ConsensusRevocations.Entry
+ */
+export type ConsensusRevocations_Entry = Message<"metropolis.node.core.curator.proto.private.ConsensusRevocations.Entry"> & {
+  /**
+   * @generated from field: bytes serial = 1;
+   */
+  serial: Uint8Array;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message metropolis.node.core.curator.proto.private.ConsensusRevocations.Entry.
+ * Use `create(ConsensusRevocations_EntrySchema)` to create a new message.
+ */
+export const ConsensusRevocations_EntrySchema: GenMessage<ConsensusRevocations_Entry> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_curator_proto_private_storage, 4, 0);
+
+/**
  * `/kubernetes/reconciler/status`.
  *
  * @generated from message metropolis.node.core.curator.proto.private.KubernetesReconcilerStatus
@@ -316,7 +369,7 @@ export type KubernetesReconcilerStatus = Message<"metropolis.node.core.curator.p
  * Use `create(KubernetesReconcilerStatusSchema)` to create a new message.
  */
 export const KubernetesReconcilerStatusSchema: GenMessage<KubernetesReconcilerStatus> = /*@__PURE__*/
-  messageDesc(file_metropolis_node_core_curator_proto_private_storage, 4);
+  messageDesc(file_metropolis_node_core_curator_proto_private_storage, 5);
 
 /**
  * @generated from enum metropolis.node.core.curator.proto.private.KubernetesReconcilerStatus.State
@@ -344,5 +397,5 @@ export enum KubernetesReconcilerStatus_State {
  * Describes the enum metropolis.node.core.curator.proto.private.KubernetesReconcilerStatus.State.
  */
 export const KubernetesReconcilerStatus_StateSchema: GenEnum<KubernetesReconcilerStatus_State> = /*@__PURE__*/
-  enumDesc(file_metropolis_node_core_curator_proto_private_storage, 4, 0);
+  enumDesc(file_metropolis_node_core_curator_proto_private_storage, 5, 0);
 

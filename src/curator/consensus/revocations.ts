@@ -1,0 +1,78 @@
+// Who was a member of etcd and is none any more: the certificates of such nodes are still in
+// date, and would open the port at which members reach each other.
+//
+//   certified ──► serials in the record of the node ──► on the list once it is no member
+import { create } from "@bufbuild/protobuf";
+import { timestampDate, timestampNow } from "@bufbuild/protobuf/wkt";
+import type { Write } from "../../base/etcd/etcd.ts";
+import { issueRevocationList } from "../../base/pki/revocation-list.ts";
+import {
+  type ConsensusRevocations,
+  ConsensusRevocations_EntrySchema as EntrySchema,
+} from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import type { Leader } from "../state/leader.ts";
+import { changeNode } from "../state/nodes.ts";
+import { memberOn } from "./consensus.ts";
+
+/** Certificates of etcd and the curator on a node, and of those that they are about to replace. */
+const KEPT_SERIALS = 4;
+
+/** The present list, in DER. */
+export async function revocationList(
+  { consensus }: Leader,
+  { entries }: Readonly<ConsensusRevocations>,
+): Promise<Uint8Array> {
+  const revocations = entries.map(({ serial, time }) => ({
+    serial,
+    time: time === undefined ? new Date(0) : timestampDate(time),
+  }));
+  return issueRevocationList(await consensus.ca(), revocations);
+}
+
+/** Revokes certificates together with what `commit` writes, in one transaction. */
+export async function revoke(
+  { revocations }: Leader,
+  serials: readonly Uint8Array[],
+  commit: (writes: readonly Write[]) => Promise<void>,
+): Promise<void> {
+  if (serials.length === 0) return commit([]);
+  const time = timestampNow();
+  await revocations.change(
+    (record) => {
+      record.entries.push(...serials.map((serial) => create(EntrySchema, { serial, time })));
+      return record;
+    },
+    (write) => commit([write]),
+  );
+}
+
+/**
+ * Notes what a node was certified with, before it is told. Hold the lock of consensus.
+ * Certificates that were replaced long ago are revoked.
+ */
+export async function noteSerials(
+  leader: Leader,
+  id: string,
+  serials: readonly Uint8Array[],
+): Promise<void> {
+  const all = [...(leader.nodes.get(id)?.node.consensusSerials ?? []), ...serials];
+  await revoke(leader, all.slice(0, -KEPT_SERIALS), (writes) =>
+    changeNode(leader, id, () => ({
+      fields: { consensusSerials: all.slice(-KEPT_SERIALS) },
+      writes,
+    })),
+  );
+}
+
+/** Revokes the certificates of nodes that gave the role back and are no members any more. */
+export async function settleRevocations(leader: Leader): Promise<void> {
+  const certified = leader.nodes.list().filter(({ node }) => node.consensusSerials.length > 0);
+  const left = certified.filter(({ node }) => node.roles?.consensusMember === undefined);
+  if (left.length === 0) return;
+  const members = await leader.consensus.list();
+  for (const { id, node } of left.filter((each) => memberOn(members, each.id) === undefined)) {
+    await revoke(leader, node.consensusSerials, (writes) =>
+      changeNode(leader, id, () => ({ fields: { consensusSerials: [] }, writes })),
+    );
+  }
+}
