@@ -20,6 +20,7 @@ import { commands } from "./command.ts";
 import { images } from "./images.ts";
 import { machine } from "./machine.ts";
 import { join as joinAll, live, news } from "./nodes.ts";
+import { threeMachines } from "./three-machines.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -58,6 +59,14 @@ async function native(): Promise<Results> {
   };
 }
 
+/** What machines do, with firmware and all, under emulation. */
+async function virtual(): Promise<Results> {
+  return {
+    ...(await step("machine", machine)),
+    ...(await step("three machines", threeMachines)),
+  };
+}
+
 /** What others did on this machine: it is in every number. */
 function load(): number {
   return loadavg()[0] ?? Number.NaN;
@@ -69,7 +78,7 @@ async function main(): Promise<void> {
   const results = {
     ...(await step("images", images)),
     ...(await native()),
-    ...(options["no-vm"] === true ? {} : await step("machine", machine)),
+    ...(options["no-vm"] === true ? {} : await virtual()),
   };
   const verdicts = judge(results);
   console.log(`\n${table(verdicts)}`);

@@ -67,6 +67,12 @@ export const measures = {
     atLeast: true,
   },
   "vm.boot": { about: "power-on to Node API, p50 of 3", unit: "s", budget: 25 },
+  "vm.three": {
+    about: "3 blank disks to 3 voting members, installations apart",
+    unit: "s",
+    budget: 150,
+  },
+  "vm.threeInstalled": { about: "3 blank disks to 3 voting members", unit: "s", budget: 150 },
 } as const satisfies Readonly<Record<string, Measure>>;
 
 /** The name of a measure. */
