@@ -102,7 +102,8 @@ test("a member that is lost is replaced by two commands and the newcomer's appro
   const lost = await cluster.nodeOn(2);
   await cluster.kill(2);
   const deleting = ["--bypass-has-roles", "--bypass-not-decommissioned", lost.id];
-  expect((await metroctl("node", "delete", ...deleting)).stdout).toBe(`Deleted node ${lost.id}\n`);
+  const deleted = await metroctl("node", "delete", ...deleting);
+  expect(deleted).toMatchObject({ stderr: "", stdout: `Deleted node ${lost.id}\n` });
   const given = await metroctl("node", "add", "role", "ConsensusMember", newcomer);
   expect(given.stdout).toBe(`Updated node ${newcomer}\n`);
   const members = await cluster.voters(3);

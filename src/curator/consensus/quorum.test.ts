@@ -41,6 +41,14 @@ test.each([
   await expect(attempt).rejects.toThrow(refusal);
 });
 
+test("a leader that is too new to know who is healthy asks for patience", async () => {
+  await using leader = await testLeader();
+  const [one = "", two = ""] = await voters(leader, 3, 0);
+  leader.time.now = 5_000;
+  leader.heartbeats.record(one);
+  await expect(requireDispensable(leader, two)).rejects.toMatchObject({ code: Code.unavailable });
+});
+
 test("the refusal names who is not healthy", async () => {
   await using leader = await testLeader();
   const ids = await voters(leader, 3, 2);

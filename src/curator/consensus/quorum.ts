@@ -7,7 +7,8 @@ import { memberOn, nodeOf } from "./consensus.ts";
 
 /**
  * Returns if the node may leave consensus. Throws failedPrecondition, with the
- * reason, for the last vote, and where the healthy rest would be no majority.
+ * reason, for the last vote, and where the healthy rest would be no majority; unavailable
+ * while this leader is too new to know whether it would be one.
  * Hold the lock of consensus from here until the decision is written.
  */
 export async function requireDispensable(leader: Leader, id: string): Promise<void> {
@@ -20,9 +21,13 @@ export async function requireDispensable(leader: Leader, id: string): Promise<vo
   if (rest.length === 0) {
     throw refused("it is the last consensus member; give the role to another node first");
   }
-  const silent = rest.filter((voter) => !isAlive(leader, voter));
+  const silent = rest.filter((voter) => health(leader, voter) !== Node_Health.HEALTHY);
   const needed = Math.floor(rest.length / 2) + 1;
   if (rest.length - silent.length >= needed) return;
+  const missed = silent.filter((voter) => health(leader, voter) !== Node_Health.UNKNOWN);
+  if (rest.length - missed.length >= needed) {
+    throw new RpcError(Code.unavailable, "the leader is too new to know who is healthy; ask again");
+  }
   throw refused(
     `without it only ${rest.length - silent.length} of ${rest.length} consensus members would be healthy, ` +
       `and ${needed} are needed; not healthy: ${silent.join(", ")}`,
@@ -34,10 +39,10 @@ function staysMember({ nodes }: Leader, id: string): boolean {
   return nodes.get(id)?.node.roles?.consensusMember !== undefined;
 }
 
-function isAlive({ self, nodes, heartbeats }: Leader, id: string): boolean {
-  if (id === self) return true;
-  const found = nodes.get(id);
-  return found !== undefined && heartbeats.health(id, found.node.fsmState) === Node_Health.HEALTHY;
+function health({ self, nodes, heartbeats }: Leader, id: string): Node_Health {
+  if (id === self) return Node_Health.HEALTHY;
+  const state = nodes.get(id)?.node.fsmState;
+  return state === undefined ? Node_Health.HEARTBEAT_TIMEOUT : heartbeats.health(id, state);
 }
 
 function refused(reason: string): RpcError {
