@@ -7,7 +7,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { issueCa, issueNode, validFor } from "../base/pki/certificate.ts";
 import { certificatePem, generateKeyPair, privateKeyPem } from "../base/pki/keys.ts";
 import { nodeId } from "../base/pki/node-id.ts";
-import { type Server, serve } from "../base/rpc/rpc.ts";
+import { memberOf, type Server, serve } from "../base/rpc/rpc.ts";
 import { NodeSchema } from "../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { leaderDead, type Probe, untilDead } from "./leader-probe.ts";
 import { keys } from "./state/keys.ts";
@@ -72,9 +72,14 @@ beforeEach(async () => {
   const issuer = { keyPair: caKey, certificate: ca };
   const certificate = await issueNode(issuer, nodeKey.publicKey, validFor(30));
   writeFileSync(join(folder, "ca.pem"), certificatePem(ca));
+  writeFileSync(join(folder, "c.pem"), certificatePem(certificate));
+  writeFileSync(join(folder, "k.pem"), privateKeyPem(nodeKey));
   server = await serve({
     services: [],
     authorize: () => {},
+    // Strangers may take all that there is for them: a follower is none.
+    isMember: memberOf(() => ca),
+    limits: { strangerCalls: 0 },
     listen: { host: "127.0.0.1", port: 0 },
     tls: { certificatePem: certificatePem(certificate), keyPem: privateKeyPem(nodeKey) },
   });

@@ -4,13 +4,12 @@
 //
 // What is slow is not dead: patience grows with how long answers took lately, and counts
 // questions, not time, so that a follower that stood still itself does not blame the leader.
-import { readFile } from "node:fs/promises";
 import { sleep } from "../base/event/event.ts";
 import { slowness } from "../base/linux/machine.ts";
-import { certificateDer } from "../base/pki/keys.ts";
 import { verifyNode } from "../base/pki/verify.ts";
-import { connect } from "../base/rpc/rpc.ts";
+import { Code, connect, RpcError } from "../base/rpc/rpc.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import { readCredentials } from "./credentials.ts";
 import type { CredentialFiles } from "./settings.ts";
 import type { NodeCache } from "./state/node-cache.ts";
 
@@ -43,6 +42,8 @@ function usualTiming(): ProbeTiming {
 /** How many times longer than the slowest of the last answers one may take. */
 const SLACK = 8;
 const REMEMBERED = 20;
+/** Codes of calls that nobody has answered. */
+const SILENT: readonly Code[] = [Code.unavailable, Code.deadlineExceeded, Code.cancelled];
 /** How often to look for what is not known yet. */
 const LOOK_MS = 500;
 
@@ -100,20 +101,25 @@ export async function leaderDead(
   signal: AbortSignal,
 ): Promise<void> {
   const target = await eventually(signal, async () => address(nodes, id, usualPort));
-  const ca = await eventually(signal, () => readFile(credentials.ca, "utf8").catch(nothing));
-  const issuer = certificateDer(ca);
-  const verify = (der: Uint8Array) => void verifyNode(der, issuer, { id });
-  let channel = connect({ target, credentials: { verify } });
+  const { ca, keyPem, certificatePem } = await eventually(signal, () =>
+    readCredentials(credentials).catch(nothing),
+  );
+  const verify = (der: Uint8Array) => void verifyNode(der, ca, { id });
+  // As a member: strangers have to share what the leader has to spare for them.
+  const dial = () => connect({ target, credentials: { keyPem, certificatePem, verify } });
+  let channel = dial();
   const renew = () => {
     // One that failed would wait before it connects again, and speak for nobody meanwhile.
     channel.close();
-    channel = connect({ target, credentials: { verify } });
+    channel = dial();
   };
   try {
     await untilDead(async (timeoutMs, probing) => {
       try {
         await channel.client(Health).check({}, { timeoutMs, signal: probing });
       } catch (error) {
+        // Whoever refuses is alive.
+        if (error instanceof RpcError && !SILENT.includes(error.code)) return;
         renew();
         throw error;
       }
@@ -123,21 +129,19 @@ export async function leaderDead(
   }
 }
 
-function address(nodes: NodeCache, id: string, usualPort: number): string {
+function address(nodes: NodeCache, id: string, usualPort: number): string | undefined {
   const { externalAddress: host = "", runningCurator } = nodes.get(id)?.node.status ?? {};
-  if (host === "") return "";
+  if (host === "") return undefined;
   return `${host.includes(":") ? `[${host}]` : host}:${runningCurator?.port || usualPort}`;
 }
 
-function nothing(): string {
-  return "";
-}
+function nothing(): undefined {}
 
 /** Looks again until there is something. */
-async function eventually(signal: AbortSignal, look: () => Promise<string>): Promise<string> {
+async function eventually<T>(signal: AbortSignal, look: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const found = await look();
-    if (found !== "") return found;
+    if (found !== undefined) return found;
     await sleep(LOOK_MS, signal);
   }
 }
