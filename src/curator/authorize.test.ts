@@ -5,6 +5,7 @@ import { generateKeyPair } from "../base/pki/keys.ts";
 import { type Call, Code, RpcError, testCall } from "../base/rpc/rpc.ts";
 import { Curator } from "../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { Management } from "../gen/metropolis/proto/api/management_pb.ts";
+import { NodeState } from "../gen/metropolis/proto/common/common_pb.ts";
 import { authorizeMember } from "./authorize.ts";
 import { testCa, testLeader } from "./state/test-leader.ts";
 
@@ -39,6 +40,18 @@ test("authorizeMember refuses a node with a good certificate that the cluster do
   const authorize = authorizeMember(testCa.certificate, leader.nodes);
   const call = callOf(Curator.method.updateNodeStatus, certificate);
   expect(refusal(authorize, call)).toBe(Code.unauthenticated);
+});
+
+test.each([
+  [NodeState.NEW, Code.unauthenticated],
+  [NodeState.STANDBY, Code.unauthenticated],
+  [NodeState.DECOMMISSIONED, undefined],
+])("authorizeMember of a node in state %i that has a certificate: %p", async (fsmState, code) => {
+  await using leader = await testLeader();
+  const { publicKey } = await leader.add({ fsmState });
+  const certificate = await issueNode(testCa, publicKey, validFor(1));
+  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  expect(refusal(authorize, callOf(Curator.method.updateNodeStatus, certificate))).toBe(code);
 });
 
 test("authorizeMember lets the owner of this cluster manage it, and no other's", async () => {

@@ -5,15 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { NodeSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { ensureMeshKey } from "./mesh-key.ts";
 import { deviceConfiguration, freshHandshakes, meshPeers, otherPeers } from "./peers.ts";
 
 const key = Buffer.alloc(32, 1).toString("base64");
 
-function node(id: string, externalAddress: string, wireguardPubkey = key) {
+function node(id: string, externalAddress: string, wireguardPubkey = key, state = NodeState.UP) {
   const prefixes = [{ cidr: `${externalAddress}/32` }];
   return create(NodeSchema, {
     id,
+    state,
     status: { externalAddress },
     clusternet: { wireguardPubkey, prefixes },
   });
@@ -24,7 +26,8 @@ test("peers are the nodes with a key and an address, by ID", () => {
     node("c", "10.1.0.4"),
     node("a", "10.1.0.2"),
     node("b", ""),
-    create(NodeSchema, { id: "d", status: { externalAddress: "10.1.0.5" } }),
+    node("e", "10.1.0.6", key, NodeState.DECOMMISSIONED),
+    create(NodeSchema, { id: "d", state: NodeState.UP, status: { externalAddress: "10.1.0.5" } }),
   ];
   expect(meshPeers(nodes).map(({ id }) => id)).toEqual(["a", "c"]);
   expect(otherPeers(meshPeers(nodes), "a")).toEqual([

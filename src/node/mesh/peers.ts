@@ -1,5 +1,6 @@
 // The nodes of the encrypted network, and what WireGuard is told of them. Decisions only.
 import type { Node } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 
 /** UDP, on every node. */
 export const MESH_PORT = 7838;
@@ -18,9 +19,10 @@ export interface MeshPeer {
   readonly prefixes: readonly string[];
 }
 
-/** The nodes that have published a key and have an address, by ID. */
+/** The members that have published a key and have an address, by ID. */
 export function meshPeers(nodes: Iterable<Node>): readonly MeshPeer[] {
   return [...nodes]
+    .filter(({ state }) => state === NodeState.UP)
     .flatMap(({ id, status, clusternet }) => {
       const address = status?.externalAddress ?? "";
       const publicKey = clusternet?.wireguardPubkey ?? "";

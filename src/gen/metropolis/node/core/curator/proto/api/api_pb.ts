@@ -1149,7 +1149,8 @@ export const Curator: GenService<{
    * RenewCertificate gives the calling node its certificate, a new one when the
    * end of the present one is near.
    *
-   *   PERMISSION_DENIED  the caller is not a node
+   *   PERMISSION_DENIED    the caller is not a node
+   *   FAILED_PRECONDITION  the node is not UP
    *
    * @generated from rpc metropolis.node.core.curator.proto.api.Curator.RenewCertificate
    */
