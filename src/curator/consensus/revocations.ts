@@ -4,13 +4,13 @@
 //   certified ──► serials in the record of the node ──► on the list once it is no member
 import { create } from "@bufbuild/protobuf";
 import { timestampDate, timestampNow } from "@bufbuild/protobuf/wkt";
-import type { Write } from "../../base/etcd/etcd.ts";
 import { issueRevocationList } from "../../base/pki/revocation-list.ts";
 import {
   type ConsensusRevocations,
   ConsensusRevocations_EntrySchema as EntrySchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import type { Leader } from "../state/leader.ts";
+import type { RecordChange } from "../state/leader-record.ts";
 import { changeNode } from "../state/nodes.ts";
 import { memberOn } from "./consensus.ts";
 
@@ -33,17 +33,14 @@ export async function revocationList(
 export async function revoke(
   { revocations }: Leader,
   serials: readonly Uint8Array[],
-  commit: (writes: readonly Write[]) => Promise<void>,
+  commit: (change: RecordChange) => Promise<void>,
 ): Promise<void> {
-  if (serials.length === 0) return commit([]);
+  if (serials.length === 0) return commit({ writes: [], compares: [] });
   const time = timestampNow();
-  await revocations.change(
-    (record) => {
-      record.entries.push(...serials.map((serial) => create(EntrySchema, { serial, time })));
-      return record;
-    },
-    (write) => commit([write]),
-  );
+  await revocations.change((record) => {
+    record.entries.push(...serials.map((serial) => create(EntrySchema, { serial, time })));
+    return record;
+  }, commit);
 }
 
 /**
@@ -56,23 +53,24 @@ export async function noteSerials(
   serials: readonly Uint8Array[],
 ): Promise<void> {
   const all = [...(leader.nodes.get(id)?.node.consensusSerials ?? []), ...serials];
-  await revoke(leader, all.slice(0, -KEPT_SERIALS), (writes) =>
-    changeNode(leader, id, () => ({
-      fields: { consensusSerials: all.slice(-KEPT_SERIALS) },
-      writes,
-    })),
+  const fields = { consensusSerials: all.slice(-KEPT_SERIALS) };
+  await revoke(leader, all.slice(0, -KEPT_SERIALS), (change) =>
+    changeNode(leader, id, () => ({ fields, ...change })),
   );
 }
 
 /** Revokes the certificates of nodes that gave the role back and are no members any more. */
 export async function settleRevocations(leader: Leader): Promise<void> {
+  // After a write without an answer this finds out, and tells those who follow.
+  await leader.revocations.current();
   const certified = leader.nodes.list().filter(({ node }) => node.consensusSerials.length > 0);
   const left = certified.filter(({ node }) => node.roles?.consensusMember === undefined);
   if (left.length === 0) return;
   const members = await leader.consensus.list();
   for (const { id, node } of left.filter((each) => memberOn(members, each.id) === undefined)) {
-    await revoke(leader, node.consensusSerials, (writes) =>
-      changeNode(leader, id, () => ({ fields: { consensusSerials: [] }, writes })),
+    const fields = { consensusSerials: [] };
+    await revoke(leader, node.consensusSerials, (change) =>
+      changeNode(leader, id, () => ({ fields, ...change })),
     );
   }
 }

@@ -21,11 +21,11 @@ export function deleteNode(leader: Leader): Handler<typeof Management.method.del
       requireDeletable(present, request);
       // The flags say what is intended; that the cluster shall never decide anything again is not.
       await requireDispensable(leader, id);
-      await revoke(leader, present.consensusSerials, (revocations) =>
+      await revoke(leader, present.consensusSerials, ({ writes, compares }) =>
         changeNode(leader, id, (node) => {
           requireDeletable(node, request);
           const gone = [keys.node(id), keys.joinKey(node.joinKey), keys.certificate(`node-${id}`)];
-          return { writes: [...revocations, ...gone.map((key) => ({ delete: key }))] };
+          return { writes: [...writes, ...gone.map((key) => ({ delete: key }))], compares };
         }),
       );
     });

@@ -1,16 +1,23 @@
-// A record that the leader alone changes: read once, then kept in memory, and followed by
-// those whom it is about.
+// A record that the leader alone changes: kept in memory, and followed by those whom it is
+// about.
 import {
   clone,
   create,
   type DescMessage,
+  equals,
   fromBinary,
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import type { Write } from "../../base/etcd/etcd.ts";
+import type { Compare, Write } from "../../base/etcd/etcd.ts";
 import { Lock, Value } from "../../base/event/event.ts";
 import type { LeaderStore } from "./leader-store.ts";
+
+/** What writes a record, and what must hold for that. */
+export interface RecordChange {
+  readonly writes: readonly Write[];
+  readonly compares: readonly Compare[];
+}
 
 /** The record, in the hands of one leader. */
 export class LeaderRecord<S extends DescMessage> {
@@ -19,6 +26,8 @@ export class LeaderRecord<S extends DescMessage> {
   readonly #schema: S;
   readonly #record = new Value<Readonly<MessageShape<S>>>();
   readonly #lock = new Lock();
+  /** Whether `#record` is what etcd has: not before it was read, and not after a failed write. */
+  #isKnown = false;
 
   constructor(store: LeaderStore, key: string, schema: S) {
     this.#store = store;
@@ -28,7 +37,9 @@ export class LeaderRecord<S extends DescMessage> {
 
   /** The record; an empty one where there is none yet. */
   async current(): Promise<Readonly<MessageShape<S>>> {
-    return this.#record.current ?? this.#lock.hold(() => this.#load());
+    const { current } = this.#record;
+    if (this.#isKnown && current !== undefined) return current;
+    return this.#lock.hold(async () => (await this.#load()).record);
   }
 
   /** The record as it is, then whenever it changes. */
@@ -45,22 +56,30 @@ export class LeaderRecord<S extends DescMessage> {
     decide: (
       record: MessageShape<S>,
     ) => Promise<MessageShape<S> | undefined> | MessageShape<S> | undefined,
-    commit: (write: Write) => Promise<unknown> = (write) => this.#store.commit([write]),
+    commit: (change: RecordChange) => Promise<unknown> = ({ writes, compares }) =>
+      this.#store.commit(writes, compares),
   ): Promise<void> {
     await this.#lock.hold(async () => {
-      const present = await this.#load();
-      const next = await decide(clone(this.#schema, present as MessageShape<S>));
+      const { record, modRevision } = await this.#load();
+      const next = await decide(clone(this.#schema, record));
       if (next === undefined) return;
-      await commit({ put: this.#key, value: toBinary(this.#schema, next) });
+      // A write whose answer is lost may still be done, even after later ones: not without this.
+      const compares = [{ key: this.#key, modRevision }];
+      this.#isKnown = false;
+      await commit({ writes: [{ put: this.#key, value: toBinary(this.#schema, next) }], compares });
+      this.#isKnown = true;
       this.#record.set(next);
     });
   }
 
-  async #load(): Promise<Readonly<MessageShape<S>>> {
-    if (this.#record.current !== undefined) return this.#record.current;
+  async #load(): Promise<{ readonly record: MessageShape<S>; readonly modRevision: bigint }> {
     const item = await this.#store.get(this.#key);
     const record = item === undefined ? create(this.#schema) : fromBinary(this.#schema, item.value);
-    this.#record.set(record);
-    return record;
+    const { current } = this.#record;
+    if (current === undefined || !equals(this.#schema, current as MessageShape<S>, record)) {
+      this.#record.set(record);
+    }
+    this.#isKnown = true;
+    return { record, modRevision: item?.modRevision ?? 0n };
   }
 }
