@@ -99,7 +99,9 @@ class EtcdStore implements Store {
       for await (const response of this.#watch.watch(requests(), options)) {
         checkWatch(response);
         const events = response.events.flatMap(storeEvent);
-        if (events.length > 0) yield { revision: response.header?.revision ?? 0n, events };
+        // Not the header's: while a watcher catches up, that is ahead of what was delivered.
+        const last = response.events.at(-1)?.kv?.modRevision;
+        if (last !== undefined) yield { revision: last, events };
       }
       throw new RpcError(Code.unavailable, "etcd ended the watch");
     } catch (error) {
