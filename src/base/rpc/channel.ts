@@ -1,6 +1,7 @@
 // A connection to one server, dialled when first needed and again whenever it
 // is lost. Calls fail at once, as unavailable, while there is none.
 import * as grpc from "@grpc/grpc-js";
+import { slowness } from "../linux/machine.ts";
 import { client } from "./client.ts";
 import type { Line } from "./client-call.ts";
 import { ChannelCredentials, type ClientTls, type ProxiedTarget } from "./credentials.ts";
@@ -21,6 +22,7 @@ export interface ConnectOptions {
 }
 
 const HANDSHAKE_MS = 10_000;
+const KEEPALIVE_MS = { every: 3_000, patience: 2_000 } as const;
 const MAX_RESPONSE_BYTES = 16 << 20;
 
 /** What calls go through. `using` closes it. */
@@ -55,10 +57,10 @@ export function connect(options: ConnectOptions): Channel {
 function channelOptions({ target, proxy, maxResponseBytes }: ConnectOptions): grpc.ChannelOptions {
   return {
     "grpc.max_receive_message_length": maxResponseBytes ?? MAX_RESPONSE_BYTES,
-    // A server that vanished without a word is noticed within 15 s, but only
-    // while a call waits for it.
-    "grpc.keepalive_time_ms": 10_000,
-    "grpc.keepalive_timeout_ms": 5_000,
+    // A server that vanished without a word is noticed, but only while a call
+    // waits for it: nodes have streams to the leader, and need the next one soon.
+    "grpc.keepalive_time_ms": KEEPALIVE_MS.every * slowness(),
+    "grpc.keepalive_timeout_ms": KEEPALIVE_MS.patience * slowness(),
     "grpc.initial_reconnect_backoff_ms": 200,
     "grpc.max_reconnect_backoff_ms": 5_000,
     // Two channels with different credentials must never share a connection.

@@ -99,6 +99,28 @@ test("a call leaves a leader that says nothing, once another one leads", async (
   expect((await call).status).toBe(2);
 });
 
+test("a server that is cut off and names a leader of the past leads nobody astray", async () => {
+  /** One that tells which of the group leads, after a while, and leads nobody itself. */
+  const telling = (leader: number, delayMs: number): Handlers => ({
+    check: async ({ service }) => {
+      if (service !== "who leads") throw new RpcError(Code.unimplemented, "it does not lead");
+      await Bun.sleep(delayMs);
+      return { status: leader };
+    },
+  });
+  await using group = await Group.start(telling(0, 0), telling(2, 20), leading(1));
+  using channel = leaderChannel({
+    seeds: () => [group.target(0), group.target(1)],
+    dial: (target) => connect({ target, credentials: "plain" }),
+    locate: async (server, options) => {
+      const { status } = await server.client(Health).check({ service: "who leads" }, options);
+      return group.target(status);
+    },
+    timing,
+  });
+  expect((await channel.client(Health).check({}, { timeoutMs: 2_000 })).status).toBe(1);
+});
+
 test("a server that hangs holds up nobody who waits for the others to agree on a leader", async () => {
   let isKnown = false;
   const hesitant: Handlers = {

@@ -138,6 +138,8 @@ class Search {
   readonly #options: Required<LeaderOptions>;
   readonly #closed = new AbortController();
   #present: Found | undefined;
+  /** Where the leader was last, and is no more; who still names it may be cut off. */
+  #past = "";
   #searching: Promise<Found> | undefined;
 
   constructor(options: LeaderOptions & { readonly timing: LeaderTiming }) {
@@ -248,7 +250,7 @@ class Search {
     const round = new AbortController();
     const either = AbortSignal.any([signal, round.signal]);
     try {
-      const target = await Promise.any(seeds.map((seed) => this.#locate(seed, either)));
+      const target = await Promise.any(seeds.map((seed) => this.#locateNext(seed, either)));
       const found = { target, channel: this.#options.dial(target) };
       this.#present = found;
       return found;
@@ -256,6 +258,16 @@ class Search {
       throw new RpcError(Code.unavailable, `no leader: ${reasons(seeds, error)}`);
     } finally {
       round.abort(new RpcError(Code.cancelled, "the round is over"));
+    }
+  }
+
+  /** Believes a server that names the leader of before only after others had time to answer. */
+  async #locateNext(seed: string, signal: AbortSignal): Promise<string> {
+    const limit = performance.now() + this.timing.doubtMs;
+    for (;;) {
+      const target = await this.#locate(seed, signal);
+      if (target !== this.#past || performance.now() > limit) return target;
+      await this.#pause(signal);
     }
   }
 
@@ -281,6 +293,7 @@ class Search {
   #forget(found: Found | undefined): void {
     if (found === undefined || this.#present !== found) return;
     this.#present = undefined;
+    this.#past = found.target;
     // Calls of others on it get their turn to notice: they fail as unavailable, and follow.
     found.channel.close();
   }
