@@ -97,3 +97,16 @@ export async function together(signal: AbortSignal, parts: readonly Part[]): Pro
     await Promise.allSettled(running);
   }
 }
+
+/** Runs parts until the first of them ends, then ends the others. Throws what it throws. */
+export async function untilFirst(signal: AbortSignal, parts: readonly Part[]): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const running = parts.map((part) => part(either));
+  try {
+    await Promise.race(running);
+  } finally {
+    over.abort(new UnwantedError("another part has ended"));
+    await Promise.allSettled(running);
+  }
+}

@@ -13,7 +13,12 @@ import { etcdMembers } from "../../base/etcd/etcd.ts";
 import { sleep, type Value } from "../../base/event/event.ts";
 import { removeFileAtomic } from "../../base/linux/atomic-file.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
-import { certificateDer, generateKeyPair } from "../../base/pki/keys.ts";
+import {
+  certificateDer,
+  generateKeyPair,
+  type KeyPair,
+  keyPairFromPem,
+} from "../../base/pki/keys.ts";
 import { type Client, Code, RpcError } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -21,9 +26,9 @@ import type { NodeRoles } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { ETCD_PORTS, type EtcdPorts, type Member } from "../consensus/config.ts";
 import { connectEtcd } from "../consensus/connection.ts";
 import { type Owner, saveMember } from "../consensus/pki.ts";
-import type { Control } from "../control/control.ts";
+import { type Control, untilFirst } from "../control/control.ts";
 import type { Credentials } from "../storage/credentials.ts";
-import type { Paths } from "../storage/paths.ts";
+import type { CredentialPaths, Paths } from "../storage/paths.ts";
 import { connectLeader } from "./connection.ts";
 import { isEnding, LOOK_MS } from "./renewal.ts";
 import { type CuratorSettings, curatorSettings } from "./settings.ts";
@@ -47,6 +52,8 @@ export interface ControlPlaneOptions {
 }
 
 const PAUSE_MS = 500;
+/** How often a member looks whether it still is one; only nodes that were off hear of it late. */
+const MEMBERSHIP_MS = 5_000;
 
 /** Follows the role ConsensusMember. */
 export function controlPlane(options: ControlPlaneOptions): Runnable {
@@ -83,8 +90,17 @@ class ControlPlane {
     this.#log = log;
   }
 
-  /** Makes this node a member that serves, and keeps what it serves with from ending. */
+  /** Makes this node a member that serves; anew where consensus has let go of it meanwhile. */
   async join(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await untilFirst(signal, [(ended) => this.#serve(ended), (ended) => this.#removed(ended)]);
+      await this.#erase(signal);
+      this.#log.warning("Consensus has removed this node's member: it becomes a new one");
+    }
+  }
+
+  /** Serves, and keeps what it serves with from ending. */
+  async #serve(signal: AbortSignal): Promise<void> {
     // Otherwise enrolment made the cluster here, and runs its control plane already.
     if (this.#options.curator.wanted.current === null) await this.#start(signal);
     for (let used = this.#options.membership.current; ; await sleep(LOOK_MS, signal)) {
@@ -99,14 +115,25 @@ class ControlPlane {
     }
   }
 
-  /** New credentials for etcd, which reads them at each handshake; false where none are due. */
+  /** Resolves when the cluster says that the member is gone whose data are here. */
+  async #removed(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(MEMBERSHIP_MS, signal);
+      if (!this.#hasData()) continue;
+      if (!(await this.#isMember(signal))) return;
+    }
+  }
+
+  /** New certificates for etcd, which reads them at each handshake; false where none are due. */
   async #renewMember(signal: AbortSignal): Promise<boolean> {
     const { etcdPeer, etcdClient } = this.#options.paths.data;
     const files = await Promise.all(
       [etcdPeer, etcdClient].map(({ certificate }) => readFile(certificate, "utf8")),
     );
     if (!files.some((pem) => isEnding(certificateDer(pem)))) return false;
-    await this.#admission(signal);
+    // A power cut must not leave a certificate beside a key that is not its own.
+    const [member, client] = await Promise.all([etcdPeer, etcdClient].map(storedKey));
+    await this.#admission(signal, member, client);
     return true;
   }
 
@@ -131,8 +158,11 @@ class ControlPlane {
     return existsSync(join(this.#options.paths.data.etcdData, "member", "wal"));
   }
 
-  async #admission(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
-    const [member, client] = [generateKeyPair(), generateKeyPair()];
+  async #admission(
+    signal: AbortSignal,
+    member = generateKeyPair(),
+    client = generateKeyPair(),
+  ): Promise<ReadonlyMap<string, string>> {
     const keys = { memberPublicKey: member.publicKey, clientPublicKey: client.publicKey };
     const answer = await persistently(signal, this.#log, () =>
       this.#cluster.joinConsensus(keys, { signal }),
@@ -147,32 +177,41 @@ class ControlPlane {
 
   /** Makes this node no member, once the others can do without it. */
   async leave(signal: AbortSignal): Promise<void> {
-    const { consensus, curator, paths } = this.#options;
+    const { consensus, paths } = this.#options;
     const isRunning = consensus.wanted.current !== null;
     if (!isRunning && !this.#hasData()) return;
     // Its vote may be needed to let it go.
     if (!isRunning) consensus.wanted.set(await this.#member(signal));
-    await this.#released(signal);
+    while (await this.#isMember(signal)) await sleep(PAUSE_MS, signal);
+    await this.#erase(signal);
+    // Its share is of use to nobody any more.
+    await removeFileAtomic(paths.esp.recovery);
+    this.#log.info("This node is no consensus member any more; its copy of the state is erased");
+  }
+
+  /** Whether the cluster counts this node among the members of etcd. */
+  async #isMember(signal: AbortSignal): Promise<boolean> {
+    const { etcdMember } = await persistently(signal, this.#log, () =>
+      this.#cluster.getConsensusStatus({}, { signal }),
+    );
+    return etcdMember.some(({ id }) => id === this.#own.nodeId);
+  }
+
+  /** Ends etcd and the curator, and forgets what was theirs. */
+  async #erase(signal: AbortSignal): Promise<void> {
+    const { consensus, curator, paths } = this.#options;
     await curator.stop(signal);
     await consensus.stop(signal);
     const { etcdData, etcdPeer, etcdClient } = paths.data;
     for (const path of [etcdData, etcdPeer.root, etcdClient.root]) {
       await rm(path, { recursive: true, force: true });
     }
-    // Its share is of use to nobody any more.
-    await removeFileAtomic(paths.esp.recovery);
-    this.#log.info("This node is no consensus member any more; its copy of the state is erased");
   }
+}
 
-  async #released(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const { etcdMember } = await persistently(signal, this.#log, () =>
-        this.#cluster.getConsensusStatus({}, { signal }),
-      );
-      if (!etcdMember.some(({ id }) => id === this.#own.nodeId)) return;
-      await sleep(PAUSE_MS, signal);
-    }
-  }
+/** The key that lies beside a certificate. */
+async function storedKey({ key }: CredentialPaths): Promise<KeyPair> {
+  return keyPairFromPem(await readFile(key, "utf8"));
 }
 
 /** Waits until etcd here has caught up and was given its vote. */
