@@ -1,6 +1,7 @@
 // Keeps out of etcd who is no member any more: it reads the list at each handshake, and who
 // is connected already has to prove himself again.
 import { readFile } from "node:fs/promises";
+import { sleep } from "../../base/event/event.ts";
 import { errorText } from "../../base/logtree/logtree.ts";
 import { run } from "../../base/process/process.ts";
 import type { Client } from "../../base/rpc/rpc.ts";
@@ -9,12 +10,16 @@ import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/a
 import type { DataPaths } from "../storage/paths.ts";
 import { saveRevocations } from "./pki.ts";
 
+type Following = Pick<Context, "signal" | "log">;
+
+const PAUSE_MS = 1_000;
+
 /** Follows the list of this node, which must be a consensus member, onto its disk. */
 export async function followRevocations(
   curator: Client<typeof Curator>,
   data: DataPaths,
   port: number,
-  { signal, log }: Pick<Context, "signal" | "log">,
+  { signal, log }: Following,
 ): Promise<void> {
   let known = await readFile(data.etcdRevocations);
   for await (const { revocationList } of curator.followConsensus({}, { signal })) {
@@ -22,7 +27,19 @@ export async function followRevocations(
     await saveRevocations(data, revocationList);
     known = Buffer.from(revocationList);
     log.info("Certificates of consensus were revoked; all members prove themselves anew");
-    await disconnect(port).catch((error: unknown) => log.warning(errorText(error)));
+    await persist(() => disconnect(port), { signal, log });
+  }
+}
+
+async function persist(work: () => Promise<void>, { signal, log }: Following): Promise<void> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warning(errorText(error));
+    }
+    await sleep(PAUSE_MS, signal);
   }
 }
 
