@@ -2,9 +2,10 @@
 // `churn` do all of it; here is a sample of every kind.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Code } from "../../src/base/rpc/rpc.ts";
+import { ConsensusStatus } from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import { churn } from "./churn.ts";
 import { type Guest, guestOf, type OpenStream, streamOf } from "./deleted-node.ts";
-import { admit, allFaults, faultName, joinThrough } from "./faults.ts";
+import { admit, allFaults, faultName, joinThrough, removeNode } from "./faults.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
 
 const SPARE = 4;
@@ -46,6 +47,22 @@ test("nodes that are gone leave no trace", async () => {
   expect(traces).toEqual([]);
   expect(keys[1]).toBe(keys[0]);
   expect(members).toEqual([3, 3]);
+});
+
+test("a member that lost its role while it was off, and has it again, becomes a new member", async () => {
+  const before = await cluster.nodes();
+  await cluster.register(SPARE);
+  const { id } = await admit(cluster, before);
+  await cluster.kill(SPARE);
+  await cluster.metroctl("node", "remove", "role", "ConsensusMember", id);
+  await cluster.voters(3);
+  await cluster.until("its removal", (nodes) =>
+    nodes.some((node) => node.id === id && node.consensusStatus === ConsensusStatus.NONE),
+  );
+  await cluster.metroctl("node", "add", "role", "ConsensusMember", id);
+  await cluster.powerOn(SPARE);
+  await cluster.voters(4);
+  await removeNode(cluster, SPARE, id);
 });
 
 describe("a member that is deleted", () => {
