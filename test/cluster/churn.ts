@@ -14,10 +14,22 @@ export interface Churn {
   readonly members: readonly [number, number];
   /** Where an ID of a node that is gone was found. */
   readonly traces: readonly string[];
-  /** MiB of the leader's programs, before and after. */
-  readonly memory: readonly [Readonly<Record<string, number>>, Readonly<Record<string, number>>];
+  /** MiB of the leader's programs, after each round. */
+  readonly memory: readonly Readonly<Record<string, number>>[];
   /** Of one round, on average. */
   readonly roundMs: number;
+}
+
+/**
+ * How much the memory of a program grew in the second half of the rounds, in MiB. Compared is the
+ * least of the last quarter to the most of the second one: the first is for what is made once, and
+ * garbage is collected now and then.
+ */
+export function growthMib({ memory }: Churn, program: string): number {
+  const values = memory.map((each) => each[program] ?? Number.NaN);
+  const quarter = Math.floor(values.length / 4);
+  const second = values.slice(quarter, 2 * quarter);
+  return Math.min(...values.slice(-quarter)) - Math.max(...second);
 }
 
 /** Does it; the cluster must have a spare machine of that number. */
@@ -32,9 +44,13 @@ export async function churn(
   const look = () => etcdContent(cluster.machine(leader), id);
   // The first round may leave what is made once, such as a ticket.
   gone.push(await oneRound(cluster, spare));
-  const [before, memoryBefore] = [await look(), memoryOf(cluster.machine(leader))];
+  const before = await look();
+  const memory = [memoryOf(cluster.machine(leader))];
   const start = performance.now();
-  for (let round = 1; round < rounds; round++) gone.push(await oneRound(cluster, spare));
+  for (let round = 1; round < rounds; round++) {
+    gone.push(await oneRound(cluster, spare));
+    memory.push(memoryOf(cluster.machine(leader)));
+  }
   const roundMs = Math.round((performance.now() - start) / Math.max(1, rounds - 1));
   const after = await look();
   return {
@@ -45,7 +61,7 @@ export async function churn(
       ...after.keys.filter((key) => gone.some((each) => key.includes(each))),
       ...gone.flatMap((each) => traces(cluster, each)),
     ],
-    memory: [memoryBefore, memoryOf(cluster.machine(leader))],
+    memory,
     roundMs,
   };
 }
