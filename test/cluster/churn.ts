@@ -2,9 +2,14 @@
 // deleted, again and again. Afterwards there is no trace of any of them.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Machine } from "../../src/launcher/launcher.ts";
 import { admit, removeNode } from "./faults.ts";
-import { etcdContent, memoryOf } from "./inside.ts";
+import { type Content, etcdContent, memoryOf } from "./inside.ts";
 import type { ProcessCluster } from "./process-cluster.ts";
+import { settle } from "./support.ts";
+
+/** How long the lease of a candidate may outlive him. */
+const LEASE_MS = 20_000;
 
 /** What so many rounds came to. */
 export interface Churn {
@@ -41,7 +46,7 @@ export async function churn(
   const gone: string[] = [];
   const leader = await cluster.leader();
   const { id } = await cluster.nodeOn(leader);
-  const look = () => etcdContent(cluster.machine(leader), id);
+  const look = () => settledContent(cluster.machine(leader), id);
   // The first round may leave what is made once, such as a ticket.
   gone.push(await oneRound(cluster, spare));
   const before = await look();
@@ -64,6 +69,18 @@ export async function churn(
     memory,
     roundMs,
   };
+}
+
+/** What etcd holds once the leases have ended of candidates that are gone. */
+async function settledContent(machine: Machine, id: string): Promise<Content> {
+  let content = await etcdContent(machine, id);
+  const candidates = () => content.keys.filter((key) => key.includes("/leader/")).length;
+  await settle("the end of leases", LEASE_MS, async () => {
+    if (candidates() <= content.members.length) return true;
+    content = await etcdContent(machine, id);
+    return false;
+  });
+  return content;
 }
 
 async function oneRound(cluster: ProcessCluster, spare: number): Promise<string> {
