@@ -12,7 +12,7 @@ import {
 import { errorLine } from "../output/error-line.ts";
 import { UserError } from "../output/user-error.ts";
 import { clusterConfiguration } from "./bootstrap-args.ts";
-import { type ContextFolder, forgetContext } from "./context.ts";
+import { type ContextFolder, contextFiles, forgetContext } from "./context.ts";
 import { interrupt } from "./interrupt.ts";
 import { addNodes } from "./local-nodes.ts";
 import { writeMedium } from "./medium.ts";
@@ -59,6 +59,7 @@ const RETRY_MS = 100;
  */
 export async function createLocalCluster(options: LocalCluster): Promise<Cluster> {
   const { context, step } = options;
+  requireUnused(options);
   step(`Making cluster ${context.name}: ${describe(options)}`);
   // Bound to this process until it is owned: a crash on the way leaves nothing behind either.
   const cluster = await createCluster({ ...launching(options), name: context.name, isBound: true });
@@ -76,6 +77,20 @@ export async function createLocalCluster(options: LocalCluster): Promise<Cluster
     await undo();
     throw interrupted.signal.aborted ? stopped : error;
   }
+}
+
+/** What fails, or is destroyed one day, takes the context with it: no keys of another cluster. */
+function requireUnused({ context, config }: LocalCluster): void {
+  const { name } = context;
+  if (context.path === config) {
+    throw new UserError("the default context cannot be removed again: name the cluster otherwise");
+  }
+  const { ownerKey, ownerCertificate, recoveryKey } = contextFiles;
+  const found = [ownerKey, ownerCertificate, recoveryKey].filter((file) => context.read(file));
+  if (found.length === 0) return;
+  throw new UserError(
+    `context ${name} holds ${found.join(", ")} already: choose another name for the cluster`,
+  );
 }
 
 function describe({ nodes, making }: LocalCluster): string {
