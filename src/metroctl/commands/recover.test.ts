@@ -111,6 +111,17 @@ test("cluster recover says how many are missing, and why, and may be repeated", 
   expect(again.exitCode).toBe(0);
 });
 
+test("cluster recover claims no majority where nobody tells how many members there are", async () => {
+  const { publicKey } = ensureRecoveryKey(plane.context);
+  const first = await locked("metropolis-a").start(publicKey);
+  const offline = ["127.0.0.1:1", "127.0.0.1:2"];
+  expect((await recover(first, ...offline)).exitCode).toBe(1);
+  const again = await recover(first, ...offline);
+  expect(again.stdout).toBe(`${first} is not locked\n`);
+  expect(again.stderr).toContain("1 more consensus member must be unlocked");
+  expect(again.exitCode).toBe(1);
+});
+
 test("cluster recover gives no key to a machine that only has the disk", async () => {
   const { publicKey } = ensureRecoveryKey(plane.context);
   const thief = locked("metropolis-a");

@@ -157,7 +157,9 @@ async function find(dialler: Dialler, reach: Reach, patienceMs: number): Promise
         for (let timeoutMs = leftMs(); timeoutMs > 0; timeoutMs = leftMs()) {
           const failure = await ask(dialler, server, { signal: stop.signal, timeoutMs });
           if (failure === undefined) return;
-          failures.set(server, failure);
+          // The last moment is too short for anybody: what was answered before says more.
+          if (failure.isAnswered || !failures.get(server)?.isAnswered)
+            failures.set(server, failure);
           await sleep(PAUSE_MS, stop.signal);
         }
         throw new RpcError(Code.unavailable, "out of patience");

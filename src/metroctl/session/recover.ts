@@ -82,9 +82,12 @@ function open(
   }
 }
 
-/** How many more of the members have to be opened until they are the majority. */
-export function missingCount(opened: readonly Opened[]): number {
-  const members = opened.map((each) => each.members).toSorted((a, b) => b.length - a.length)[0];
-  const needed = Math.floor((members?.length ?? 1) / 2) + 1;
+/**
+ * How many more of the members have to be opened until they are the majority. Where no locked
+ * one has told how many there are, those that were asked are taken for all.
+ */
+export function missingCount(opened: readonly Opened[], failed: number): number {
+  const told = Math.max(0, ...opened.map(({ members }) => members.length));
+  const needed = Math.floor((told || opened.length + failed) / 2) + 1;
   return Math.max(0, needed - opened.length);
 }

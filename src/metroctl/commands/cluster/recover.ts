@@ -41,7 +41,7 @@ export default defineCommand({
       answer(id === undefined ? `${addresses[at]} is not locked` : `Unlocked node ${id}`);
     }
     // Members that are off, or not locked, matter only when they are missed.
-    const missing = missingCount(opened);
+    const missing = missingCount(opened, failures.length);
     if (opened.length > 0 && missing === 0)
       return answer("The majority of consensus is unlocked: the cluster comes back by itself.");
     const title =
