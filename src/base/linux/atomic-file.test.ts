@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import {
   existsSync,
+  linkSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -11,8 +12,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  eraseFile,
   removeFileAtomic,
   renameAtomic,
+  replaceFileErased,
   TEMPORARY_SUFFIX,
   writeFileAtomic,
 } from "./atomic-file.ts";
@@ -57,4 +60,31 @@ test("renameAtomic moves a file, over another one too", async () => {
   await renameAtomic(join(home, "from"), join(home, "to"));
   expect(readdirSync(home)).toEqual(["to"]);
   expect(readFileSync(join(home, "to"), "utf8")).toBe("new");
+});
+
+/** A file with something secret, and another name for what it holds. */
+function secret() {
+  const home = folder();
+  const [path, witness] = [join(home, "secret"), join(home, "witness")];
+  writeFileSync(path, "secret");
+  linkSync(path, witness);
+  return { path, left: () => readFileSync(witness) };
+}
+
+test("eraseFile leaves neither name nor bytes", async () => {
+  const { path, left } = secret();
+  await eraseFile(path);
+  expect(existsSync(path)).toBe(false);
+  expect(left()).toEqual(Buffer.alloc(6));
+  await eraseFile(path);
+});
+
+test("replaceFileErased leaves the new bytes, and not the old ones", async () => {
+  const { path, left } = secret();
+  await replaceFileErased(path, new TextEncoder().encode("new"));
+  expect(readFileSync(path, "utf8")).toBe("new");
+  expect(left()).toEqual(Buffer.alloc(6));
+  const fresh = join(folder(), "fresh");
+  await replaceFileErased(fresh, new Uint8Array([1]));
+  expect([...readFileSync(fresh)]).toEqual([1]);
 });

@@ -1,5 +1,5 @@
 // Changing a file so that a power cut leaves either the old or the new one, whole.
-import { open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
@@ -57,4 +57,41 @@ export async function writeFileAtomic(
 export async function removeFileAtomic(path: string): Promise<void> {
   await rm(path, { force: true });
   await syncDirectory(dirname(path));
+}
+
+/**
+ * Deletes a file, if it is there, for good, and its bytes from the disk. Overwritten first:
+ * deleting alone would leave them in free clusters.
+ */
+export async function eraseFile(path: string): Promise<void> {
+  await overwrite(await openExisting(path));
+  await removeFileAtomic(path);
+}
+
+/** Like {@link writeFileAtomic}; the bytes of the file that was there before leave the disk. */
+export async function replaceFileErased(path: string, bytes: Uint8Array): Promise<void> {
+  const old = await openExisting(path);
+  await writeFileAtomic(path, bytes);
+  await overwrite(old);
+}
+
+async function openExisting(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, "r+");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Also of a file that has lost its name: its sectors stay its own until it is closed. */
+async function overwrite(file: FileHandle | undefined): Promise<void> {
+  if (file === undefined) return;
+  try {
+    const { size } = await file.stat();
+    await file.write(new Uint8Array(size), 0, size, 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }

@@ -1,12 +1,12 @@
 // Tests of the node parameters.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { NodeParametersSchema } from "../../gen/metropolis/proto/api/configuration_pb.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
-import { eraseFile, readParameters } from "./parameters.ts";
+import { readParameters } from "./parameters.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -37,14 +37,4 @@ test("readParameters says where damaged ones lie", async () => {
   const path = join(folder, "damaged");
   writeFileSync(path, Uint8Array.of(0x0a, 0xff));
   await expect(readParameters([path])).rejects.toThrow(EnrolmentError);
-});
-
-test("eraseFile leaves neither name nor bytes", async () => {
-  const path = write("esp", 7);
-  const witness = join(folder, "witness");
-  linkSync(path, witness);
-  await eraseFile(path);
-  expect(existsSync(path)).toBe(false);
-  expect(readFileSync(witness).every((byte) => byte === 0)).toBe(true);
-  await eraseFile(path);
 });

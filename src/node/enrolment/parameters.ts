@@ -1,9 +1,8 @@
 // The node parameters: what the installation medium, or the host of a virtual machine,
 // wants this machine to become.
 import { existsSync } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { fromBinary } from "@bufbuild/protobuf";
-import { removeFileAtomic } from "../../base/linux/atomic-file.ts";
 import {
   type NodeParameters,
   NodeParametersSchema,
@@ -30,22 +29,4 @@ export async function readParameters(
       { cause },
     );
   }
-}
-
-/**
- * Deletes a file on the ESP with secrets that nobody needs any more.
- *
- * Overwritten first: deleting alone leaves the bytes in free clusters of the FAT.
- */
-export async function eraseFile(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  const file = await open(path, "r+");
-  try {
-    const { size } = await file.stat();
-    await file.write(new Uint8Array(size), 0, size, 0);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await removeFileAtomic(path);
 }

@@ -82,9 +82,10 @@ function handlers(waiting: Waiting, done: () => void): Partial<Implementation<ty
         if (isTaken) throw new RpcError(Code.failedPrecondition, "the node has a backup already");
         await take(waiting, requests);
         isTaken = true;
+        // Not after the answer: whoever sent the backup may have gone meanwhile.
+        done();
       });
       yield {};
-      done();
     },
   };
 }

@@ -70,4 +70,6 @@ test("no file, and one that a power cut left empty, hold no epochs", async () =>
   expect(await readEpochs(path)).toEqual([]);
   writeFileSync(path, "");
   expect(await readEpochs(path)).toEqual([]);
+  writeFileSync(path, "\x0a\xffdamaged");
+  expect(await readEpochs(path)).toEqual([]);
 });

@@ -2,7 +2,7 @@
 // under the node unlock key, which the TPM guards in turn.
 import { readFile } from "node:fs/promises";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
+import { replaceFileErased } from "../../base/linux/atomic-file.ts";
 import { hkdf } from "../../base/pki/hkdf.ts";
 import type { KeyPair } from "../../base/pki/keys.ts";
 import { operatorBox } from "../../base/pki/operator-box.ts";
@@ -40,16 +40,19 @@ export function shareSealer(nodeUnlockKey: Uint8Array): Sealer {
   };
 }
 
-/** Reads the file; no epochs where there is none, or a power cut left it empty. */
+/** Reads the file; no epochs where there is none, or it is damaged: the cluster makes others. */
 export async function readEpochs(path: string): Promise<readonly Epoch[]> {
-  const bytes = await readFile(path).catch(() => new Uint8Array());
-  return fromBinary(RecoverySchema, bytes).epochs;
+  try {
+    return fromBinary(RecoverySchema, await readFile(path)).epochs;
+  } catch {
+    return [];
+  }
 }
 
-/** Writes the file for good. */
+/** Writes the file for good. With an old epoch fewer machines might open this disk. */
 export async function writeEpochs(path: string, epochs: readonly Epoch[]): Promise<void> {
   const message: Recovery = create(RecoverySchema, { epochs: [...epochs] });
-  await writeFileAtomic(path, toBinary(RecoverySchema, message));
+  await replaceFileErased(path, toBinary(RecoverySchema, message));
 }
 
 /** What only this node may read of an epoch. Throws where the node unlock key is another. */
