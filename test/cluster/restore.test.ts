@@ -4,8 +4,10 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { clusterConfiguration } from "../../src/metroctl/session/bootstrap-args.ts";
+import { ContextFolder, contextFiles } from "../../src/metroctl/session/context.ts";
 import { restoreParameters } from "../../src/metroctl/session/node-parameters.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
+import { settle } from "./support.ts";
 
 const PATIENCE_MS = 60_000;
 /** The machine that nobody knows yet. */
@@ -34,6 +36,13 @@ async function freshMachine(): Promise<void> {
   await machine.console.waitFor(/Waiting for a backup/, { timeoutMs: PATIENCE_MS });
 }
 
+/** The workstation is lost, too, but for the two keys that the handbook says to keep. */
+function forgetAllButKeys(): void {
+  const context = new ContextFolder(cluster.operator.folder, "restored");
+  const { ownerCertificate, ca, secret } = contextFiles;
+  for (const file of [ownerCertificate, ca, secret]) context.remove(file);
+}
+
 /** A command that must fail; what it says. */
 async function refusal(...words: readonly string[]): Promise<string> {
   return cluster.metroctl(...words).then(
@@ -55,6 +64,7 @@ test("a backup is whole, encrypted, and for its owner alone", async () => {
 
 test("a new machine refuses what is no backup, and goes on waiting", async () => {
   await cluster.kill(1, 2, 3);
+  forgetAllButKeys();
   await freshMachine();
   const { address } = cluster.machine(FRESH);
   const damaged = join(cluster.home, "damaged.backup");
@@ -68,6 +78,10 @@ test("a new machine refuses what is no backup, and goes on waiting", async () =>
 test("a new machine takes the backup in, and the cluster is back as it was then", async () => {
   const { address } = cluster.machine(FRESH);
   await cluster.metroctl("cluster", "restore", address, backup);
+  await settle("ownership", PATIENCE_MS, async () => {
+    const words = ["--endpoints", address, "--proxy", cluster.cluster.proxy, "takeownership"];
+    return (await refusal(...words)) === "it worked";
+  });
   const { id } = await cluster.nodeOn(FRESH);
   const listed = await cluster.metroctl("node", "list", "-o", "json");
   expect(listed).toContain("before-the-backup");

@@ -41,7 +41,7 @@ export function bootstrap(
     checkBootstrap(request, leading.self);
     return leading.nodeLocks.hold(leading.self, async () => {
       const existing = await leading.store.get(keys.initialOwner);
-      if (request.restored) return restore(leading, request, existing !== undefined);
+      if (request.restored) return restore(leading, request, existing?.value);
       if (existing === undefined) return make(leading, request);
       return repeat(leading, request, fromBinary(InitialOwnerSchema, existing.value).publicKey);
     });
@@ -65,8 +65,9 @@ async function make(leader: Leader, request: BootstrapRequest) {
  * Makes the asking node the only consensus member of the cluster that a backup was of. Its
  * other nodes stay known, but those that were members are no part of this consensus.
  */
-async function restore(leader: Leader, request: BootstrapRequest, isThere: boolean) {
-  if (!isThere) throw new RpcError(Code.failedPrecondition, "the backup holds no cluster");
+async function restore(leader: Leader, request: BootstrapRequest, owner: Uint8Array | undefined) {
+  if (owner === undefined)
+    throw new RpcError(Code.failedPrecondition, "the backup holds no cluster");
   const ca = await leader.ca();
   const node = await emitNode(leader.store, ca, request.nodePublicKey);
   const others = leader.nodes.list().filter(({ id }) => id !== leader.self);
@@ -76,6 +77,7 @@ async function restore(leader: Leader, request: BootstrapRequest, isThere: boole
       nodeWrite(firstNode(leader.self, request)),
       joinKeyWrite(leader.self, request),
       ...others.filter(isMember).map(({ node: each }) => nodeWrite(withoutConsensus(each))),
+      ...restoredOwner(owner, request),
       // They were of the CA of a consensus that is gone.
       { delete: keys.revocations },
       ...node.writes,
@@ -95,6 +97,13 @@ function withoutConsensus(node: Readonly<Node>): Readonly<Node> {
   const { kubernetesWorker } = node.roles ?? {};
   const roles = create(NodeRolesSchema, { ...(kubernetesWorker && { kubernetesWorker }) });
   return { ...node, roles, consensusSerials: [] };
+}
+
+/** Who restores may have lost the old secret, and must know the cluster by that of the medium. */
+function restoredOwner(before: Uint8Array, { ownershipSecret }: BootstrapRequest): Write[] {
+  if (ownershipSecret.length === 0) return [];
+  const owner = { ...fromBinary(InitialOwnerSchema, before), ownershipSecret };
+  return [{ put: keys.initialOwner, value: toBinary(InitialOwnerSchema, owner) }];
 }
 
 function joinKeyWrite(id: string, { joinPublicKey }: BootstrapRequest): Write {
