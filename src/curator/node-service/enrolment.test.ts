@@ -134,6 +134,17 @@ test("registerNode refuses a ticket before there is one", async () => {
   });
 });
 
+test("registerNode again needs no ticket, so that one that is rotated strands nobody", async () => {
+  await using leader = await testLeader();
+  await register(leader);
+  const garbage = { registerTicket: new Uint8Array([1]) };
+  await register(leader, garbage);
+  const joinKey = generateKeyPair().publicKey;
+  await expect(register(leader, { ...garbage, joinKey })).rejects.toMatchObject({
+    code: Code.permissionDenied,
+  });
+});
+
 test("registerNode refuses a node that was decommissioned", async () => {
   await using leader = await testLeader();
   await enrolled(leader, NodeState.DECOMMISSIONED);

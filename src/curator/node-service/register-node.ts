@@ -32,7 +32,8 @@ export function registerNode(leader: Leader): Handler<typeof Curator.method.regi
     const publicKey = provenKey(call);
     const id = nodeId(publicKey);
     requireKey(request.joinKey, "join_key");
-    if (!(await isRegisterTicket(leader.store, request.registerTicket))) {
+    const isKnown = hasRegistered(leader.nodes.get(id)?.node, request.joinKey);
+    if (!isKnown && !(await isRegisterTicket(leader.store, request.registerTicket))) {
       throw new RpcError(Code.permissionDenied, "wrong register ticket");
     }
     const clusterConfiguration = await loadConfiguration(leader.store);
@@ -87,6 +88,11 @@ async function ensureNode(
     ],
   );
   if (before === undefined) leader.log.info(`Node ${id} has registered and waits for approval`);
+}
+
+/** A ticket that is rotated does not touch those that have used it: they have proved their key. */
+function hasRegistered(before: Readonly<Node> | undefined, joinKey: Uint8Array): boolean {
+  return before !== undefined && Buffer.compare(before.joinKey, joinKey) === 0;
 }
 
 /** Whether nothing is left to do: an answer was lost, or the node was rebooted while it waits. */
