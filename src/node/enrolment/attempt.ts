@@ -2,15 +2,17 @@
 // their ends. An attempt that failed leaves nothing running and nothing mounted.
 import { chown } from "node:fs/promises";
 import { Value } from "../../base/event/event.ts";
+import { eraseFile } from "../../base/linux/atomic-file.ts";
 import { errorText, type Logger } from "../../base/logtree/logtree.ts";
 import { fingerprint } from "../../base/pki/verify.ts";
 import type { NodeRoles } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Slot } from "../../image/image.ts";
 import { ETCD_PORTS, type EtcdPorts, type Member } from "../consensus/config.ts";
 import type { Owner } from "../consensus/pki.ts";
-import type { Control } from "../control/control.ts";
+import { type Control, untilFirst } from "../control/control.ts";
 import type { Lock } from "../recovery/recovery.ts";
 import { type CuratorSettings, curatorSettings } from "../roles/settings.ts";
+import { isMember } from "../roles/while-role.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import type { DataPartition, DataVolume } from "../storage/data.ts";
 import type { Growing } from "../storage/growth.ts";
@@ -18,7 +20,6 @@ import { makeDataTree, type Paths } from "../storage/paths.ts";
 import type { Sealer } from "../storage/sealed.ts";
 import { markBootGood } from "./boot-mark.ts";
 import type { Step } from "./machine.ts";
-import { eraseFile } from "./parameters.ts";
 
 /** What enrolment wants of a TPM. */
 export interface Machine extends Sealer {
@@ -135,7 +136,11 @@ export function lastSteps(
       roles.set(knownRoles());
       membership.set(outcome().credentials);
       if (roles.current?.consensusMember === undefined) return;
-      await isOpen.first(signal, (open) => open);
+      // It may have lost the role while it was off.
+      await untilFirst(signal, [
+        async (ended) => void (await isOpen.first(ended, (open) => open)),
+        async (ended) => void (await roles.first(ended, (next) => !isMember(next))),
+      ]);
     },
     finish: async () => {
       await keepSlot(all);

@@ -11,7 +11,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { etcdMembers } from "../../base/etcd/etcd.ts";
 import { sleep, type Value } from "../../base/event/event.ts";
-import { removeFileAtomic } from "../../base/linux/atomic-file.ts";
+import { eraseFile } from "../../base/linux/atomic-file.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import {
   certificateDer,
@@ -150,7 +150,10 @@ class ControlPlane {
   async #member(signal: AbortSignal): Promise<Member> {
     const { paths, etcdPorts = ETCD_PORTS } = this.#options;
     const member = { nodeId: this.#own.nodeId, data: paths.data, ports: etcdPorts };
-    return this.#hasData() ? member : { ...member, peers: await this.#admission(signal) };
+    if (this.#hasData()) return member;
+    // What a power cut left of an earlier member would be taken for this one's.
+    await rm(join(paths.data.etcdData, "member"), { recursive: true, force: true });
+    return { ...member, peers: await this.#admission(signal) };
   }
 
   /** etcd makes other folders earlier; without its log it would begin a cluster of its own. */
@@ -177,15 +180,13 @@ class ControlPlane {
 
   /** Makes this node no member, once the others can do without it. */
   async leave(signal: AbortSignal): Promise<void> {
-    const { consensus, paths } = this.#options;
+    const { consensus } = this.#options;
     const isRunning = consensus.wanted.current !== null;
-    if (!isRunning && !this.#hasData()) return;
+    if (!isRunning && !this.#hasData()) return this.#forgetRest(signal);
     // Its vote may be needed to let it go.
     if (!isRunning) consensus.wanted.set(await this.#member(signal));
     while (await this.#isMember(signal)) await sleep(PAUSE_MS, signal);
-    await this.#erase(signal);
-    // Its share is of use to nobody any more.
-    await removeFileAtomic(paths.esp.recovery);
+    await this.#forget(signal);
     this.#log.info("This node is no consensus member any more; its copy of the state is erased");
   }
 
@@ -195,6 +196,20 @@ class ControlPlane {
       this.#cluster.getConsensusStatus({}, { signal }),
     );
     return etcdMember.some(({ id }) => id === this.#own.nodeId);
+  }
+
+  /** Goes on where a power cut came between. */
+  async #forgetRest(signal: AbortSignal): Promise<void> {
+    const { data, esp } = this.#options.paths;
+    const traces = [join(data.etcdData, "member"), data.etcdPeer.key, data.etcdClient.key];
+    if ([...traces, esp.recovery].some(existsSync)) await this.#forget(signal);
+  }
+
+  /** Leaves nothing of a member. */
+  async #forget(signal: AbortSignal): Promise<void> {
+    await this.#erase(signal);
+    // Its share is of use to nobody any more.
+    await eraseFile(this.#options.paths.esp.recovery);
   }
 
   /** Ends etcd and the curator, and forgets what was theirs. */
