@@ -43,7 +43,7 @@ export function mesh(options: MeshOptions): Runnable {
     await createDevice(key);
     healthy();
     await together(signal, [
-      (ended) => publish(options, key, ended),
+      (ended) => publish(options, key, { ...context, signal: ended }),
       (ended) => follow(options, key, { ...context, signal: ended }),
       (ended) => watchHandshakes(options, { ...context, signal: ended }),
     ]);
@@ -54,30 +54,39 @@ export function mesh(options: MeshOptions): Runnable {
 async function publish(
   { curator, address }: MeshOptions,
   { publicKey }: MeshKey,
-  signal: AbortSignal,
+  { signal, log }: Pick<Context, "signal" | "log">,
 ): Promise<void> {
   for await (const own of address.watch(signal)) {
     // The cluster's rules know addresses of four bytes only.
     if (!own.includes(".")) continue;
     const clusternet = { wireguardPubkey: publicKey, prefixes: [{ cidr: `${own}/32` }] };
-    await persist(signal, () => curator.updateNodeClusterNetworking({ clusternet }, { signal }));
+    const isCurrent = () => address.current === own;
+    const call = () => curator.updateNodeClusterNetworking({ clusternet }, { signal });
+    await persist(call, isCurrent, { signal, log });
   }
 }
 
 /** The cluster refuses until the node's status has told it the same address. */
-async function persist(signal: AbortSignal, call: () => Promise<unknown>): Promise<void> {
+async function persist(
+  call: () => Promise<unknown>,
+  isCurrent: () => boolean,
+  { signal, log }: Pick<Context, "signal" | "log">,
+): Promise<void> {
   const passing: readonly Code[] = [
     Code.failedPrecondition,
     Code.invalidArgument,
     Code.unavailable,
   ];
-  for (;;) {
+  for (let said = ""; isCurrent(); ) {
     try {
       await call();
       return;
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof RpcError) || !passing.includes(error.code)) throw error;
+      if (error.message !== said)
+        log.info(`The cluster does not take the key yet: ${error.message}`);
+      said = error.message;
     }
     await sleep(RETRY_MS, signal);
   }
