@@ -4,7 +4,6 @@
 // Each result is a line `GROWTH key value` on the console. With `cut=N` on the command
 // line the machine is reset after N seconds of growing, as if the power had gone.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { sleep } from "../../src/base/event/event.ts";
 import { mount, unmount } from "../../src/base/linux/mount.ts";
 import { powerOff } from "../../src/base/linux/reboot.ts";
 import { xfsGeometry } from "../../src/base/linux/xfs.ts";
@@ -12,13 +11,11 @@ import { LogTree } from "../../src/base/logtree/logtree.ts";
 import { run } from "../../src/base/process/process.ts";
 import { Supervisor } from "../../src/base/supervisor/supervisor.ts";
 import { type DataVolume, dataPartition } from "../../src/node/storage/data.ts";
-import { type Growing, growth, type Pace } from "../../src/node/storage/growth.ts";
+import { type Growing, growth } from "../../src/node/storage/growth.ts";
 import { MAPPED_DEVICE } from "../../src/node/storage/luks.ts";
 
 const DISK = "/dev/vda";
 const TARGET = "/mnt";
-/** Of growing, which would begin with minutes for others. */
-const LONGEST_REST_MS = 5_000;
 const env = { PATH: "/bin" };
 const lock = { protection: "authenticated", passphrase: new Uint8Array(32).fill(7) } as const;
 const partition = dataPartition(DISK, TARGET);
@@ -82,8 +79,7 @@ function cutAfter(seconds: number, growing: Growing): void {
 /** Grows to the end, with fio going on meanwhile. */
 async function grow(growing: Growing): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const pause: Pace["sleep"] = (ms, signal) => sleep(Math.min(ms, LONGEST_REST_MS), signal);
-  const wipe = growth(growing, { now: () => performance.now(), sleep: pause });
+  const wipe = growth(growing);
   const supervisor = new Supervisor(
     async (context) => {
       await wipe(context);

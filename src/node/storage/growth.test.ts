@@ -88,21 +88,20 @@ test("growth goes on where the file system ends after power cuts, at any step", 
   await fc.assert(property, { numRuns: 20 });
 });
 
-test("growth rests two minutes, and then as long as it writes", async () => {
+test("growth rests as long as it writes", async () => {
   const disk = new Disk(1000n * MIB);
   let clock = 0;
-  const rests: number[] = [];
+  let rested = 0;
   const write = disk.zero.bind(disk);
   disk.zero = async (start, length) => {
     clock += Number(length / MIB);
     await write(start, length);
   };
   const sleep = async (ms: number) => {
-    rests.push(ms);
+    rested += ms;
   };
   await runOnce(disk, { now: () => clock, sleep });
-  expect(rests.shift()).toBe(120_000);
-  expect(rests.reduce((sum, ms) => sum + ms)).toBe(clock);
+  expect(rested).toBe(clock);
   expect(clock).toBe(1000 - 320);
 });
 

@@ -11,9 +11,6 @@ import { type Chunk, type DataLayout, nextChunk } from "./data-layout.ts";
 /** Written between two rests; small, so that nobody has to share the disk for long. */
 const STEP_BYTES = 16n << 20n;
 
-/** What follows a start comes first: the cluster waits for this node to take up its roles. */
-const FIRST_REST_MS = 120_000;
-
 /** Progress goes into the log at every so many percent. */
 const REPORT_PERCENT = 10n;
 
@@ -52,7 +49,6 @@ export function growth(disk: Growing, pace: Pace = realPace): Runnable {
     healthy();
     const { finalBytes } = disk.layout;
     let reported = percent(disk.covered(), finalBytes);
-    if (disk.covered() < finalBytes) await pace.sleep(FIRST_REST_MS, signal);
     for (;;) {
       const covered = disk.covered();
       const chunk = nextChunk(disk.layout, covered);
