@@ -4,13 +4,13 @@ import { expect, test } from "bun:test";
 import * as tls from "node:tls";
 import { Value } from "../base/event/event.ts";
 import { generateKeyPair } from "../base/pki/keys.ts";
+import { ownershipProof } from "../base/pki/ownership-proof.ts";
 import { verifyUser } from "../base/pki/verify.ts";
 import { Code, RpcError } from "../base/rpc/rpc.ts";
 import { Curator, CuratorLocal } from "../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { AAA } from "../gen/metropolis/proto/api/aaa_pb.ts";
 import { Management } from "../gen/metropolis/proto/api/management_pb.ts";
 import { NodeState } from "../gen/metropolis/proto/common/common_pb.ts";
-import { ownershipProof } from "./local/get-ca-certificate.ts";
 import { loadCa } from "./state/cluster-pki.ts";
 import { keys } from "./state/keys.ts";
 import { LeaderStore } from "./state/leader-store.ts";
@@ -62,7 +62,7 @@ test("a member proves its CA to the owner, before anyone owns it", async () => {
   using channel = await member.connect();
   const nonce = crypto.getRandomValues(new Uint8Array(32));
   const answer = await channel.client(CuratorLocal).getCACertificate({ nonce });
-  const expected = ownershipProof(member.ownershipSecret, nonce, member.ca);
+  const expected = ownershipProof("ownership", member.ownershipSecret, nonce, member.ca);
   expect(Buffer.compare(answer.proof, expected)).toBe(0);
 });
 

@@ -1,15 +1,14 @@
 // CuratorLocal.GetCACertificate: shows the cluster's CA to those who do not know
 // it yet and, to the owner, that it is the right one.
-import { createHmac } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Store } from "../../base/etcd/etcd.ts";
+import { ownershipProof } from "../../base/pki/ownership-proof.ts";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { InitialOwnerSchema } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { keys } from "../state/keys.ts";
 import { reached } from "../state/leader-store.ts";
 
-const PURPOSE = "metropolis ownership v1";
 const SHORTEST_NONCE = 16;
 const LONGEST_NONCE = 64;
 
@@ -27,15 +26,9 @@ export function getCaCertificate(
       );
     }
     const secret = await ownershipSecret(store);
-    const proof = secret.length === 0 ? secret : ownershipProof(secret, nonce, ca);
+    const proof = secret.length === 0 ? secret : ownershipProof("ownership", secret, nonce, ca);
     return { identityCaCertificate: ca, proof };
   };
-}
-
-/** What only a cluster that knows the secret can say about its CA. */
-export function ownershipProof(secret: Uint8Array, nonce: Uint8Array, ca: Uint8Array): Uint8Array {
-  const hmac = createHmac("sha256", secret).update(PURPOSE).update(nonce).update(ca);
-  return new Uint8Array(hmac.digest());
 }
 
 async function ownershipSecret(store: Pick<Store, "get">): Promise<Uint8Array> {

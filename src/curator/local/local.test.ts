@@ -5,6 +5,7 @@ import { memoryStore } from "../../base/etcd/etcd.ts";
 import { Value } from "../../base/event/event.ts";
 import { generateKeyPair } from "../../base/pki/keys.ts";
 import { nodeId } from "../../base/pki/node-id.ts";
+import { ownershipProof } from "../../base/pki/ownership-proof.ts";
 import { verifyCa, verifyNode } from "../../base/pki/verify.ts";
 import { Code, testCall } from "../../base/rpc/rpc.ts";
 import {
@@ -30,7 +31,7 @@ import { loadConfiguration } from "../state/configuration.ts";
 import { keys } from "../state/keys.ts";
 import { type TestLeader, testLeader } from "../state/test-leader.ts";
 import { bootstrap } from "./bootstrap.ts";
-import { getCaCertificate, ownershipProof } from "./get-ca-certificate.ts";
+import { getCaCertificate } from "./get-ca-certificate.ts";
 import { getCurrentLeader, type LeaderAddress } from "./get-current-leader.ts";
 
 const ca = new Uint8Array([1, 2, 3]);
@@ -50,13 +51,15 @@ async function askForCa(given: Uint8Array, ownershipSecret?: Uint8Array) {
 test("getCaCertificate proves the CA to who knows the secret", async () => {
   const { identityCaCertificate, proof } = await askForCa(nonce, secret);
   expect(identityCaCertificate).toEqual(ca);
-  expect(proof).toEqual(ownershipProof(secret, nonce, ca));
+  expect(proof).toEqual(ownershipProof("ownership", secret, nonce, ca));
 });
 
 test("ownershipProof is an HMAC-SHA256 over purpose, nonce and certificate", () => {
   const hasher = new Bun.CryptoHasher("sha256", secret);
   hasher.update("metropolis ownership v1").update(nonce).update(ca);
-  expect(Buffer.from(ownershipProof(secret, nonce, ca)).toString("hex")).toBe(hasher.digest("hex"));
+  expect(Buffer.from(ownershipProof("ownership", secret, nonce, ca)).toString("hex")).toBe(
+    hasher.digest("hex"),
+  );
 });
 
 test("getCaCertificate proves nothing without a nonce, a secret or a cluster", async () => {

@@ -29,8 +29,8 @@ export interface Opened {
   readonly members: readonly string[];
 }
 
-/** The port of nodes that are locked. */
-const RECOVERY_PORT = 7847;
+/** The port of nodes that are locked, or wait for a backup. */
+export const RECOVERY_PORT = 7847;
 const TIMEOUT_MS = 15_000;
 
 /**

@@ -1,7 +1,9 @@
 // Bringing a backup to a new machine: it proves first that it was made from our medium,
 // because it is told everything that the cluster knows.
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { constantTimeEqual } from "../../base/pki/hkdf.ts";
+import { ownershipProof } from "../../base/pki/ownership-proof.ts";
 import { openStream } from "../../base/pki/sealed-stream.ts";
 import { selfSignedKey } from "../../base/pki/verify.ts";
 import { connect } from "../../base/rpc/rpc.ts";
@@ -10,10 +12,9 @@ import { UserError } from "../output/user-error.ts";
 import { type ContextFolder, contextFiles } from "./context.ts";
 import { initialCredentials, loadOwnerKey } from "./owner.ts";
 import { target } from "./reach.ts";
+import { RECOVERY_PORT } from "./recover.ts";
 import { recoveryKey } from "./recovery-key.ts";
 
-const RECOVERY_PORT = 7847;
-const PROOF_LABEL = "metropolis restore v1";
 const NONCE_BYTES = 32;
 const CALL_MS = 15_000;
 /** Taking a large state in takes its time. */
@@ -73,10 +74,8 @@ function requireProof(
   proof: Uint8Array,
 ): void {
   const secret = context.read(contextFiles.secret)?.trim() ?? "";
-  const hmac = createHmac("sha256", Buffer.from(secret, "hex"));
-  const expected = hmac.update(PROOF_LABEL).update(nonce).update(publicKey).digest();
-  const isRight = expected.length === proof.length && timingSafeEqual(expected, proof);
-  if (secret !== "" && isRight) return;
+  const expected = ownershipProof("restore", Buffer.from(secret, "hex"), nonce, publicKey);
+  if (secret !== "" && constantTimeEqual(expected, proof)) return;
   throw new UserError(
     `${address} does not prove that it was made from a medium of context ${context.name}: ` +
       "install it from one that install genusb --bootstrap --restore wrote",

@@ -1,7 +1,9 @@
 // How a cluster becomes somebody's: its CA is learned and proven first, then
 // the owner key is exchanged for a certificate (AAA.Escrow).
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { certificatePem } from "../../base/pki/keys.ts";
+import { ownershipProof } from "../../base/pki/ownership-proof.ts";
 import { fingerprint, verifyNode } from "../../base/pki/verify.ts";
 import { type Channel, Code, connect, RpcError } from "../../base/rpc/rpc.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -30,7 +32,6 @@ export interface Taken {
   readonly nodeId: string;
 }
 
-const PROOF_LABEL = "metropolis ownership v1";
 const NONCE_BYTES = 32;
 
 /**
@@ -90,7 +91,8 @@ async function learnCa(context: ContextFolder, taking: Taking, credentials: Cred
     .getCACertificate({ nonce }, { timeoutMs: 15_000 });
   const secret = context.read(contextFiles.secret)?.trim();
   if (secret !== undefined && proof.length > 0) {
-    if (!isProof(proof, secret, nonce, ca)) throw new UserError(wrongProof(taking.endpoint));
+    const expected = ownershipProof("ownership", Buffer.from(secret, "hex"), nonce, ca);
+    if (!constantTimeEqual(expected, proof)) throw new UserError(wrongProof(taking.endpoint));
     return ca;
   }
   if (secret !== undefined) {
@@ -102,15 +104,6 @@ async function learnCa(context: ContextFolder, taking: Taking, credentials: Cred
 
 function wrongProof(endpoint: string): string {
   return `${endpoint} is not the cluster made from your medium, or somebody stands between: its CA fails the proof. Check the address`;
-}
-
-function isProof(proof: Uint8Array, secretHex: string, nonce: Uint8Array, ca: Uint8Array) {
-  const wanted = createHmac("sha256", Buffer.from(secretHex, "hex"))
-    .update(PROOF_LABEL)
-    .update(nonce)
-    .update(ca)
-    .digest();
-  return proof.length === wanted.length && timingSafeEqual(proof, wanted);
 }
 
 async function askAbout(endpoint: string, ca: Uint8Array): Promise<void> {

@@ -1,12 +1,12 @@
 // A new machine that waits for a backup: only who made its medium can bring one, and the
 // machine proves to him that it was made from that medium, before it is told anything.
-import { createHmac } from "node:crypto";
 import { open } from "node:fs/promises";
 import { Lock, within } from "../../base/event/event.ts";
 import { errorText, type Logger } from "../../base/logtree/logtree.ts";
 import { selfSigned } from "../../base/pki/certificate.ts";
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
+import { ownershipProof } from "../../base/pki/ownership-proof.ts";
 import { selfSignedKey } from "../../base/pki/verify.ts";
 import {
   type Call,
@@ -18,7 +18,6 @@ import {
 } from "../../base/rpc/rpc.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 
-const PROOF_LABEL = "metropolis restore v1";
 const NONCE_BYTES = { least: 16, most: 64 };
 
 /** How long the answer may take to leave. */
@@ -75,7 +74,8 @@ function handlers(waiting: Waiting, done: () => void): Partial<Implementation<ty
       if (nonce.length < NONCE_BYTES.least || nonce.length > NONCE_BYTES.most) {
         throw new RpcError(Code.invalidArgument, "nonce must be 16 to 64 bytes long");
       }
-      return { proof: restoreProof(waiting.ownershipSecret, nonce, waiting.key.publicKey) };
+      const { ownershipSecret, key } = waiting;
+      return { proof: ownershipProof("restore", ownershipSecret, nonce, key.publicKey) };
     },
     restore: async function* (requests) {
       await lock.hold(async () => {
@@ -88,16 +88,6 @@ function handlers(waiting: Waiting, done: () => void): Partial<Implementation<ty
       yield {};
     },
   };
-}
-
-/** Shows that a machine was made from the medium whose secret this is. */
-export function restoreProof(
-  secret: Uint8Array,
-  nonce: Uint8Array,
-  publicKey: Uint8Array,
-): Uint8Array {
-  const hmac = createHmac("sha256", secret);
-  return new Uint8Array(hmac.update(PROOF_LABEL).update(nonce).update(publicKey).digest());
 }
 
 async function take(
