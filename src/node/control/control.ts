@@ -86,25 +86,26 @@ async function serve<T>(
 export type Part = (signal: AbortSignal) => Promise<void>;
 
 /** Does all parts at once; when one fails, the others are ended before its error is thrown. */
-export async function together(signal: AbortSignal, parts: readonly Part[]): Promise<void> {
-  const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
-  const running = parts.map((part) => part(either));
-  try {
-    await Promise.all(running);
-  } finally {
-    over.abort(new UnwantedError("another part failed"));
-    await Promise.allSettled(running);
-  }
+export function together(signal: AbortSignal, parts: readonly Part[]): Promise<void> {
+  return ended(signal, parts, (running) => Promise.all(running));
 }
 
 /** Runs parts until the first of them ends, then ends the others. Throws what it throws. */
-export async function untilFirst(signal: AbortSignal, parts: readonly Part[]): Promise<void> {
+export function untilFirst(signal: AbortSignal, parts: readonly Part[]): Promise<void> {
+  return ended(signal, parts, (running) => Promise.race(running));
+}
+
+/** Runs parts for as long as `until` says, and waits until all have ended. */
+async function ended(
+  signal: AbortSignal,
+  parts: readonly Part[],
+  until: (running: readonly Promise<void>[]) => Promise<unknown>,
+): Promise<void> {
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   const running = parts.map((part) => part(either));
   try {
-    await Promise.race(running);
+    await until(running);
   } finally {
     over.abort(new UnwantedError("another part has ended"));
     await Promise.allSettled(running);

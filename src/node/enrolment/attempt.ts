@@ -99,6 +99,12 @@ export async function startControlPlane(
   return settings;
 }
 
+/** Something that an earlier step must have left; its absence is a bug in the machine. */
+export function left<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new TypeError(`enrolment: ${what} is not there yet`);
+  return value;
+}
+
 /** What the steps before have found or made. */
 export interface Outcome {
   readonly credentials: Credentials;

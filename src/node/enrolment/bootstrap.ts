@@ -23,6 +23,7 @@ import type { DataVolume } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import {
   lastSteps,
+  left,
   openLock,
   prepareData,
   type Steps,
@@ -48,12 +49,6 @@ export interface Attempt {
   serials?: readonly Uint8Array[];
   settings?: CuratorSettings;
   credentials?: Credentials;
-}
-
-/** Something that an earlier step must have left; its absence is a bug in the machine. */
-function left<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new TypeError(`bootstrap: ${what} is not there yet`);
-  return value;
 }
 
 /** The steps, for one attempt. */

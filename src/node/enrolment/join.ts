@@ -12,17 +12,18 @@ import {
 } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { loadCredentials } from "../storage/credentials.ts";
 import { dataPassphrase } from "../storage/keys.ts";
-import { lastSteps, type Outcome, prepareData, type Steps, type Surroundings } from "./attempt.ts";
+import {
+  lastSteps,
+  left,
+  type Outcome,
+  prepareData,
+  type Steps,
+  type Surroundings,
+} from "./attempt.ts";
 import { clusterKey } from "./cluster-key.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
 import { type NodeSecrets, unsealSecrets } from "./keyring.ts";
 import { protection } from "./plan.ts";
-
-/** Something that an earlier step must have left; its absence is a bug in the machine. */
-function left<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new TypeError(`join: ${what} is not there yet`);
-  return value;
-}
 
 /** The steps, for one attempt. */
 export function joinSteps(all: Surroundings): Steps {

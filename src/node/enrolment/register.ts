@@ -25,7 +25,14 @@ import { type Credentials, makeCredentials, saveCredentials } from "../storage/c
 import type { DataVolume } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import { awaitApproval } from "./approval.ts";
-import { lastSteps, openLock, prepareData, type Steps, type Surroundings } from "./attempt.ts";
+import {
+  lastSteps,
+  left,
+  openLock,
+  prepareData,
+  type Steps,
+  type Surroundings,
+} from "./attempt.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
 import { hardware } from "./hardware.ts";
 import { type Keyring, sealSecrets } from "./keyring.ts";
@@ -42,12 +49,6 @@ interface Attempt {
 }
 
 const WRITE_MEDIUM = "Write the installation medium anew with metroctl and install again";
-
-/** Something that an earlier step must have left; its absence is a bug in the machine. */
-function left<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new TypeError(`register: ${what} is not there yet`);
-  return value;
-}
 
 /** The steps, for one attempt. */
 export function registerSteps(
