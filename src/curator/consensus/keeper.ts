@@ -31,8 +31,6 @@ async function settleMembers(leader: Leader): Promise<boolean> {
     .list()
     .every(({ id }) => !isWanted(leader, id) || memberOn(members, id) !== undefined);
   for (const member of members) {
-    // One that was replaced meanwhile, or has resigned just now, must change nothing any more.
-    await leader.store.confirm();
     if (!(await settleMember(leader, member))) isSettled = false;
   }
   await settleRevocations(leader);
@@ -47,6 +45,7 @@ async function settleMember(leader: Leader, member: Member): Promise<boolean> {
   // Those that will be members then have to be able to open their disks together.
   await settleRecovery(leader);
   if (!(await isCovered(leader, id))) return false;
+  // One that was replaced meanwhile, or has resigned just now, must change nothing any more.
   await leader.store.confirm();
   if (isWelcome) return promote(leader, member);
   await leader.consensus.remove(member.id);

@@ -12,6 +12,7 @@ import type {
   CuratorBootstrap,
 } from "../../gen/metropolis/node/core/curator/proto/local/bootstrap_pb.ts";
 import {
+  ConsensusRevocationsSchema,
   InitialOwnerSchema,
   type Node,
   NodeSchema,
@@ -78,13 +79,13 @@ async function restore(leader: Leader, request: BootstrapRequest, owner: Uint8Ar
       joinKeyWrite(leader.self, request),
       ...others.filter(isMember).map(({ node: each }) => nodeWrite(withoutConsensus(each))),
       ...restoredOwner(owner, request),
-      // They were of the CA of a consensus that is gone.
-      { delete: keys.revocations },
       ...node.writes,
     ],
     node.compares,
   );
   await leader.recovery.change((before) => firstRecovery(request, before));
+  // They were of the CA of a consensus that is gone.
+  await leader.revocations.change(() => create(ConsensusRevocationsSchema));
   leader.log.info(`Restored the cluster, with ${leader.self} as its only consensus member`);
   return { caCertificate: ca.certificate, nodeCertificate: node.certificate };
 }
