@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chooseAccelerator, slowness } from "./accelerator.ts";
+import { chooseAccelerator, processors, slowness } from "./accelerator.ts";
 
 const before = process.env.XDG_CACHE_HOME;
 const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -72,3 +72,16 @@ test("slowness gives emulation more time than hardware", () => {
   expect(slowness("tcg")).toBeGreaterThan(slowness("kvm"));
   expect(slowness("kvm")).toBe(1);
 });
+
+test.each([
+  ["tcg", 1, 2, 2],
+  ["tcg", 3, 2, 1],
+  ["tcg", 3, 16, 2],
+  ["tcg", 5, 4, 1],
+  ["kvm", 3, 2, 2],
+] as const)(
+  "processors on %s for %d machines of %d cores are %d",
+  (kind, machines, host, expected) => {
+    expect(processors(kind, machines, host)).toBe(expected);
+  },
+);

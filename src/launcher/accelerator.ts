@@ -2,7 +2,7 @@
 // can open, start machines and then never get a kernel through its first page of
 // code; so the only test that counts is a kernel that was seen to boot.
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { availableParallelism, homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { ExitError, run } from "../base/process/process.ts";
 import { readJson } from "./json-file.ts";
@@ -14,9 +14,27 @@ const PROBE_TIMEOUT_MS = 10_000;
 /** What it says when all but the root file system is there. */
 const REACHED = "Kernel panic - not syncing: VFS";
 
+/** Enough for what runs at the same time in a node, and to find what only happens between two. */
+const PROCESSORS = 2;
+
 /** How much longer things take than natively, for the time limits of whoever waits. */
 export function slowness(accelerator: Accelerator): number {
   return accelerator === "tcg" ? 5 : 1;
+}
+
+/**
+ * How many processors each of `machines` gets. Where instructions are translated, no more in all
+ * than the host has: more make every machine slower, and while QEMU's thread for one processor
+ * waits for a core, another may translate an instruction that the first is about to replace. The
+ * kernel patches itself that way all the time, and dies of the old one ("Oops: int3").
+ */
+export function processors(
+  accelerator: Accelerator,
+  machines: number,
+  host = availableParallelism(),
+): number {
+  if (accelerator !== "tcg") return PROCESSORS;
+  return Math.max(1, Math.min(PROCESSORS, Math.floor(host / machines)));
 }
 
 /**

@@ -3,7 +3,7 @@
 import { copyFileSync, existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { chooseAccelerator } from "./accelerator.ts";
+import { chooseAccelerator, processors } from "./accelerator.ts";
 import { type Cluster, makeClusterDirectory, startCluster } from "./cluster.ts";
 import { copySparse, createDisk, parseSize } from "./disk.ts";
 import { LauncherError } from "./launcher-error.ts";
@@ -26,6 +26,7 @@ export interface MachineOptions {
   readonly copyOf?: string;
   /** Memory such as "2G". */
   readonly memory?: string;
+  /** By default what `processors` gives. */
   readonly cpus?: number;
   /** False leaves our keys out of the firmware, which switches Secure Boot off. */
   readonly secureBoot?: boolean;
@@ -111,22 +112,18 @@ async function settle(
   progress: Progress,
 ): Promise<ClusterSettings> {
   const { name, programs } = options;
-  const created = new Date().toISOString();
-  const common = {
-    format: 1,
-    name,
-    created,
-    machines: options.machines.map(machineSettings),
-  } as const;
+  const common = { format: 1, name, created: new Date().toISOString() } as const;
   if (programs !== undefined) {
     mustExist("etcd", join(programs, "etcd"));
-    return { ...common, accelerator: "process", firmware: "", programs: realpathSync(programs) };
+    const machines = allMachines(options, "process");
+    const places = { firmware: "", programs: realpathSync(programs) };
+    return { ...common, accelerator: "process", machines, ...places };
   }
   const firmware = join(out, "OVMF_CODE.fd");
   mustExist("firmware", firmware);
   progress("Looking for the fastest way to run a machine");
   const accelerator = options.accelerator ?? (await chooseAccelerator(join(out, "bzImage")));
-  return { ...common, accelerator, firmware };
+  return { ...common, accelerator, machines: allMachines(options, accelerator), firmware };
 }
 
 function mustExist(what: string, file: string): void {
@@ -134,15 +131,19 @@ function mustExist(what: string, file: string): void {
   throw new LauncherError(`use ${what} ${file}: it does not exist; run the build first`);
 }
 
-function machineSettings(options: MachineOptions, index: number): MachineSettings {
-  return {
+function allMachines(
+  { machines }: ClusterOptions,
+  accelerator: Accelerator,
+): readonly MachineSettings[] {
+  const cpus = processors(accelerator, machines.length);
+  return machines.map((options, index) => ({
     number: index + 1,
     memoryMiB: parseSize(options.memory ?? "2G") / 2 ** 20,
-    cpus: options.cpus ?? 2,
+    cpus: options.cpus ?? cpus,
     hasTpm: options.tpm ?? true,
     fwCfg: options.fwCfg ?? {},
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
-  };
+  }));
 }
 
 async function makeMachine(options: MachineOptions, paths: MachinePaths, out: string) {
