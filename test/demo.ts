@@ -90,12 +90,7 @@ function metroctlCommand(out: string): Metroctl {
 
 async function install(cluster: Cluster, medium: string): Promise<void> {
   const machine = cluster.machine();
-  await machine.powerOn({ medium, detachOnReset: true });
-  const [line] = await machine.console.waitFor(/Installing to \/dev\/\S+\.\.\./, {
-    timeoutMs: INSTALL_TIMEOUT_MS,
-  });
-  console.log(`    ${line}`);
-  await machine.waitReset(1, INSTALL_TIMEOUT_MS);
+  await machine.installFrom(medium, INSTALL_TIMEOUT_MS, (line) => console.log(`    ${line}`));
 }
 
 async function demo(launcher: Launcher): Promise<void> {

@@ -19,7 +19,6 @@ export type Request =
         | "powerOff"
         | "reset"
         | "detachMedium"
-        | "detachMediumOnReset"
         | "plug"
         | "unplug"
         | "pause"
@@ -100,7 +99,6 @@ const machineOperations = [
   "powerOff",
   "reset",
   "detachMedium",
-  "detachMediumOnReset",
   "saveMemory",
   "plug",
   "unplug",

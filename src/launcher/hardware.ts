@@ -47,7 +47,6 @@ export interface Switches {
   pause(): Promise<void>;
   resume(): Promise<void>;
   detachMedium(): Promise<void>;
-  detachMediumOnReset(): void;
   saveMemory(file: string): Promise<void>;
 }
 
@@ -66,7 +65,6 @@ export class Hardware implements Switches {
   readonly #power = new Lock();
   #running: Running | undefined;
   #medium: string | undefined;
-  #detachOnReset = false;
   #resets = 0;
 
   constructor(machine: MachineSettings, paths: MachinePaths, cluster: ClusterSettings) {
@@ -93,7 +91,6 @@ export class Hardware implements Switches {
       if (this.status().isOn) throw new LauncherError(`${this.#name} is already on`);
       mkdirSync(this.#paths.directory, { recursive: true });
       this.#medium = options.medium;
-      this.#detachOnReset = options.detachOnReset ?? false;
       this.#resets = 0;
       this.#running = await this.#start(options);
     });
@@ -132,11 +129,6 @@ export class Hardware implements Switches {
     if (this.#medium === undefined) return;
     this.#medium = undefined;
     await this.#qmp().execute("device_del", { id: device.medium });
-  }
-
-  /** Pulls the medium out as soon as the machine restarts itself. */
-  detachMediumOnReset(): void {
-    this.#detachOnReset = true;
   }
 
   /** Writes all of its memory to a file, as a thief with a cold boot would. */
@@ -222,11 +214,7 @@ export class Hardware implements Switches {
   }
 
   #notice({ name, data }: QmpEvent): void {
-    if (name !== "RESET" || data.guest !== true) return;
-    this.#resets += 1;
-    if (!this.#detachOnReset) return;
-    // The machine may have gone meanwhile, and the medium with it.
-    this.detachMedium().catch(() => undefined);
+    if (name === "RESET" && data.guest === true) this.#resets += 1;
   }
 
   /** After QEMU has gone: lets swtpm finish writing its state, ends the cable. */

@@ -205,8 +205,6 @@ async function perform(request: Request, machines: ReadonlyMap<number, Switches>
   switch (request.operation) {
     case "powerOn":
       return machine.powerOn(request);
-    case "detachMediumOnReset":
-      return machine.detachMediumOnReset();
     case "plug":
     case "unplug":
       await run(linkCommand(request.machine, request.operation === "plug"), {

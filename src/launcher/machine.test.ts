@@ -44,18 +44,16 @@ afterEach(() => {
 const say = (text: string) => appendFileSync(machine.files.console, text);
 
 test("Machine sends each of its buttons, with its own number", async () => {
-  await machine.powerOn({ medium: "/m.img", detachOnReset: true });
+  await machine.powerOn({ medium: "/m.img" });
   await machine.kill();
   await machine.reset();
   await machine.detachMedium();
-  await machine.detachMediumOnReset();
   await machine.saveMemory("/memory");
   expect(seen).toEqual([
-    { operation: "powerOn", machine: 3, medium: "/m.img", detachOnReset: true },
+    { operation: "powerOn", machine: 3, medium: "/m.img" },
     { operation: "kill", machine: 3 },
     { operation: "reset", machine: 3 },
     { operation: "detachMedium", machine: 3 },
-    { operation: "detachMediumOnReset", machine: 3 },
     { operation: "saveMemory", machine: 3, file: "/memory" },
   ]);
 });
@@ -97,15 +95,28 @@ test("Machine.waitOff shows the console's last lines when it waited in vain", as
   expect(failure).not.toContain("\u001b");
 });
 
-test("Machine.waitReset counts restarts since power-on", async () => {
-  state = { ...state, isOn: true, resets: 1 };
-  await machine.waitReset(1, 1_000);
-  const failure = await machine.waitReset(2, 100).catch(String);
-  expect(failure).toContain("machine 3 has not restarted");
-  setTimeout(() => {
-    state = { ...state, resets: 2 };
-  }, 60);
-  await machine.waitReset(2, 5_000);
+test("Machine.installFrom leaves the medium in until the installer says that it is done", async () => {
+  const heard: string[] = [];
+  const installing = machine.installFrom("/m.img", 10_000, (line) => heard.push(line));
+  const isPulled = () => seen.some(({ operation }) => operation === "detachMedium");
+  await Bun.sleep(60);
+  say("Installing to /dev/vda...\r\nKernel panic - not syncing: emulated\r\n");
+  await Bun.sleep(120);
+  expect(isPulled()).toBe(false);
+  say("Installing to /dev/vda...\r\n");
+  say("Restarting; the installation media will need to be removed\r\n");
+  await Bun.sleep(120);
+  expect(isPulled()).toBe(true);
+  say("[   33.179509] reboot: Restarting system\r\n");
+  await installing;
+  expect(heard).toEqual(["Installing to /dev/vda..."]);
+});
+
+test("Machine.installFrom gives the installer's reason", async () => {
+  const installing = machine.installFrom("/m.img", 10_000).catch(String);
+  await Bun.sleep(60);
+  say("Metropolis installer\r\nInstallation failed: Secure Boot is off.\r\n");
+  expect(await installing).toContain("install machine 3: Secure Boot is off.");
 });
 
 test("Machine gives the keeper's death as the reason", async () => {

@@ -13,6 +13,11 @@ import { ipAddress, type MachineSettings } from "./settings.ts";
 
 const POLL_MS = 50;
 
+/** What the installer and its kernel say. */
+const INSTALLS = /^Installing to .*|^Installation failed: .*/m;
+const INSTALLED = /^Installation failed: (.*)|installation media will need to be removed/m;
+const RESTARTS = /reboot: Restarting system/;
+
 /** A machine by its number; its state is the keeper's, asked at every call. */
 export class Machine {
   readonly number: number;
@@ -46,6 +51,26 @@ export class Machine {
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     writeFileSync(file, parameters, { mode: 0o600 });
+  }
+
+  /**
+   * Installs it from a medium as a person does: switches it on, reads along, and pulls the
+   * medium out when told to. Done as it restarts; `onLine` hears the line that names the disk.
+   * A kernel that fails before that restarts with the medium in, and installs again.
+   * Throws LauncherError with the installer's reason when it gives up.
+   */
+  async installFrom(
+    medium: string,
+    timeoutMs: number,
+    onLine: (line: string) => void = () => {},
+  ): Promise<void> {
+    await this.powerOn({ medium });
+    const [disk] = await this.console.waitFor(INSTALLS, { timeoutMs });
+    onLine(disk);
+    const [, reason] = await this.console.waitFor(INSTALLED, { timeoutMs });
+    if (reason !== undefined) throw new LauncherError(`install machine ${this.number}: ${reason}`);
+    await this.detachMedium();
+    await this.console.waitFor(RESTARTS, { timeoutMs });
   }
 
   /** Pulls the plug. */
@@ -89,11 +114,6 @@ export class Machine {
     await this.#ask({ operation: "detachMedium", machine: this.number });
   }
 
-  /** Pulls it out as soon as the machine restarts itself. */
-  async detachMediumOnReset(): Promise<void> {
-    await this.#ask({ operation: "detachMediumOnReset", machine: this.number });
-  }
-
   /** Writes all of its memory to a file, which then holds its secrets: for tests that seek them. */
   async saveMemory(file: string): Promise<void> {
     await this.#ask({ operation: "saveMemory", machine: this.number, file });
@@ -110,11 +130,6 @@ export class Machine {
   /** Waits until it has switched itself off. */
   async waitOff(timeoutMs: number): Promise<void> {
     await this.#until(({ isOn }) => !isOn, "has not switched itself off", timeoutMs);
-  }
-
-  /** Waits until it has restarted itself `count` times since it was powered on. */
-  async waitReset(count: number, timeoutMs: number): Promise<void> {
-    await this.#until(({ resets }) => resets >= count, "has not restarted", timeoutMs);
   }
 
   async #until(

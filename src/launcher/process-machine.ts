@@ -94,11 +94,6 @@ export class ProcessMachine implements Switches {
   }
 
   /** A process has no such thing. */
-  detachMediumOnReset(): void {
-    throw this.#noMachine();
-  }
-
-  /** A process has no such thing. */
   async saveMemory(): Promise<void> {
     throw this.#noMachine();
   }

@@ -8,8 +8,6 @@ import { type Accelerator, type MachineSettings, macAddress } from "./settings.t
 export interface PowerOnOptions {
   /** A file or block device in the USB port, tried first by the firmware. */
   readonly medium?: string;
-  /** Pulls the medium out as soon as the machine restarts itself. */
-  readonly detachOnReset?: boolean;
   /** Where machines are processes: variables for the node agent; for tests. */
   readonly environment?: Readonly<Record<string, string>>;
 }

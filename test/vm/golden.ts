@@ -192,8 +192,7 @@ async function walkDemo(kept: Parts): Promise<Walk> {
 
 /** Installs, and pulls the plug as the machine restarts: before it sees its new disk. */
 async function install(cluster: Cluster, machine: Machine, kept: Parts): Promise<string> {
-  await machine.powerOn({ medium: kept.medium, detachOnReset: true });
-  await machine.waitReset(1, patience(cluster, INSTALL_MS));
+  await machine.installFrom(kept.medium, patience(cluster, INSTALL_MS));
   await machine.kill();
   await keep(machine, kept.installed);
   return machine.console.text();

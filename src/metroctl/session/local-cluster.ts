@@ -171,11 +171,9 @@ function names(machines: readonly Machine[]): string {
 }
 
 async function installFrom(medium: string, machine: Machine, step: (text: string) => void) {
-  const timeoutMs = INSTALL_TIMEOUT_MS;
-  await machine.powerOn({ medium, detachOnReset: true });
-  const [line] = await machine.console.waitFor(/Installing to \/dev\/\S+\.\.\./, { timeoutMs });
-  step(`Node ${machine.number}: ${line ?? "installing"}`);
-  await machine.console.waitFor(/rebooting|restarting/i, { timeoutMs });
+  await machine.installFrom(medium, INSTALL_TIMEOUT_MS, (line) =>
+    step(`Node ${machine.number}: ${line}`),
+  );
   step(`Node ${machine.number} restarts from its disk`);
 }
 
