@@ -9,6 +9,8 @@ import { Operator, type Transcript } from "./operator.ts";
 const INSTALL_MS = 120_000;
 const JOIN_MS = 90_000;
 const POLL_MS = 500;
+/** Of each console, in the message of a failure. */
+const TAIL_LINES = 30;
 
 /** Raised when a cluster does not get where it should in time. */
 class ThreeError extends Error {
@@ -75,11 +77,19 @@ export class Three {
     const limit = performance.now() + limitMs;
     while (!(await isSo())) {
       if (performance.now() > limit) {
-        const last = this.owner.transcripts.at(-1);
-        throw new ThreeError(`${last?.command}: ${last?.stdout}${last?.stderr}`);
+        throw new ThreeError(this.#lastWords());
       }
       await Bun.sleep(POLL_MS);
     }
+  }
+
+  /** What the last command and every console printed last: a machine that does not come says why there. */
+  #lastWords(): string {
+    const last = this.owner.transcripts.at(-1);
+    const consoles = this.cluster.machines.map(
+      ({ number, console }) => `machine ${number}:\n${tail(console.text())}`,
+    );
+    return [`${last?.command}: ${last?.stdout}${last?.stderr}`, ...consoles].join("\n");
   }
 }
 
@@ -128,9 +138,8 @@ async function installAll(
   machines: readonly Machine[],
   medium: string,
 ): Promise<void> {
-  for (const machine of machines) await machine.powerOn({ medium, detachOnReset: true });
   const limitMs = patience(cluster, INSTALL_MS);
-  await Promise.all(machines.map((machine) => machine.waitReset(1, limitMs)));
+  await Promise.all(machines.map((machine) => machine.installFrom(medium, limitMs)));
 }
 
 /** Until all of them ask to be approved, as `metroctl approve` shows. */
@@ -160,6 +169,10 @@ async function voting(three: Three): Promise<void> {
   );
   if (exitCode !== 0) throw new ThreeError(`add role: ${stderr}`);
   await three.until(patience(three.cluster, JOIN_MS), async () => (await three.voters()) === 3);
+}
+
+function tail(text: string): string {
+  return text.trimEnd().split("\n").slice(-TAIL_LINES).join("\n");
 }
 
 /** The node IDs in a list, each once. */
