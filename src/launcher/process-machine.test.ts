@@ -1,6 +1,6 @@
 // Machines that are processes, in real namespaces: the node agent of this work tree,
 // which was told nothing and so waits for parameters. etcd is never started.
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,6 +33,10 @@ afterAll(async () => {
   rmSync(home, { recursive: true });
 });
 
+afterEach(async () => {
+  await machine.kill();
+});
+
 /** Switches it on and waits until the node agent has looked around. */
 async function on(): Promise<void> {
   await machine.powerOn();
@@ -56,10 +60,11 @@ test("a process machine goes on, and off at once", async () => {
 
 test("a process machine has its address, and hosts of its own", async () => {
   await on();
-  expect(machine.console.text()).toContain(`Address is ${machine.address}`);
+  // The agent's parts start beside each other, and any may be the last.
+  await machine.console.waitFor(new RegExp(`Address is ${machine.address}`), { timeoutMs });
   const hosts = join(machine.files.directory, "ephemeral", "hosts");
+  while (!existsSync(hosts)) await Bun.sleep(20);
   expect(readFileSync(hosts, "utf8")).toContain("127.0.0.1 localhost");
-  await machine.kill();
 });
 
 test("a process machine starts again after a reset", async () => {
@@ -67,7 +72,6 @@ test("a process machine starts again after a reset", async () => {
   machine.console.skip();
   await machine.reset();
   await machine.console.waitFor(/there are no node parameters/, { timeoutMs });
-  await machine.kill();
 });
 
 test("a process machine ends when its power button is pressed", async () => {
@@ -85,7 +89,6 @@ test("a process machine stands still while it is paused", async () => {
   expect(machine.console.text()).toBe("");
   await machine.resume();
   await machine.console.waitFor(/there are no node parameters/, { timeoutMs });
-  await machine.kill();
 });
 
 test("a process machine that is killed while it is paused is dead", async () => {
@@ -99,7 +102,6 @@ test("a cable can be pulled and put back in", async () => {
   await on();
   await machine.unplug();
   await machine.plug();
-  await machine.kill();
 });
 
 test("a process machine that is off cannot be paused", async () => {
@@ -127,5 +129,4 @@ test("a node agent that crashes is started again", async () => {
   // metroctl, which it then is, knows no such words and ends with an error, again and again.
   await machine.console.waitFor(/(--folder[\s\S]*){2}/, { timeoutMs });
   expect((await machine.status()).isOn).toBe(true);
-  await machine.kill();
 });
