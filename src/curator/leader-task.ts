@@ -9,6 +9,8 @@ import type { Leader } from "./state/leader.ts";
 const RETRY_MS = 500;
 /** How often all is looked at when nothing has changed: a lost message must not matter. */
 const IDLE_MS = 15_000;
+/** The least between two looks: a look costs several reads of etcd, and nodes may change often. */
+const PAUSE_MS = 100;
 
 /** Does what there is to do; false where something is left. Must be safe to repeat. */
 export type Settle = (leader: Leader) => Promise<boolean>;
@@ -20,8 +22,11 @@ export function leaderTask(leading: Value<Leader | undefined>, settle: Settle): 
     for (;;) {
       const leader = await leading.first(signal, (each) => each !== undefined);
       if (leader === undefined) continue;
-      const isSettled = await attempt(leader, settle, log);
-      await waitForWork(leader, leading, isSettled ? IDLE_MS : RETRY_MS, signal);
+      await whileNews(leader, leading, signal, async (news, over) => {
+        const isSettled = await attempt(leader, settle, log);
+        await Promise.race([news, sleep(isSettled ? IDLE_MS : RETRY_MS, over)]);
+      });
+      await sleep(PAUSE_MS, signal);
     }
   };
 }
@@ -39,23 +44,24 @@ async function attempt(leader: Leader, settle: Settle, log: Context["log"]): Pro
   }
 }
 
-/** Returns at the next change of a node or of leadership, or after a while. */
-async function waitForWork(
+/**
+ * Works with `news`, which is the next change of a node or of leadership: awaited from the
+ * start, so that nothing is missed that changes during the work. `over` aborts after it.
+ */
+async function whileNews(
   { nodes }: Leader,
   leading: Value<Leader | undefined>,
-  limitMs: number,
   signal: AbortSignal,
+  work: (news: Promise<unknown>, over: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const end = new AbortController();
-  const either = AbortSignal.any([signal, end.signal]);
+  const over = AbortSignal.any([signal, end.signal]);
   const present = leading.current;
-  const waits: readonly Promise<unknown>[] = [
-    sleep(limitMs, either),
-    nodes.changed(either),
-    leading.first(either, (each) => each !== present),
-  ];
+  const waits = [nodes.changed(over), leading.first(over, (each) => each !== present)];
+  // Nobody listens during the work; whoever is told to stop sees that after it.
+  const news = Promise.race(waits).catch(() => undefined);
   try {
-    await Promise.race(waits);
+    await work(news, over);
   } finally {
     end.abort();
     await Promise.allSettled(waits);
