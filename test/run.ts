@@ -3,7 +3,8 @@
 // need, so it runs in a fresh clone; nothing is skipped: what cannot run fails.
 //
 // Imports nothing from outside Bun, because it runs before npm packages exist.
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -29,9 +30,13 @@ const UNIT_TIMEOUT_MS = 60_000;
 const CLUSTER_TIMEOUT_MS = 120_000;
 
 /** Runs a command with its output shown, and gives its exit code and stderr. */
-async function show(argv: readonly string[]): Promise<{ code: number; text: string }> {
+async function show(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number; text: string }> {
   const child = Bun.spawn([...argv], {
     cwd: top,
+    env: { ...process.env, ...env },
     stdin: "ignore",
     stdout: "inherit",
     stderr: "pipe",
@@ -53,13 +58,27 @@ async function check(argv: readonly string[]): Promise<Tally> {
 }
 
 /** Bun's own tests, counted by its summary; a run without one is a failure. */
-async function tests(paths: readonly string[], timeoutMs: number): Promise<Tally> {
-  const { code, text } = await show([bun, "test", `--timeout=${timeoutMs}`, ...paths]);
+async function tests(
+  paths: readonly string[],
+  timeoutMs: number,
+  env?: Readonly<Record<string, string>>,
+): Promise<Tally> {
+  const { code, text } = await show([bun, "test", `--timeout=${timeoutMs}`, ...paths], env);
   const count = (word: string) => Number(new RegExp(`^ *(\\d+) ${word}`, "m").exec(text)?.[1] ?? 0);
   const passed = count("pass");
   const failed = count("fail") + count("error");
   // A crash of the runner itself leaves no failing test behind.
   return { passed, failed: failed === 0 && (code !== 0 || passed === 0) ? 1 : failed };
+}
+
+/** Unit tests leave small files behind: all of them go with their folder. */
+async function unitTests(): Promise<Tally> {
+  const folder = mkdtempSync(join(tmpdir(), "unit-"));
+  try {
+    return await tests(["./src"], UNIT_TIMEOUT_MS, { TMPDIR: folder });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 async function inTurn(steps: readonly (() => Promise<Tally>)[]): Promise<Tally> {
@@ -95,7 +114,7 @@ const tiers: readonly Tier[] = [
   {
     name: "unit",
     about: "every file of src, beside its source, with real programs",
-    run: () => tests(["./src"], UNIT_TIMEOUT_MS),
+    run: unitTests,
   },
   {
     name: "cluster",
