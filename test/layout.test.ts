@@ -138,6 +138,34 @@ test("no two rooms import each other", () => {
   expect(mutual).toEqual([]);
 });
 
+/** Folder to the folders that it cannot run without: what is imported for its types alone is none. */
+function folders(): ReadonlyMap<string, ReadonlySet<string>> {
+  const statement = /^(?:import|export) (?!type )[^;]*?"(\.{1,2}\/[^"]+)"/gm;
+  const found = new Map<string, Set<string>>();
+  for (const { path, lines } of written) {
+    const folder = dirname(path);
+    const needed = found.get(folder) ?? new Set();
+    for (const [, specifier = ""] of lines.join("\n").matchAll(statement)) {
+      const other = dirname(normalize(join(folder, specifier)));
+      if (other !== folder) needed.add(other);
+    }
+    found.set(folder, needed);
+  }
+  return found;
+}
+
+test("no folders import each other, nor in a ring", () => {
+  const rest = new Map(folders());
+  // Takes away who needs nobody that is left, until none goes: what stays is in a ring or needs one.
+  for (let size = -1; size !== rest.size; ) {
+    size = rest.size;
+    for (const [folder, needed] of rest) {
+      if (![...needed].some((other) => rest.has(other))) rest.delete(folder);
+    }
+  }
+  expect([...rest.keys()]).toEqual([]);
+});
+
 test("outside packages are imported by their owners only", () => {
   const wrong = edges.filter(({ from, target, isOwn }) => {
     if (isOwn) return false;

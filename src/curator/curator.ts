@@ -16,10 +16,10 @@ import { Value } from "../base/event/event.ts";
 import { encodeEntry, LogTree } from "../base/logtree/logtree.ts";
 import { connect } from "../base/rpc/rpc.ts";
 import { type Runnable, Supervisor } from "../base/supervisor/supervisor.ts";
-import { etcdConsensus, PKI_NAMESPACE } from "./consensus/consensus.ts";
 import { etcdTls, readCredentials } from "./credentials.ts";
 import { member } from "./member.ts";
 import { parseAddressChange, parseSettings, type Settings, SettingsError } from "./settings.ts";
+import { etcdConsensus, PKI_NAMESPACE } from "./state/consensus.ts";
 
 /** Everything of the control plane lies below it in etcd. */
 const NAMESPACE = "namespaced:curator/";

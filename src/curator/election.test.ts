@@ -6,13 +6,13 @@ import { Value } from "../base/event/event.ts";
 import { Code, RpcError } from "../base/rpc/rpc.ts";
 import { Supervisor } from "../base/supervisor/supervisor.ts";
 import { NodeSchema } from "../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
-import { SimulatedConsensus } from "./consensus/test-consensus.ts";
 import { elect, followLeader } from "./election.ts";
 import { locateLeader } from "./leader-address.ts";
 import type { LeaderAddress } from "./local/get-current-leader.ts";
 import { keys } from "./state/keys.ts";
 import type { Leader } from "./state/leader.ts";
 import { NodeCache } from "./state/node-cache.ts";
+import { SimulatedConsensus } from "./state/test-consensus.ts";
 
 const soon = () => AbortSignal.timeout(5_000);
 const present = (leader: Leader | undefined) => leader !== undefined;

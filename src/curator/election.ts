@@ -16,7 +16,7 @@ import { sleep, type Value, within } from "../base/event/event.ts";
 import { Code, RpcError } from "../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
 import { LeaderElectionValueSchema } from "../gen/metropolis/node/core/curator/proto/private/lock_pb.ts";
-import type { Consensus } from "./consensus/consensus.ts";
+import type { Consensus } from "./state/consensus.ts";
 import { keys } from "./state/keys.ts";
 import { type Leader, makeLeader } from "./state/leader.ts";
 import type { NodeCache } from "./state/node-cache.ts";

@@ -13,9 +13,9 @@ import { verifyNode } from "../base/pki/verify.ts";
 import { type Channel, connect } from "../base/rpc/rpc.ts";
 import { Supervisor } from "../base/supervisor/supervisor.ts";
 import { CuratorBootstrap } from "../gen/metropolis/node/core/curator/proto/local/bootstrap_pb.ts";
-import { SimulatedConsensus } from "./consensus/test-consensus.ts";
 import { member } from "./member.ts";
 import type { CredentialFiles } from "./settings.ts";
+import { SimulatedConsensus } from "./state/test-consensus.ts";
 
 /** One running member. Leave it through `await using`. */
 export class TestMember implements AsyncDisposable {

@@ -22,6 +22,7 @@ import { consensus } from "./consensus/consensus.ts";
 import { Control } from "./control/control.ts";
 import { enrolment } from "./enrolment/enrolment.ts";
 import { type Host, hostOf } from "./host/host.ts";
+import { formatVersion } from "./host/version.ts";
 import { inheritLog } from "./inherited-log.ts";
 import { hosts, type Names } from "./network/hosts.ts";
 import type { NetworkStatus } from "./network/network.ts";
@@ -33,7 +34,6 @@ import { roles } from "./roles/roles.ts";
 import type { CuratorSettings } from "./roles/settings.ts";
 import type { Credentials } from "./storage/credentials.ts";
 import { StorageNews } from "./storage/storage.ts";
-import { formatVersion } from "./version.ts";
 
 /** By these init knows what the machine shall do. */
 const EXIT_CODES: Readonly<Record<PowerRequest, number>> = { reboot: 64, powerOff: 65 };

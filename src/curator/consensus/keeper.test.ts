@@ -8,10 +8,10 @@ import { JoinConsensusRequestSchema } from "../../gen/metropolis/node/core/curat
 import { NodeRolesSchema, NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { leaderTask } from "../leader-task.ts";
 import { joinConsensus } from "../node-service/join-consensus.ts";
+import { nodeOf, peerUrl } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode } from "../state/nodes.ts";
 import { nodeCall, type TestLeader, testLeader } from "../state/test-leader.ts";
-import { nodeOf, peerUrl } from "./consensus.ts";
 import { settleMembership } from "./keeper.ts";
 
 const roles = create(NodeRolesSchema, { consensusMember: {} });

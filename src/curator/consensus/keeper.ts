@@ -12,9 +12,9 @@ import type { Member } from "../../base/etcd/etcd.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { isCovered, settleRecovery } from "../recovery/keeper.ts";
+import { memberOn, nodeOf } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode } from "../state/nodes.ts";
-import { memberOn, nodeOf } from "./consensus.ts";
 import { settleRevocations } from "./revocations.ts";
 
 /** Makes members as they should be, as far as that is possible now; false where it is not. */

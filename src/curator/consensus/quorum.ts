@@ -2,8 +2,8 @@
 // at once, or nobody could undo the removal.
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { Node_Health } from "../../gen/metropolis/proto/api/management_pb.ts";
+import { memberOn, nodeOf } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
-import { memberOn, nodeOf } from "./consensus.ts";
 
 /**
  * Returns if the node may leave consensus. Throws failedPrecondition, with the

@@ -9,10 +9,10 @@ import {
   type ConsensusRevocations,
   ConsensusRevocations_EntrySchema as EntrySchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import { memberOn } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import type { RecordChange } from "../state/leader-record.ts";
 import { changeNode } from "../state/nodes.ts";
-import { memberOn } from "./consensus.ts";
 
 /** Certificates of etcd and the curator on a node, and of those that they are about to replace. */
 const KEPT_SERIALS = 4;

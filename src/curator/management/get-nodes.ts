@@ -8,8 +8,8 @@ import {
   type Node,
   NodeSchema,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
-import { consensusStatus } from "../consensus/consensus.ts";
 import { nodeFilter } from "../filter/filter.ts";
+import { consensusStatus } from "../state/consensus.ts";
 import { sortLabels } from "../state/labels.ts";
 import type { Leader } from "../state/leader.ts";
 import type { CachedNode } from "../state/node-cache.ts";

@@ -4,7 +4,7 @@ import {
   type Curator,
   GetConsensusStatusResponse_EtcdMember_Status as Status,
 } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
-import { nodeOf } from "../consensus/consensus.ts";
+import { nodeOf } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 
 /** Gives the members of etcd. */

@@ -6,9 +6,9 @@ import { serialOf } from "../../base/pki/revocation-list.ts";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { memberOn, nodeOf, peerUrl } from "../consensus/consensus.ts";
 import { noteSerials, revocationList } from "../consensus/revocations.ts";
 import { callingNode } from "../state/callers.ts";
+import { memberOn, nodeOf, peerUrl } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import { findNode, requireKey } from "../state/nodes.ts";
 

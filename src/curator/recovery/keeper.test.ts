@@ -3,8 +3,8 @@
 import { expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import { NodeRolesSchema, NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { nodeOf } from "../consensus/consensus.ts";
 import { settleMembership } from "../consensus/keeper.ts";
+import { nodeOf } from "../state/consensus.ts";
 import { changeNode } from "../state/nodes.ts";
 import { type TestLeader, testLeader } from "../state/test-leader.ts";
 import { majority, noteStored } from "./epochs.ts";

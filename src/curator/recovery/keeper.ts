@@ -4,8 +4,8 @@ import {
   NodeState,
   ClusterConfiguration_RecoveryPolicy as Policy,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { nodeOf } from "../consensus/consensus.ts";
 import { loadConfiguration } from "../state/configuration.ts";
+import { nodeOf } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import { type Holders, isFitting, isStoredByAll, majority, prune, withNewEpoch } from "./epochs.ts";
 

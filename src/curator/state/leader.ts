@@ -8,8 +8,8 @@ import {
   ConsensusRevocationsSchema,
   RecoverySchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
-import type { Consensus } from "../consensus/consensus.ts";
 import { loadCa } from "./cluster-pki.ts";
+import type { Consensus } from "./consensus.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { keys } from "./keys.ts";
 import { LeaderRecord } from "./leader-record.ts";

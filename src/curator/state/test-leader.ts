@@ -12,12 +12,12 @@ import {
   NodeSchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { SimulatedConsensus } from "../consensus/test-consensus.ts";
 import { caWrites } from "./cluster-pki.ts";
 import { keys } from "./keys.ts";
 import { type Leader, makeLeader } from "./leader.ts";
 import { NodeCache } from "./node-cache.ts";
 import { nodeWrite } from "./nodes.ts";
+import { SimulatedConsensus } from "./test-consensus.ts";
 
 const caKey = generateKeyPair();
 /** The CA of clusters in tests. */

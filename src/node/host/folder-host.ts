@@ -9,11 +9,11 @@ import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { consoles } from "../console/console.ts";
 import { type Paths, paths } from "../storage/paths.ts";
 import type { StorageNews } from "../storage/storage.ts";
-import { parseVersion } from "../version.ts";
 import { folderPartition } from "./folder-partition.ts";
 import { FAST_ELECTION_MS, type Host } from "./host.ts";
 import { namespaceNetwork } from "./namespace-network.ts";
 import type { Place } from "./place.ts";
+import { parseVersion } from "./version.ts";
 
 /** What a person in front of the machine would see, in the folder. */
 const CONSOLE = "console.log";

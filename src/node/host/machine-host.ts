@@ -4,14 +4,14 @@ import { dirname } from "node:path";
 import { bootId } from "../../base/linux/machine.ts";
 import { setLimit } from "../../base/linux/rlimit.ts";
 import { consoles } from "../console/console.ts";
-import { kernelLog } from "../kernel.ts";
 import { network } from "../network/network.ts";
 import { releaseData } from "../storage/data.ts";
 import { paths } from "../storage/paths.ts";
 import { storage } from "../storage/storage.ts";
 import { time } from "../time/time.ts";
-import { runningVersion } from "../version.ts";
 import { FAST_ELECTION_MS, type Host } from "./host.ts";
+import { kernelLog } from "./kernel.ts";
+import { runningVersion } from "./version.ts";
 
 /** The user that etcd runs as; see etc/passwd of the system image. */
 const ETCD_OWNER = { uid: 102, gid: 102 };

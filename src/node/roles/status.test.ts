@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { sleep, Value } from "../../base/event/event.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
 import type { NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { parseVersion } from "../version.ts";
+import { parseVersion } from "../host/version.ts";
 import { nodeStatus, statusPush } from "./status.ts";
 import { testCluster } from "./test-cluster.ts";
 

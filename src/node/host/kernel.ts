@@ -1,7 +1,7 @@
 // The kernel's messages, as part of the node's log at the DN `kernel`.
-import { readKmsg } from "../base/linux/kmsg.ts";
-import { bootTime, parseKmsg, rawEntry } from "../base/logtree/logtree.ts";
-import type { Runnable } from "../base/supervisor/supervisor.ts";
+import { readKmsg } from "../../base/linux/kmsg.ts";
+import { bootTime, parseKmsg, rawEntry } from "../../base/logtree/logtree.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
 
 const DN = "kernel";
 

@@ -1,7 +1,7 @@
 // Which release runs, as the verified system says of itself.
 import { existsSync, readFileSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
-import { type Version, VersionSchema } from "../gen/version/spec/spec_pb.ts";
+import { type Version, VersionSchema } from "../../gen/version/spec/spec_pb.ts";
 
 /** Reads the version from os-release(5); all zeros where it names none. */
 export function parseVersion(osRelease: string): Version {

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { testSupervisor } from "../base/supervisor/test-supervisor.ts";
+import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
 import { kernelLog } from "./kernel.ts";
 
 /** What the log has at `kernel` after reading `text` as if it came from the kernel. */

@@ -5,7 +5,7 @@ import type { Issuer } from "../../base/pki/certificate.ts";
 import { keyPairFromDer } from "../../base/pki/keys.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { ConsensusStatus } from "../../gen/metropolis/proto/api/management_pb.ts";
-import { reached } from "../state/leader-store.ts";
+import { reached } from "./leader-store.ts";
 
 /** Where etcd's own PKI lies, apart from the state of the control plane. */
 export const PKI_NAMESPACE = "namespaced:etcd-pki/";
