@@ -1,6 +1,8 @@
 // Tests of the leader's work: when it is looked at.
+
 import { expect, test } from "bun:test";
 import { Value } from "../base/event/event.ts";
+import { until } from "../base/event/test-until.ts";
 import { Code, RpcError } from "../base/rpc/rpc.ts";
 import { testSupervisor } from "../base/supervisor/test-supervisor.ts";
 import { leaderTask, type Settle } from "./leader-task.ts";
@@ -15,14 +17,6 @@ function looks(settle: Settle = async () => true) {
     return settle(leader);
   };
   return { seen, settle: counted };
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  const limit = performance.now() + 5_000;
-  while (!isSo()) {
-    if (performance.now() > limit) throw new Error("it did not come about");
-    await Bun.sleep(5);
-  }
 }
 
 test("a change is looked at, many at once only a few times", async () => {

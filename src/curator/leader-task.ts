@@ -49,15 +49,14 @@ async function attempt(leader: Leader, settle: Settle, log: Context["log"]): Pro
  * start, so that nothing is missed that changes during the work. `over` aborts after it.
  */
 async function whileNews(
-  { nodes }: Leader,
+  leader: Leader,
   leading: Value<Leader | undefined>,
   signal: AbortSignal,
   work: (news: Promise<unknown>, over: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const end = new AbortController();
   const over = AbortSignal.any([signal, end.signal]);
-  const present = leading.current;
-  const waits = [nodes.changed(over), leading.first(over, (each) => each !== present)];
+  const waits = [leader.nodes.changed(over), leading.first(over, (each) => each !== leader)];
   // Nobody listens during the work; whoever is told to stop sees that after it.
   const news = Promise.race(waits).catch(() => undefined);
   try {

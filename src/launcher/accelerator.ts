@@ -24,9 +24,8 @@ export function slowness(accelerator: Accelerator): number {
 
 /**
  * How many processors each of `machines` gets. Where instructions are translated, no more in all
- * than the host has: more make every machine slower, and while QEMU's thread for one processor
- * waits for a core, another may translate an instruction that the first is about to replace. The
- * kernel patches itself that way all the time, and dies of the old one ("Oops: int3").
+ * than the host has: more make every machine slower, and 2 of 62 boots with three times as many
+ * died of an instruction that the kernel had just patched, and QEMU ran as it was ("Oops: int3").
  */
 export function processors(
   accelerator: Accelerator,

@@ -1,9 +1,11 @@
 // Reading a console that somebody else writes.
+
 import { expect, test } from "bun:test";
 import { appendFileSync, mkdtempSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../base/event/test-until.ts";
 import { attachTo, ConsoleLog, plainText } from "./console-log.ts";
 
 function newFile(): string {
@@ -71,12 +73,6 @@ test("ConsoleLog.lines gives each line once, and ends with its signal", async ()
 });
 
 /** Waits for something to become true. */
-async function until(isTrue: () => boolean): Promise<void> {
-  const limit = performance.now() + 5_000;
-  while (!isTrue() && performance.now() < limit) await Bun.sleep(5);
-  expect(isTrue()).toBe(true);
-}
-
 test("attachTo shows every byte as it is, and types into the machine", async () => {
   const file = newFile();
   const socket = `${file}.sock`;

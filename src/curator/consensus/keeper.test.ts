@@ -1,7 +1,9 @@
 // Tests of keeping etcd's members as roles demand.
+
 import { expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import { Value } from "../../base/event/event.ts";
+import { until } from "../../base/event/test-until.ts";
 import { Code } from "../../base/rpc/rpc.ts";
 import { Supervisor } from "../../base/supervisor/supervisor.ts";
 import { JoinConsensusRequestSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -16,14 +18,6 @@ import { settleMembership } from "./keeper.ts";
 
 const roles = create(NodeRolesSchema, { consensusMember: {} });
 const join = { memberPublicKey: new Uint8Array(32), clientPublicKey: new Uint8Array(32).fill(1) };
-
-async function until(isSo: () => boolean): Promise<void> {
-  const limit = performance.now() + 10_000;
-  while (!isSo()) {
-    if (performance.now() > limit) throw new Error("it did not come about");
-    await Bun.sleep(5);
-  }
-}
 
 function keeping(leader: TestLeader): AsyncDisposable {
   const supervisor = new Supervisor(

@@ -1,5 +1,7 @@
 // `--watch` as a person runs it: what there is, then each change, until Ctrl-C.
+
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { until } from "../../base/event/test-until.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { TestControlPlane } from "../test-control-plane.ts";
 
@@ -21,10 +23,6 @@ function change(state: NodeState | undefined): void {
 }
 
 /** For as long as the test may take. */
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await Bun.sleep(20);
-}
-
 test(
   "node describe --watch shows rows below each other, and ends well with Ctrl-C",
   async () => {

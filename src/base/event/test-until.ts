@@ -1,0 +1,12 @@
+// Waiting in tests for what comes about by itself.
+import { expect } from "bun:test";
+
+const POLL_MS = 5;
+const LIMIT_MS = 10_000;
+
+/** Returns once `isSo` holds; fails the test when it does not within ten seconds. */
+export async function until(isSo: () => boolean): Promise<void> {
+  const limit = performance.now() + LIMIT_MS;
+  while (!isSo() && performance.now() < limit) await Bun.sleep(POLL_MS);
+  expect(isSo()).toBe(true);
+}
