@@ -35,6 +35,10 @@ test("parseCommandLine keeps quoted spaces together", () => {
   ]);
 });
 
+test("parseCommandLine ends where the kernel stops reading", () => {
+  expect(parseCommandLine("ro x=a--b -- verbose root=/dev/vda1")).toEqual(["ro", "x=a--b"]);
+});
+
 test("commandLine has no empty words", () => {
   expect(commandLine()).not.toContain("");
 });

@@ -52,10 +52,15 @@ export function dmi(root = "/sys/class/dmi/id"): Dmi {
   };
 }
 
-/** Splits a kernel command line; quotes keep spaces together and stay out of the words. */
+/**
+ * Splits a kernel command line; quotes keep spaces together and stay out of the words.
+ *
+ * Only up to `--`, where the kernel stops reading as well: what follows may be anybody's.
+ */
 export function parseCommandLine(text: string): readonly string[] {
-  const words = text.trim().match(/(?:[^\s"]+|"[^"]*")+/g) ?? [];
-  return words.map((word) => word.replaceAll('"', ""));
+  const words: readonly string[] = text.trim().match(/(?:[^\s"]+|"[^"]*")+/g) ?? [];
+  const end = words.indexOf("--");
+  return (end === -1 ? words : words.slice(0, end)).map((word) => word.replaceAll('"', ""));
 }
 
 /** The kernel command line's words. */

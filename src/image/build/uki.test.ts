@@ -1,6 +1,6 @@
 // The command line that binds a kernel to its system.
 import { expect, test } from "bun:test";
-import { kernelRelease, nodeCommandLine } from "./uki.ts";
+import { installerCommandLine, kernelRelease, nodeCommandLine } from "./uki.ts";
 
 const verity = {
   rootHash: "ee8e1636926d2aada9b3acff60519e7334e89df8681f8b7cf09a74a05b06b2b7",
@@ -28,7 +28,16 @@ test("nodeCommandLine mounts that and nothing else, and resets when it fails", (
 });
 
 test("nodeCommandLine makes the serial line the last console", () => {
-  expect(nodeCommandLine(verity)).toEndWith("console=tty0 console=ttyS0,115200");
+  expect(nodeCommandLine(verity)).toContain(" console=tty0 console=ttyS0,115200 ");
+});
+
+test("nodeCommandLine takes no initramfs, and no parameters from whoever appends some", () => {
+  expect(nodeCommandLine(verity)).toEndWith(" noinitrd --");
+});
+
+test("installerCommandLine takes no parameters from whoever appends some", () => {
+  expect(installerCommandLine()).toEndWith(" --");
+  expect(installerCommandLine()).not.toContain("noinitrd");
 });
 
 test("kernelRelease reads the release out of a kernel image", () => {

@@ -27,6 +27,13 @@ const CONSOLES = "console=tty0 console=ttyS0,115200";
 const ON_FAILURE = "panic=-1 oops=panic";
 
 /**
+ * The last word of every command line: behind it the kernel reads no parameters any more, and hands
+ * the rest to init, which ignores it. systemd-stub appends there what the hypervisor or the board
+ * puts into SMBIOS type 11, also under Secure Boot, and a second `root=` would win.
+ */
+const END = "--";
+
+/**
  * On a loaded host an emulated timer can fail the kernel's check of it, which
  * ends in a panic; the check only serves chip sets that no server has any more.
  */
@@ -55,7 +62,7 @@ export function ukiStage(settings: BuildSettings): Stage {
     name: "uki",
     summary: "the kernel image of nodes, signed, for exactly this system image",
     needs: ["kernel", "host", "keys", "system"],
-    revision: 2,
+    revision: 3,
     inputs: async () => [await readVersion(settings)],
     async make(run) {
       const commandLine = nodeCommandLine(await readVerity(run.result("system")));
@@ -75,7 +82,7 @@ export function installerStage(settings: BuildSettings): Stage {
     name: "installer",
     summary: "the kernel image of the installer, signed",
     needs: ["kernel", "host", "keys", "packages", "executable"],
-    revision: 2,
+    revision: 3,
     inputs: async () => [await readVersion(settings), settings.isQuick ? "quick" : "full"],
     async make(run) {
       const executable = join(run.result("executable"), "metropolis");
@@ -86,8 +93,7 @@ export function installerStage(settings: BuildSettings): Stage {
       );
       const initramfs = { name: ".initrd", bytes: archive };
       const path = join(run.folder, "installer.efi");
-      const commandLine = `${ON_FAILURE} ${TIMER} loglevel=4 ${CONSOLES}`;
-      await writeKernelImage(settings, run, path, commandLine, [initramfs]);
+      await writeKernelImage(settings, run, path, installerCommandLine(), [initramfs]);
     },
     output: "installer.efi",
     links: { "installer.efi": "installer.efi" },
@@ -98,7 +104,8 @@ export function installerStage(settings: BuildSettings): Stage {
  * The kernel's command line on a node: which partition holds the system, and how to check it.
  *
  * The partition is found by its GUID, the first half of the root hash, so the kernel waits for that
- * very image and cannot pick another slot's. A block that does not fit its hash ends the boot.
+ * very image and cannot pick another slot's. A block that does not fit its hash ends the boot. No
+ * initramfs is loaded, whoever offers one: a loader entry can, and its /init would be PID 1.
  */
 export function nodeCommandLine({ rootHash, salt, dataBlocks }: VerityManifest): string {
   const partition = `PARTUUID=${slotId(rootHash)}`;
@@ -113,7 +120,14 @@ export function nodeCommandLine({ rootHash, salt, dataBlocks }: VerityManifest):
     TIMER,
     "loglevel=4",
     CONSOLES,
+    "noinitrd",
+    END,
   ].join(" ");
+}
+
+/** The kernel's command line on the installation medium: its initramfs is what runs. */
+export function installerCommandLine(): string {
+  return [ON_FAILURE, TIMER, "loglevel=4", CONSOLES, END].join(" ");
 }
 
 async function writeKernelImage(
