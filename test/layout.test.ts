@@ -30,7 +30,7 @@ const owners: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^@peculiar\/|^reflect-metadata$/, ["base/pki/"]],
   [/^@bufbuild\/cel/, ["curator/"]],
   [/^citty$|^consola$|^yaml$/, ["metroctl/"]],
-  [/^shamir-secret-sharing$/, ["base/pki/"]],
+  [/^shamir-secret-sharing$|^age-encryption$|^@scure\//, ["base/pki/"]],
   [/^socks$/, ["base/rpc/", "metroctl/"]],
   [/^fflate$/, ["base/format/"]],
 ];

@@ -10,6 +10,7 @@ const needs: Readonly<Record<string, string>> = {
   unzip: "unzip",
   cpio: "cpio",
   openssl: "openssl",
+  age: "age",
   losetup: "mount",
   tpm2: "tpm2-tools",
   "mkfs.xfs": "xfsprogs",

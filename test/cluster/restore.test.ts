@@ -71,7 +71,7 @@ test("a new machine refuses what is no backup, and goes on waiting", async () =>
   const bytes = readFileSync(backup);
   bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
   writeFileSync(damaged, bytes);
-  expect(await refusal("cluster", "restore", address, damaged)).toContain("damaged at part");
+  expect(await refusal("cluster", "restore", address, damaged)).toContain("damaged, or cut off");
   expect(await refusal("cluster", "restore", address, "/nowhere")).toContain("no such file");
 }, 120_000);
 

@@ -4,9 +4,6 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
-import { decodePem } from "../../src/base/pki/keys.ts";
-import { openOperatorBox } from "../../src/base/pki/operator-box.ts";
-import { boxKeyPair } from "../../src/base/pki/sealed-box.ts";
 import { run } from "../../src/base/process/process.ts";
 import { RecoverySchema } from "../../src/gen/metropolis/proto/private/private_pb.ts";
 import { isReachable, type Machine } from "../../src/launcher/launcher.ts";
@@ -108,15 +105,16 @@ async function unlockKey({ files }: Machine, owner: string): Promise<Uint8Array>
   const image = `${files.disk}@@${offset}`;
   await run(["mcopy", "-n", "-i", image, "::/metropolis/recovery.pb", file]);
   const [epoch] = fromBinary(RecoverySchema, readFileSync(file)).epochs;
-  const pem = readFileSync(recoveryKeyFile(owner), "utf8");
-  const pair = boxKeyPair(decodePem("METROPOLIS OPERATOR RECOVERY PRIVATE KEY", pem));
-  const box = epoch?.operatorEncryptedClusterUnlockKey ?? new Uint8Array();
-  return openOperatorBox(pair, box).clusterUnlockKey;
+  const input = epoch?.operatorEncryptedClusterUnlockKey ?? new Uint8Array();
+  const { stdout } = await run(["age", "-d", "-i", recoveryKeyFile(owner)], { input });
+  expect(new TextDecoder().decode(stdout)).toStartWith("metropolis box: operator's view of ");
+  // The unlock key, and the join key behind it.
+  return stdout.slice(-64, -32);
 }
 
 function recoveryKeyFile(owner: string): string {
   const names = readdirSync(owner, { recursive: true, encoding: "utf8" });
-  const name = names.find((path) => path.endsWith("recovery-key.pem")) ?? "recovery-key.pem";
+  const name = names.find((path) => path.endsWith("recovery-key.txt")) ?? "recovery-key.txt";
   expect(existsSync(join(owner, name))).toBe(true);
   return join(owner, name);
 }

@@ -1,8 +1,8 @@
 // Backups: for the operator's key alone, and not without one.
 import { expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
+import { decryptStream } from "../../base/pki/age.ts";
 import { generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
-import { openStream } from "../../base/pki/sealed-stream.ts";
 import { Code, testCall } from "../../base/rpc/rpc.ts";
 import { BackupRequestSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
 import type { Leader } from "../state/leader.ts";
@@ -19,10 +19,10 @@ test("a backup is the snapshot of etcd, for the operator's key alone", async () 
   await using leader = await testLeader();
   const pair = generateBoxKeyPair();
   await leader.recovery.change((record) => ({ ...record, operatorPublicKey: pair.publicKey }));
-  const read = Buffer.concat(await Array.fromAsync(openStream(pair, parts(leader))));
+  const read = Buffer.concat(await Array.fromAsync(decryptStream(pair.privateKey, parts(leader))));
   const snapshot = Buffer.concat(await Array.fromAsync(leader.consensus.snapshot()));
   expect(read.equals(snapshot)).toBe(true);
-  const other = openStream(generateBoxKeyPair(), parts(leader));
+  const other = decryptStream(generateBoxKeyPair().privateKey, parts(leader));
   await expect(Array.fromAsync(other)).rejects.toThrow();
 });
 

@@ -1,6 +1,6 @@
 // Management.Backup: everything that the cluster keeps in consensus, encrypted so
 // that only the operator can read it. The cluster itself cannot open it again.
-import { sealStream } from "../../base/pki/sealed-stream.ts";
+import { encryptStream } from "../../base/pki/age.ts";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Management } from "../../gen/metropolis/proto/api/management_pb.ts";
 import type { Leader } from "../state/leader.ts";
@@ -19,7 +19,7 @@ export function backup(leader: Leader): Handler<typeof Management.method.backup>
     }
     leader.log.info("A backup of the cluster begins");
     const snapshot = leader.consensus.snapshot(signal);
-    for await (const data of sealStream(operatorPublicKey, snapshot)) {
+    for await (const data of encryptStream(operatorPublicKey, snapshot)) {
       yield { data };
     }
     leader.log.info("A backup of the cluster was given out");

@@ -80,12 +80,10 @@ test("in a cluster of one the share opens the node's key", async () => {
   await settleRecovery(leader);
   const follower = following(leader, only);
   const [epoch] = await follower.next();
-  const { recoveryPublicKey, share, encryptedClusterUnlockKey } = epoch ?? {};
-  const pair = {
-    publicKey: Buffer.from(recoveryPublicKey ?? []),
-    privateKey: Buffer.from(share ?? []),
-  };
-  const key = decryptWith(pair, Buffer.from(encryptedClusterUnlockKey ?? []));
+  const pair = { privateKey: epoch?.share ?? new Uint8Array() };
+  const content = { purpose: "cluster unlock key", nodeId: only } as const;
+  const box = epoch?.encryptedClusterUnlockKey ?? new Uint8Array();
+  const key = await decryptWith(pair, content, box);
   expect(key).toEqual(new Uint8Array(32).fill(1));
   follower.end();
 });

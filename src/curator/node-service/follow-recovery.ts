@@ -27,7 +27,7 @@ export function followRecovery(leader: Leader): Handler<typeof Curator.method.fo
     hearing.catch(() => {});
     try {
       for await (const record of leader.recovery.watch(signal)) {
-        yield answer(leader, id, record);
+        yield await answer(leader, id, record);
       }
     } catch (error) {
       if (!end.signal.aborted) throw error;
@@ -48,22 +48,25 @@ async function hear(
   }
 }
 
-function answer(leader: Leader, id: string, record: Readonly<Recovery>): Answer {
+async function answer(leader: Leader, id: string, record: Readonly<Recovery>): Promise<Answer> {
   const { node } = findNode(leader, id);
   const own = record.epochs.filter(({ members }) => members.some(({ nodeId }) => nodeId === id));
-  return { epochs: own.map((epoch) => told(leader, node, epoch, record.operatorPublicKey)) };
+  const { operatorPublicKey } = record;
+  const telling = own.map((epoch) => told(leader, node, epoch, operatorPublicKey));
+  return { epochs: await Promise.all(telling) };
 }
 
-function told(leader: Leader, node: Readonly<Node>, epoch: Epoch, operatorKey: Uint8Array) {
+async function told(leader: Leader, node: Readonly<Node>, epoch: Epoch, operatorKey: Uint8Array) {
   const { id, clusterUnlockKey } = node;
   const own = epoch.members.find(({ nodeId }) => nodeId === id);
+  const content = { purpose: "cluster unlock key", nodeId: id } as const;
   const others = epoch.members.filter(({ nodeId }) => nodeId !== id);
   return {
     epoch: epoch.epoch,
     threshold: epoch.threshold,
     recoveryPublicKey: epoch.publicKey,
-    encryptedClusterUnlockKey: encryptTo(epoch.publicKey, clusterUnlockKey),
-    operatorEncryptedClusterUnlockKey: operatorBox(operatorKey, node),
+    encryptedClusterUnlockKey: await encryptTo(epoch.publicKey, content, clusterUnlockKey),
+    operatorEncryptedClusterUnlockKey: await operatorBox(operatorKey, id, node),
     share: own?.share ?? new Uint8Array(),
     peers: others.map(({ nodeId }) => ({
       nodeId,

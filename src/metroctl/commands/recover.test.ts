@@ -56,7 +56,7 @@ class LockedNode {
             return {
               nodeId: this.id,
               epochs: [{ epoch: 3n, threshold: 0, members }],
-              operatorEncryptedClusterUnlockKey: operatorBox(operatorKey, view),
+              operatorEncryptedClusterUnlockKey: await operatorBox(operatorKey, this.id, view),
             };
           },
           unlock: async ({ clusterUnlockKey }) => {
@@ -133,10 +133,10 @@ test("cluster recover gives no key to a machine that only has the disk", async (
 
 test("cluster recover tells of the wrong key, and of none", async () => {
   const { stderr } = await recover("127.0.0.1:1");
-  expect(stderr).toContain("has no recovery-key.pem: use the machine and context");
+  expect(stderr).toContain("has no recovery-key.txt: use the machine and context");
   ensureRecoveryKey(plane.context);
   const other = await recover(await locked("metropolis-a").start(generateBoxKeyPair().publicKey));
-  expect(other.stderr).toContain("recovery-key.pem does not open node metropolis-a");
+  expect(other.stderr).toContain("recovery-key.txt does not open node metropolis-a");
   const none = await recover(await locked("metropolis-b").start(new Uint8Array()));
   expect(none.stderr).toContain("node metropolis-b holds nothing for an operator");
   expect(nodes.every(({ received }) => received === undefined)).toBe(true);

@@ -69,7 +69,7 @@ test("genusb puts the public half of the recovery key on the medium, and keeps t
 test("genusb --restore is for owners of a cluster, with their recovery key", async () => {
   await plane.own();
   const refused = await genusb("--bootstrap", "--restore");
-  expect(refused.stderr).toContain("has no recovery-key.pem: use the machine and context");
+  expect(refused.stderr).toContain("has no recovery-key.txt: use the machine and context");
   expect([refused.exitCode, existsSync(image)]).toEqual([1, false]);
   const { publicKey } = ensureRecoveryKey(plane.context);
   expect((await genusb("--bootstrap", "--restore")).exitCode).toBe(0);

@@ -3,7 +3,7 @@
 //   $XDG_CONFIG_HOME/metroctl/            the context `default`, laid out as the original's
 //     owner-key.pem owner.pem ca.pem      the owner's key (0600), certificate, the cluster's CA
 //     ownership-secret                    from genusb to takeownership: proves the CA
-//     recovery-key.pem                    opens backups, and disks that no majority opens (0600)
+//     recovery-key.txt                    opens backups, and disks that no majority opens (0600)
 //     context.json                        endpoints and proxy, so that no flags are needed
 //     current-context                     the name of the context in use, when not `default`
 //     contexts/<name>/                    any further cluster, the same files
@@ -29,7 +29,7 @@ export const contextFiles = {
   ownerCertificate: "owner.pem",
   ca: "ca.pem",
   secret: "ownership-secret",
-  recoveryKey: "recovery-key.pem",
+  recoveryKey: "recovery-key.txt",
   reach: "context.json",
 } as const;
 

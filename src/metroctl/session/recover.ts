@@ -52,7 +52,7 @@ export async function unlockNode(opener: Opener, address: string): Promise<Opene
   const node = channel.client(Recovery);
   const lock = await node.getLock({}, { timeoutMs: TIMEOUT_MS }).catch(unlessOpen);
   if (lock === undefined) return { members: [] };
-  const { clusterUnlockKey, joinKey } = open(recoveryKey, lock);
+  const { clusterUnlockKey, joinKey } = await open(recoveryKey, lock);
   // Whoever copied a disk has its box too, but cannot prove this key without the TPM.
   if (shown === undefined || Buffer.compare(shown, joinKey) !== 0)
     throw new UserError(`it says that it is node ${lock.nodeId}, and cannot prove it`);
@@ -65,7 +65,7 @@ function unlessOpen(error: unknown): undefined {
   if (!(error instanceof RpcError) || error.code !== Code.failedPrecondition) throw error;
 }
 
-function open(
+async function open(
   key: BoxKeyPair,
   { nodeId, operatorEncryptedClusterUnlockKey: box }: GetLockResponse,
 ) {
@@ -74,9 +74,9 @@ function open(
       `node ${nodeId} holds nothing for an operator: its cluster has no such key`,
     );
   try {
-    return openOperatorBox(key, box);
+    return await openOperatorBox(key, nodeId, box);
   } catch (cause) {
-    throw new UserError(`recovery-key.pem does not open node ${nodeId}: it is another cluster's`, {
+    throw new UserError(`recovery-key.txt does not open node ${nodeId}: it is another cluster's`, {
       cause,
     });
   }

@@ -1,9 +1,10 @@
 // The recovery key: one per context, guarded, and told when it is missing.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decryptWith, encryptTo } from "../../base/pki/sealed-box.ts";
+import { ageRecipient } from "../../base/pki/age.ts";
+import { run } from "../../base/process/process.ts";
 import { UserError } from "../output/user-error.ts";
 import { ContextFolder, contextFiles } from "./context.ts";
 import { ensureRecoveryKey, loadRecoveryKey, recoveryKey } from "./recovery-key.ts";
@@ -24,14 +25,18 @@ test("ensureRecoveryKey makes one key per context, for its owner's eyes only", (
   expect(statSync(join(context.path, contextFiles.recoveryKey)).mode & 0o777).toBe(0o600);
 });
 
-test("the saved key opens what was closed with the public half", () => {
-  const box = encryptTo(ensureRecoveryKey(context).publicKey, Buffer.from("a backup"));
-  expect(Buffer.from(decryptWith(recoveryKey(context), box)).toString()).toBe("a backup");
+test("the saved file is an identity of age, and says whose it is", async () => {
+  const { publicKey } = ensureRecoveryKey(context);
+  const path = join(context.path, contextFiles.recoveryKey);
+  const { text } = await run(["age-keygen", "-y", path]);
+  expect(text.trim()).toBe(ageRecipient(publicKey));
+  expect(readFileSync(path, "utf8")).toContain(`# public key: ${ageRecipient(publicKey)}\n`);
+  expect(recoveryKey(context).publicKey).toEqual(publicKey);
 });
 
 test("recoveryKey says where a missing key would be", () => {
   expect(loadRecoveryKey(context)).toBeUndefined();
-  expect(() => recoveryKey(context)).toThrow("has no recovery-key.pem: use the machine");
+  expect(() => recoveryKey(context)).toThrow("has no recovery-key.txt: use the machine");
 });
 
 test.each(["", "not a key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])(
@@ -39,6 +44,6 @@ test.each(["", "not a key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE
   (text) => {
     context.write(contextFiles.recoveryKey, text, 0o600);
     expect(() => loadRecoveryKey(context)).toThrow(UserError);
-    expect(() => ensureRecoveryKey(context)).toThrow("recovery-key.pem is damaged");
+    expect(() => ensureRecoveryKey(context)).toThrow("recovery-key.txt is damaged");
   },
 );

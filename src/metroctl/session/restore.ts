@@ -2,9 +2,9 @@
 // because it is told everything that the cluster knows.
 import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { decryptStream } from "../../base/pki/age.ts";
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { ownershipProof } from "../../base/pki/ownership-proof.ts";
-import { openStream } from "../../base/pki/sealed-stream.ts";
 import { selfSignedKey } from "../../base/pki/verify.ts";
 import { connect } from "../../base/rpc/rpc.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
@@ -35,10 +35,10 @@ export interface Restoring {
  * backup of this context's cluster, and when the machine is not of our medium.
  */
 export async function restoreBackup(context: ContextFolder, restoring: Restoring): Promise<void> {
-  const pair = recoveryKey(context);
+  const { privateKey } = recoveryKey(context);
   const { address, file, proxy } = restoring;
   // All of it once before anything is sent: half a backup must not reach a machine.
-  for await (const _ of openStream(pair, createReadStream(file)));
+  for await (const _ of decryptStream(privateKey, createReadStream(file)));
   let shown: Uint8Array | undefined;
   const verify = (certificate: Uint8Array) => {
     shown = selfSignedKey([certificate]);
@@ -50,7 +50,7 @@ export async function restoreBackup(context: ContextFolder, restoring: Restoring
   const nonce = randomBytes(NONCE_BYTES);
   const { proof } = await node.proveNode({ nonce }, { timeoutMs: CALL_MS });
   requireProof(context, address, nonce, shown ?? new Uint8Array(), proof);
-  const requests = messages(openStream(pair, createReadStream(file)));
+  const requests = messages(decryptStream(privateKey, createReadStream(file)));
   for await (const _ of node.restore(requests, { timeoutMs: RESTORE_MS })) break;
 }
 

@@ -167,7 +167,9 @@ async function commit(all: Surroundings, { plan, ring, id }: Attempt, own: Crede
   });
   await writeFileAtomic(esp.clusterDirectory, toBinary(ClusterDirectorySchema, directory));
   await writeFileAtomic(all.paths.data.roles, toBinary(NodeRolesSchema, firstRoles()));
-  await writeEpochs(esp.recovery, [await firstEpoch(ring, plan.operatorRecoveryKey)]);
+  await writeEpochs(esp.recovery, [
+    await firstEpoch({ ...ring, nodeId: id }, plan.operatorRecoveryKey),
+  ]);
   const secrets = await sealSecrets(ring, own.ca, plan.storageSecurity, sealer);
   // Everything that the sealed configuration leads to has to be on the disk before it is.
   syncDisks();

@@ -40,7 +40,7 @@ async function makeLock(
   { paths, log }: Surroundings,
   { nodeId, nodeUnlockKey, join, clusterCa }: NodeSecrets,
 ): Promise<Lock> {
-  const epochs = await loadEpochs(paths.esp.recovery, nodeUnlockKey, log);
+  const epochs = await loadEpochs(paths.esp.recovery, nodeId, nodeUnlockKey, log);
   const key = new Value<Uint8Array>();
   return { nodeId, join, clusterCa, nodeUnlockKey, epochs, key };
 }

@@ -14,7 +14,7 @@ export async function followEpochs(
   lock: Value<Lock>,
   { signal, log }: Pick<Context, "signal" | "log">,
 ): Promise<void> {
-  const { nodeUnlockKey } = await lock.first(signal);
+  const { nodeId, nodeUnlockKey } = await lock.first(signal);
   let present = await readEpochs(path);
   const stored = new Value(present.map(({ epoch }) => epoch));
   for await (const { epochs } of curator.followRecovery(reports(stored, signal), { signal })) {
@@ -23,7 +23,7 @@ export async function followEpochs(
     if (next.length === 0 || isSameEpochs(present, next)) continue;
     await writeEpochs(path, next);
     present = next;
-    const loaded = await loadEpochs(path, nodeUnlockKey, log);
+    const loaded = await loadEpochs(path, nodeId, nodeUnlockKey, log);
     if (lock.current !== undefined) lock.set({ ...lock.current, epochs: loaded });
     const numbers = present.map(({ epoch }) => epoch);
     log.info(`Holding recovery epochs ${numbers.join(", ")}`);

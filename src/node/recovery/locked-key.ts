@@ -11,6 +11,8 @@ import type {
 
 /** One epoch, as this node holds it. */
 export interface LockedEpoch {
+  /** Of this node. */
+  readonly nodeId: string;
   readonly epoch: Epoch;
   readonly own: RecoveryShare;
   /** Shares by node ID, this node's own under "". */
@@ -18,8 +20,8 @@ export interface LockedEpoch {
 }
 
 /** An epoch with this node's share. */
-export function lockedEpoch(epoch: Epoch, own: RecoveryShare): LockedEpoch {
-  return { epoch, own, shares: new Map([["", own.share]]) };
+export function lockedEpoch(nodeId: string, epoch: Epoch, own: RecoveryShare): LockedEpoch {
+  return { nodeId, epoch, own, shares: new Map([["", own.share]]) };
 }
 
 /** The peers whose shares are not here yet. */
@@ -28,25 +30,26 @@ export function missingPeers({ own, shares }: LockedEpoch): RecoveryShare["peers
 }
 
 /** The key, as soon as there are enough honest shares. */
-export async function unlockedKey({ epoch, shares }: LockedEpoch): Promise<Uint8Array | undefined> {
-  const { threshold } = epoch;
+export async function unlockedKey(locked: LockedEpoch): Promise<Uint8Array | undefined> {
+  const { shares } = locked;
+  const { threshold } = locked.epoch;
   if (threshold === 0 || shares.size < threshold) return undefined;
   const [own = new Uint8Array(), ...others] = shares.values();
   for (const chosen of subsets(others, threshold - 1)) {
-    const key = await tryShares(epoch, [own, ...chosen]);
+    const key = await tryShares(locked, [own, ...chosen]);
     if (key !== undefined) return key;
   }
   return undefined;
 }
 
 async function tryShares(
-  epoch: Epoch,
+  { nodeId, epoch }: LockedEpoch,
   shares: readonly Uint8Array[],
 ): Promise<Uint8Array | undefined> {
   try {
     const privateKey = await combineShares(shares);
-    const pair = { publicKey: epoch.recoveryPublicKey, privateKey };
-    return decryptWith(pair, epoch.encryptedClusterUnlockKey);
+    const content = { purpose: "cluster unlock key", nodeId } as const;
+    return await decryptWith({ privateKey }, content, epoch.encryptedClusterUnlockKey);
   } catch {
     // One of them is not what its sender said it was.
     return undefined;

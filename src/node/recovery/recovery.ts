@@ -44,13 +44,14 @@ export interface Lock {
 /** The epochs on the disk, with this node's shares; what cannot be read is left out. */
 export async function loadEpochs(
   path: string,
+  nodeId: string,
   nodeUnlockKey: Uint8Array,
   log: Logger,
 ): Promise<readonly LockedEpoch[]> {
   const loaded: LockedEpoch[] = [];
   for (const epoch of await readEpochs(path)) {
     try {
-      loaded.push(lockedEpoch(epoch, await openShare(epoch, nodeUnlockKey)));
+      loaded.push(lockedEpoch(nodeId, epoch, await openShare(epoch, nodeUnlockKey)));
     } catch (error) {
       log.warning(`Recovery epoch ${epoch.epoch} cannot be used: ${errorText(error)}`);
     }

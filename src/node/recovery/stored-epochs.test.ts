@@ -20,6 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
+const nodeId = "metropolis-a";
 const nodeUnlockKey = new Uint8Array(32).fill(7);
 
 function told(epoch: bigint, share = Uint8Array.of(Number(epoch), 1, 2, 3, 4, 5)) {
@@ -29,6 +30,7 @@ function told(epoch: bigint, share = Uint8Array.of(Number(epoch), 1, 2, 3, 4, 5)
 test("a node alone opens the first epoch with its own key, and the operator opens it too", async () => {
   const operator = generateBoxKeyPair();
   const own = {
+    nodeId,
     join: generateKeyPair(),
     recovery: generateBoxKeyPair(),
     clusterUnlockKey: new Uint8Array(32).fill(3),
@@ -39,17 +41,32 @@ test("a node alone opens the first epoch with its own key, and the operator open
   for (const secret of [own.clusterUnlockKey, own.recovery.privateKey, nodeUnlockKey]) {
     expect(text.includes(secret)).toBe(false);
   }
-  const [epoch] = await loadEpochs(path, nodeUnlockKey, quietLog().log);
+  const [epoch] = await loadEpochs(path, nodeId, nodeUnlockKey, quietLog().log);
   if (epoch === undefined) throw new Error("no epoch");
   expect(await unlockedKey(epoch)).toEqual(own.clusterUnlockKey);
-  const view = openOperatorBox(operator, epoch.epoch.operatorEncryptedClusterUnlockKey);
+  const box = epoch.epoch.operatorEncryptedClusterUnlockKey;
+  const view = await openOperatorBox(operator, nodeId, box);
   expect(view).toEqual({ clusterUnlockKey: own.clusterUnlockKey, joinKey: own.join.publicKey });
+});
+
+test("what was encrypted for one node does not open as another's", async () => {
+  const own = {
+    nodeId,
+    join: generateKeyPair(),
+    recovery: generateBoxKeyPair(),
+    clusterUnlockKey: new Uint8Array(32).fill(3),
+    nodeUnlockKey,
+  };
+  await writeEpochs(path, [await firstEpoch(own, new Uint8Array())]);
+  const [epoch] = await loadEpochs(path, "metropolis-b", nodeUnlockKey, quietLog().log);
+  if (epoch === undefined) throw new Error("no epoch");
+  expect(await unlockedKey(epoch)).toBeUndefined();
 });
 
 test("an epoch under another machine's key is left out, with a word", async () => {
   await writeEpochs(path, await heldEpochs([], [told(1n)], nodeUnlockKey));
   const { log, text } = quietLog();
-  expect(await loadEpochs(path, new Uint8Array(32).fill(8), log)).toEqual([]);
+  expect(await loadEpochs(path, nodeId, new Uint8Array(32).fill(8), log)).toEqual([]);
   expect(text()).toContain("Recovery epoch 1 cannot be used");
 });
 

@@ -25,6 +25,7 @@ const KEY_BYTES = 32;
 
 /** What the first epoch is made of. */
 export interface FirstSecrets {
+  readonly nodeId: string;
   readonly recovery: BoxKeyPair;
   readonly join: KeyPair;
   readonly nodeUnlockKey: Uint8Array;
@@ -65,17 +66,16 @@ export async function openShare(
 }
 
 /** The epoch of a cluster of one: the only share is the recovery key itself. */
-export function firstEpoch(own: FirstSecrets, operatorKey: Uint8Array): Promise<Epoch> {
-  const { recovery, clusterUnlockKey, nodeUnlockKey, join } = own;
+export async function firstEpoch(own: FirstSecrets, operatorKey: Uint8Array): Promise<Epoch> {
+  const { nodeId, recovery, clusterUnlockKey, nodeUnlockKey, join } = own;
+  const content = { purpose: "cluster unlock key", nodeId } as const;
+  const view = { clusterUnlockKey, joinKey: join.publicKey };
   const told = create(RecoveryEpochSchema, {
     epoch: 1n,
     threshold: 1,
     recoveryPublicKey: recovery.publicKey,
-    encryptedClusterUnlockKey: encryptTo(recovery.publicKey, clusterUnlockKey),
-    operatorEncryptedClusterUnlockKey: operatorBox(operatorKey, {
-      clusterUnlockKey,
-      joinKey: join.publicKey,
-    }),
+    encryptedClusterUnlockKey: await encryptTo(recovery.publicKey, content, clusterUnlockKey),
+    operatorEncryptedClusterUnlockKey: await operatorBox(operatorKey, nodeId, view),
     share: recovery.privateKey,
   });
   return sealEpoch(told, nodeUnlockKey);

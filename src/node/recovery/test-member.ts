@@ -44,8 +44,12 @@ export async function testMembers(
         epoch: 4n,
         threshold,
         recoveryPublicKey: key.publicKey,
-        encryptedClusterUnlockKey: encryptTo(key.publicKey, clusterUnlockKey),
-        operatorEncryptedClusterUnlockKey: operatorBox(operator.publicKey, {
+        encryptedClusterUnlockKey: await encryptTo(
+          key.publicKey,
+          { purpose: "cluster unlock key", nodeId: id(index) },
+          clusterUnlockKey,
+        ),
+        operatorEncryptedClusterUnlockKey: await operatorBox(operator.publicKey, id(index), {
           clusterUnlockKey,
           joinKey: join.publicKey,
         }),
@@ -53,7 +57,7 @@ export async function testMembers(
         peers: peers.filter(({ nodeId }) => nodeId !== id(index)),
       });
       const epoch = await sealEpoch(told, nodeUnlockKey);
-      const epochs = [lockedEpoch(epoch, await openShare(epoch, nodeUnlockKey))];
+      const epochs = [lockedEpoch(id(index), epoch, await openShare(epoch, nodeUnlockKey))];
       const lock: Lock = {
         ...{ nodeId: id(index), join, nodeUnlockKey, epochs },
         clusterCa: new Uint8Array(),

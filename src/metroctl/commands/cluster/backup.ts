@@ -3,7 +3,7 @@
 import { createReadStream } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { defineCommand } from "citty";
-import { openStream } from "../../../base/pki/sealed-stream.ts";
+import { decryptStream } from "../../../base/pki/age.ts";
 import { answer } from "../../output/message.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
@@ -27,7 +27,8 @@ export default defineCommand({
       const bytes = await save(partial, cluster.management.backup({}, { timeoutMs: BACKUP_MS }));
       const pair = loadRecoveryKey(chosenContext(args));
       // Where the key is at hand: a backup that does not open is none.
-      if (pair !== undefined) for await (const _ of openStream(pair, createReadStream(partial)));
+      if (pair !== undefined)
+        for await (const _ of decryptStream(pair.privateKey, createReadStream(partial)));
       await rename(partial, file);
       const checked = pair === undefined ? "not checked: the recovery key is not here" : "checked";
       answer(`Saved ${bytes} bytes to ${file}, ${checked}`);
