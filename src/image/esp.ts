@@ -7,11 +7,12 @@ import { kernelPath } from "./slots.ts";
 /**
  * How systemd-boot behaves: it starts the newest kernel image at once.
  *
- * The editor would let anyone at the console change the kernel's command line where Secure Boot
- * is off, and entries it finds by itself could lead to other systems.
+ * It looks at no key: with a menu, whoever is at the console could choose an entry of his own, or
+ * the older of two images. The editor would let him change the kernel's command line where Secure
+ * Boot is off, and entries it finds by itself could lead to other systems.
  */
 export const LOADER_CONFIGURATION = [
-  "timeout 0",
+  "timeout menu-disabled",
   "editor no",
   "auto-entries no",
   "auto-firmware no",

@@ -56,7 +56,9 @@ describe("writeNodeDisk", () => {
     expect(shell(`fsck.fat -n ${esp} && echo clean`)).toContain("clean");
     expect(shell(`mtype -i ${esp} ::/EFI/Linux/metropolis-a+3.efi`)).toBe("the node's kernel");
     expect(shell(`mtype -i ${esp} ::/metropolis/parameters.pb`)).toBe("node parameters");
-    expect(shell(`mtype -i ${esp} ::/loader/loader.conf`)).toStartWith("timeout 0\neditor no\n");
+    expect(shell(`mtype -i ${esp} ::/loader/loader.conf`)).toStartWith(
+      "timeout menu-disabled\neditor no\n",
+    );
   });
 
   test("names slot A after the root hash and tells the ESP's GUID", async () => {
