@@ -4,24 +4,26 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LogTree } from "../base/logtree/logtree.ts";
-import { startWatchdog } from "./duties.ts";
+import { startWatchdogs } from "./duties.ts";
 
-function logged(path: string): readonly string[] {
+function logged(folder: string): readonly string[] {
   const tree = new LogTree();
-  startWatchdog(tree.logger("init"), path);
+  startWatchdogs(tree.logger("init"), folder);
   return tree
     .read({ dn: "init", backlog: "all" })
     .backlog.flatMap((entry) => (entry.kind === "leveled" ? entry.messages : []));
 }
 
-test("startWatchdog has nothing to say on a machine without one", () => {
-  expect(logged("/dev/no-such-watchdog")).toEqual([]);
+test("startWatchdogs has nothing to say on a machine without one", () => {
+  expect(logged(mkdtempSync(join(tmpdir(), "metropolis-duties-")))).toEqual([]);
 });
 
-test("startWatchdog says so when a watchdog does not obey, and goes on", () => {
-  const path = join(mkdtempSync(join(tmpdir(), "metropolis-duties-")), "watchdog");
-  writeFileSync(path, "");
-  expect(logged(path)).toEqual([
-    "Could not arm the watchdog: ioctl watchdog timeout: ENOTTY; going on",
-  ]);
+test("startWatchdogs names each watchdog that does not obey, and goes on with the next", () => {
+  const folder = mkdtempSync(join(tmpdir(), "metropolis-duties-"));
+  for (const name of ["watchdog0", "watchdog1"]) writeFileSync(join(folder, name), "");
+  expect(logged(folder)).toEqual(
+    ["watchdog0", "watchdog1"].map(
+      (name) => `Could not arm ${join(folder, name)}: ioctl watchdog timeout: ENOTTY; going on`,
+    ),
+  );
 });

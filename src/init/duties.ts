@@ -1,6 +1,6 @@
-// What PID 1 does all the time: reap orphans and pet the watchdog.
+// What PID 1 does all the time: reap orphans and pet the watchdogs.
 import { reapOrphans } from "../base/linux/reaper.ts";
-import { Watchdog } from "../base/linux/watchdog.ts";
+import { Watchdog, watchdogPaths } from "../base/linux/watchdog.ts";
 import { errorText, type Logger } from "../base/logtree/logtree.ts";
 
 /** A signal may be missed while another is handled; nothing waits longer than this. */
@@ -22,16 +22,22 @@ export function startReaper(own: () => ReadonlySet<number>, log: Logger): void {
   setInterval(reap, REAP_PERIOD_MS);
 }
 
-/** Arms the watchdog, if the machine has one, and pets it from now on. */
-export function startWatchdog(log: Logger, path = "/dev/watchdog"): void {
-  let watchdog: Watchdog;
+/**
+ * Arms every watchdog that the machine has, and pets them from now on.
+ *
+ * All of them: the kernel's own runs since its start and wants to be held, firmware may have left
+ * another one running, and which of them has the first number says nothing.
+ */
+export function startWatchdogs(log: Logger, folder = "/dev"): void {
+  for (const path of watchdogPaths(folder)) startWatchdog(log, path);
+}
+
+function startWatchdog(log: Logger, path: string): void {
   try {
-    watchdog = new Watchdog(WATCHDOG_SECONDS, path);
+    const watchdog = new Watchdog(WATCHDOG_SECONDS, path);
+    setInterval(() => watchdog.pet(), (watchdog.timeoutSeconds * 1_000) / 4);
+    log.info(`Armed ${path}: a hang of ${watchdog.timeoutSeconds} s resets the machine`);
   } catch (error) {
-    const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
-    if (!isAbsent) log.warning(`Could not arm the watchdog: ${errorText(error)}; going on`);
-    return;
+    log.warning(`Could not arm ${path}: ${errorText(error)}; going on`);
   }
-  log.info(`Armed the watchdog: a hang of ${watchdog.timeoutSeconds} s resets the machine`);
-  setInterval(() => watchdog.pet(), (watchdog.timeoutSeconds * 1_000) / 4);
 }

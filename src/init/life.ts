@@ -2,7 +2,7 @@
 import { uptimeSeconds } from "../base/linux/machine.ts";
 import { type ExitStatus, ownPids } from "../base/process/process.ts";
 import { type AgentOptions, runAgent } from "./agent.ts";
-import { startReaper, startWatchdog } from "./duties.ts";
+import { startReaper, startWatchdogs } from "./duties.ts";
 import { listenForEnd } from "./requests.ts";
 import { describeExit, type Ending, endingOf, nextPause } from "./verdict.ts";
 import { goDown } from "./way-down.ts";
@@ -12,7 +12,7 @@ export async function live(options: AgentOptions): Promise<void> {
   const { journal, role } = options;
   const { log } = journal;
   startReaper(ownPids, log);
-  startWatchdog(log);
+  startWatchdogs(log);
   const { signal, ending: requested } = listenForEnd(log);
   // How fast a machine starts is a budget; these are the first two numbers of it.
   const own = (performance.now() / 1_000).toFixed(1);
