@@ -6,9 +6,7 @@ import { setLimit } from "../base/linux/rlimit.ts";
 import { writeSysctl } from "../base/linux/sysctl.ts";
 import { errorText, type Logger } from "../base/logtree/logtree.ts";
 import { mountAll } from "./mounts.ts";
-
-/** Of the kernel's own lines, the console shows errors and worse: people read it. */
-const CONSOLE_LOGLEVEL = "4 4 1 7";
+import { kernelSettings } from "./settings.ts";
 
 /** Bun takes a descriptor for every child, etcd and others one for every connection. */
 const OPEN_FILES = 1_048_576n;
@@ -24,10 +22,10 @@ const links: readonly (readonly [string, string])[] = [
 /** Mounts everything and does each step; nothing that fails stops the rest. */
 export function prepare(log: Logger): void {
   mountAll(log);
+  tryEach(settingSteps(), log);
   tryEach(
     {
       "link /dev": linkDevices,
-      "quieten the kernel": () => writeSysctl("kernel.printk", CONSOLE_LOGLEVEL),
       // The agent names the node once it knows its name.
       "set the host name": () => setHostname("metropolis"),
       "take ctrl-alt-del": takeCtrlAltDel,
@@ -49,6 +47,14 @@ export function tryEach(steps: Readonly<Record<string, () => void>>, log: Logger
       log.warning(`Could not ${name}: ${errorText(error)}; going on`);
     }
   }
+}
+
+/** A step for each setting, so that one which this kernel lacks keeps no other from being made. */
+function settingSteps(): Readonly<Record<string, () => void>> {
+  const steps = Object.entries(kernelSettings).map(
+    ([name, value]) => [`set ${name}`, () => writeSysctl(name, value)] as const,
+  );
+  return Object.fromEntries(steps);
 }
 
 function linkDevices(): void {
