@@ -23,6 +23,16 @@ test("mountTable lets nobody run set-user-id programs", () => {
   for (const { flags } of mountTable) expect(flags).toContain("noSuid");
 });
 
+test("mountTable lets programs be run from the layers of containers alone", () => {
+  const withPrograms = mountTable.filter(({ flags }) => !flags?.includes("noExec"));
+  expect(withPrograms.map(({ target }) => target)).toEqual(["/ephemeral"]);
+});
+
+test("mountTable lets devices be in /dev alone", () => {
+  const withDevices = mountTable.filter(({ flags }) => !flags?.includes("noDev"));
+  expect(withDevices.map(({ target }) => target)).toEqual(["/dev", "/dev/pts"]);
+});
+
 test("mountAll says what it cannot mount, and goes on", () => {
   const table = [
     { source: "x", target: "/tmp", type: "nosuchfs" },

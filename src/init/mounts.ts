@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { type MountSpec, mount, mountPoints } from "../base/linux/mount.ts";
 import { errorText, type Logger } from "../base/logtree/logtree.ts";
 
+/** What holds neither devices nor programs, and no program that makes its caller root. */
 const quiet = ["noSuid", "noDev", "noExec"] as const;
 
 function kernelFs(type: string, target: string, data = ""): MountSpec {
@@ -14,7 +15,13 @@ export const mountTable: readonly MountSpec[] = [
   kernelFs("proc", "/proc"),
   kernelFs("sysfs", "/sys"),
   // The kernel has mounted it already, except where it started from an initramfs.
-  { source: "devtmpfs", target: "/dev", type: "devtmpfs", flags: ["noSuid"], data: "mode=0755" },
+  {
+    source: "devtmpfs",
+    target: "/dev",
+    type: "devtmpfs",
+    flags: ["noSuid", "noExec"],
+    data: "mode=0755",
+  },
   {
     source: "devpts",
     target: "/dev/pts",
@@ -26,11 +33,12 @@ export const mountTable: readonly MountSpec[] = [
     source: "tmpfs",
     target: "/dev/shm",
     type: "tmpfs",
-    flags: ["noSuid", "noDev"],
+    flags: quiet,
     data: "mode=1777",
   },
-  { source: "tmpfs", target: "/run", type: "tmpfs", flags: ["noSuid", "noDev"], data: "mode=755" },
-  { source: "tmpfs", target: "/tmp", type: "tmpfs", flags: ["noSuid", "noDev"], data: "mode=1777" },
+  { source: "tmpfs", target: "/run", type: "tmpfs", flags: quiet, data: "mode=755" },
+  { source: "tmpfs", target: "/tmp", type: "tmpfs", flags: quiet, data: "mode=1777" },
+  // The layers of containers lie there: they hold programs.
   {
     source: "tmpfs",
     target: "/ephemeral",

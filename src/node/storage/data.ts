@@ -90,7 +90,7 @@ async function mountXfs(
     source: device,
     target,
     type: "xfs",
-    flags: ["noExec", "noSuid", "noAtime"],
+    flags: ["noDev", "noExec", "noSuid", "noAtime"],
     data: "prjquota",
   });
   if (protection !== "authenticated") return {};
