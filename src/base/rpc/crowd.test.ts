@@ -1,0 +1,48 @@
+// Tests of bounded sets: who has to go.
+import { expect, test } from "bun:test";
+import * as fc from "fast-check";
+import { Crowd } from "./crowd.ts";
+
+function crowd(most: number, mostOfOne: number) {
+  const gone: number[] = [];
+  return { gone, all: new Crowd<number>({ most, mostOfOne, evict: (item) => gone.push(item) }) };
+}
+
+test("Crowd puts out the oldest of the same origin first", () => {
+  const { all, gone } = crowd(10, 2);
+  all.add(1, "quiet");
+  for (const item of [2, 3, 4]) all.add(item, "loud");
+  expect(gone).toEqual([2]);
+  expect([...all]).toEqual([1, 3, 4]);
+});
+
+test("Crowd puts out the oldest of all when many origins fill it", () => {
+  const { all, gone } = crowd(3, 2);
+  for (const item of [1, 2, 3, 4, 5]) all.add(item, `origin ${item}`);
+  expect(gone).toEqual([1, 2]);
+  all.delete(3);
+  all.delete(99);
+  all.add(6, "another");
+  expect([...all]).toEqual([4, 5, 6]);
+});
+
+test("Crowd keeps both bounds, whatever comes and goes", () => {
+  const step = fc.record({ origin: fc.nat(4), leaves: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const { all } = crowd(6, 3);
+      const origins = new Map<number, number>();
+      for (const [item, { origin, leaves }] of steps.entries()) {
+        const [oldest] = all;
+        if (leaves && oldest !== undefined) all.delete(oldest);
+        origins.set(item, origin);
+        all.add(item, String(origin));
+        const counts = Object.groupBy([...all], (each) => origins.get(each) ?? -1);
+        expect(all.size).toBeLessThanOrEqual(6);
+        for (const group of Object.values(counts)) expect(group?.length).toBeLessThanOrEqual(3);
+        expect([...all]).toContain(item);
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
