@@ -1,11 +1,13 @@
 // Hostile connections: what they get, and that others do not feel it.
 import { expect, test } from "bun:test";
+import { connect as connectHttp2 } from "node:http2";
 import { connect as dial, type Socket } from "node:net";
-import { connect as dialTls } from "node:tls";
+import { connect as dialTls, type TLSSocket } from "node:tls";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { issueCa, issueUser, selfSigned, validFor } from "../pki/certificate.ts";
 import { certificatePem, generateKeyPair, privateKeyPem } from "../pki/keys.ts";
+import { verifyPeer } from "../pki/verify.ts";
 import { Code, connect, memberOf, type ServeLimits, serve, service } from "./rpc.ts";
 import { failure } from "./test-pair.ts";
 
@@ -34,7 +36,11 @@ function guarded(limits: Partial<ServeLimits> = {}) {
         },
       }),
     ],
-    authorize: () => {},
+    authorize: (call) => {
+      if (memberOf(() => ca.certificate)(call.peerCertificates)) {
+        call.peer = verifyPeer(call.peerCertificates, ca.certificate);
+      }
+    },
     isMember: memberOf(() => ca.certificate),
     listen: { host: "127.0.0.1", port: 0 },
     tls,
@@ -58,9 +64,10 @@ async function closed(socket: Socket): Promise<true> {
 }
 
 /** A connection that has shaken hands and then says nothing. */
-async function idle(port: number): Promise<Socket> {
+async function idle(port: number, proof?: typeof owner): Promise<TLSSocket> {
   const options = { port, host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["h2"] };
-  const socket = dialTls(options);
+  const own = proof === undefined ? {} : { key: proof.keyPem, cert: proof.certificatePem };
+  const socket = dialTls({ ...options, ...own });
   socket.on("error", () => {});
   await new Promise((resolve) => socket.once("secureConnect", resolve));
   return socket;
@@ -134,25 +141,134 @@ test("strangers may send short requests, members longer ones", async () => {
   expect((await check(server.port, owner, long)).status).toBe(1);
 });
 
-test("strangers have only so many calls together, members are not held up", async () => {
-  await using server = await guarded({ strangerCalls: 2 });
-  using channel = connect({ target: `127.0.0.1:${server.port}`, credentials: nobody });
-  const over = Promise.withResolvers<void>();
+/** Open calls of strangers: each has had its first answer, and gets no other before `over`. */
+async function openCalls(port: number, count: number, over: Promise<void>) {
+  const channel = connect({ target: `127.0.0.1:${port}`, credentials: nobody });
   async function* questions() {
     yield { host: "a" };
-    await over.promise;
+    await over;
   }
-  const streams = [1, 2].map(() =>
+  const streams = Array.from({ length: count }, () =>
     channel.client(ServerReflection).serverReflectionInfo(questions())[Symbol.asyncIterator](),
   );
   for (const stream of streams) await stream.next();
-  expect(await failure(check(server.port, nobody))).toMatchObject({
+  return { streams, [Symbol.dispose]: () => channel.close() };
+}
+
+test("of strangers' calls the oldest give way to the newest, members are not held up", async () => {
+  await using server = await guarded({ strangerCalls: 2 });
+  const over = Promise.withResolvers<void>();
+  using open = await openCalls(server.port, 2, over.promise);
+  expect((await check(server.port, nobody)).status).toBe(1);
+  const [first, second] = open.streams;
+  expect(await failure(first?.next() ?? Promise.resolve())).toMatchObject({
     code: Code.resourceExhausted,
   });
   expect((await check(server.port, owner)).status).toBe(1);
   over.resolve();
-  for (const stream of streams) await stream.next();
+  expect((await second?.next())?.done).toBe(true);
+});
+
+test("a stranger's call ends after its time, a member's does not", async () => {
+  await using server = await guarded({ strangerCallMs: 100 });
+  const over = Promise.withResolvers<void>();
+  using open = await openCalls(server.port, 1, over.promise);
+  using member = connect({ target: `127.0.0.1:${server.port}`, credentials: owner });
+  const watching = member.client(ServerReflection).serverReflectionInfo(
+    (async function* () {
+      yield { host: "a" };
+      await over.promise;
+      yield { host: "b" };
+    })(),
+  );
+  const own = watching[Symbol.asyncIterator]();
+  await own.next();
+  expect(await failure(open.streams[0]?.next() ?? Promise.resolve())).toMatchObject({
+    code: Code.deadlineExceeded,
+  });
+  over.resolve();
+  expect((await own.next()).value?.validHost).toBe("b");
+});
+
+test("strangers who call too often have to dial again, members do not", async () => {
+  const strangerCallRate = { burst: 3, perSecond: 0.001 };
+  await using server = await guarded({ strangerCallRate });
+  using channel = connect({ target: `127.0.0.1:${server.port}`, credentials: nobody });
+  for (let count = 0; count < 3; count++) await channel.client(Health).check({});
+  expect(await failure(channel.client(Health).check({}))).toMatchObject({
+    code: Code.unavailable,
+  });
+  for (let count = 0; count < 6; count++) await check(server.port, owner);
+  // From where a member has come strangers have more: they may be machines behind one address.
   expect((await check(server.port, nobody)).status).toBe(1);
+});
+
+test("an address may begin only so many connections, one of members more", async () => {
+  const limits = { arrivals: { burst: 3, perSecond: 0.001 } };
+  await using server = await guarded(limits);
+  for (let count = 0; count < 3; count++) await check(server.port, nobody);
+  expect(await failure(check(server.port, owner))).toMatchObject({ code: Code.unavailable });
+  await using other = await guarded(limits);
+  await check(other.port, owner);
+  for (let count = 0; count < 6; count++) await check(other.port, nobody);
+});
+
+test("of handshakes that go on the oldest of an address gives way", async () => {
+  await using server = await guarded({ handshakesPerAddress: 3 });
+  const sockets = Array.from({ length: 4 }, () => dial(server.port, "127.0.0.1"));
+  const [first, second] = sockets.map(closed);
+  expect(await first).toBe(true);
+  expect((await check(server.port, owner)).status).toBe(1);
+  const undisturbed = await Promise.race([second, Bun.sleep(50)]);
+  for (const socket of sockets) socket.destroy();
+  // The owner's own handshake was one more.
+  expect(undisturbed).toBe(true);
+});
+
+test("one certificate has only so many connections and calls", async () => {
+  await using server = await guarded({ connectionsPerMember: 2, callsPerMember: 1 });
+  const over = Promise.withResolvers<void>();
+  using member = connect({ target: `127.0.0.1:${server.port}`, credentials: owner });
+  const stream = member.client(ServerReflection).serverReflectionInfo(
+    (async function* () {
+      yield { host: "a" };
+      await over.promise;
+    })(),
+  );
+  await stream[Symbol.asyncIterator]().next();
+  expect(await failure(member.client(Health).check({}))).toMatchObject({
+    code: Code.resourceExhausted,
+  });
+  over.resolve();
+});
+
+test("compressed requests are refused, whoever sends them", async () => {
+  await using server = await guarded();
+  const socket = await idle(server.port, owner);
+  socket.pause();
+  // Our own client never compresses.
+  const session = connectHttp2("https://127.0.0.1", { createConnection: () => socket });
+  const request = session.request({
+    ...{ ":method": "POST", ":path": "/grpc.health.v1.Health/Check", te: "trailers" },
+    ...{ "content-type": "application/grpc", "grpc-encoding": "gzip" },
+  });
+  const headers = await new Promise<unknown>((resolve) => request.once("response", resolve));
+  expect(headers).toMatchObject({ "grpc-status": String(Code.unimplemented) });
+  session.destroy();
+});
+
+test("who is revoked loses his connection, and his place with it", async () => {
+  let isKnown = true;
+  await using server = await serve({
+    services: [service(Health, { check: async () => ({ status: 1 }) })],
+    ...{ authorize: () => {}, isMember: () => isKnown, tls },
+    listen: { host: "127.0.0.1", port: 0 },
+  });
+  const socket = await idle(server.port, owner);
+  await Bun.sleep(20);
+  isKnown = false;
+  server.revoke(() => true);
+  expect(await closed(socket)).toBe(true);
 });
 
 test("a request that does not arrive in time ends its call", async () => {
@@ -170,9 +286,12 @@ test("a request that does not arrive in time ends its call", async () => {
 });
 
 test("500 idle connections, noise and long messages leave the server well", async () => {
-  await using server = await guarded();
+  await using server = await guarded({ arrivals: { burst: 1_000, perSecond: 1 } });
   const before = process.memoryUsage().rss;
-  const sockets = await Promise.all(Array.from({ length: 500 }, () => idle(server.port)));
+  const sockets: Socket[] = [];
+  for (let count = 0; count < 10; count++) {
+    sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => idle(server.port)))));
+  }
   const long = "x".repeat(16 << 20);
   for (let count = 0; count < 5; count++) {
     expect(await failure(check(server.port, owner, long))).toMatchObject({

@@ -1,9 +1,15 @@
 // The door of a server: it accepts connections, does TLS, and hands over to
 // gRPC what spoke properly. Each connection is known here with the certificate
-// it proved, and of strangers, who proved none of the cluster, there are only
-// so many: the oldest gives way to the newest, so they cannot fill the house.
+// it proved; from then on members and strangers go different ways (see limits).
 import * as net from "node:net";
+import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
+import { Acquaintances } from "./acquaintances.ts";
+import { originOf, plainAddress } from "./address.ts";
+import { Allowance } from "./allowance.ts";
+import { Crowd } from "./crowd.ts";
+import { Leash } from "./leash.ts";
+import type { Rate, ServeLimits } from "./limits.ts";
 
 /** The server's key and certificate, PEM. */
 export interface ServerTls {
@@ -14,33 +20,31 @@ export interface ServerTls {
 /** Where a server listens. */
 export type Listen = { readonly host: string; readonly port: number } | { readonly unix: string };
 
-/** How much the gate lets in. */
-export interface GateLimits {
-  /** All connections together. */
-  readonly connections: number;
-  /** Connections of strangers. */
-  readonly strangers: number;
-  /** For the TLS handshake. */
-  readonly handshakeMs: number;
-}
-
 /** One accepted connection. */
 export interface Connection {
   readonly peerCertificates: readonly Uint8Array[];
   readonly remoteAddress: string;
   /** Belongs to somebody we know. */
   readonly isMember: boolean;
+  /** For counting: the certificate of a member, the address of a stranger; else empty. */
+  readonly origin: string;
+  /** A member has proved itself from this address. */
+  readonly isAcquainted: boolean;
+  /** Ends it at once. */
+  readonly close: () => void;
 }
 
 /** What a gate is made of. */
 export interface GateOptions {
-  /** Absent: plain. */
+  /** Absent: plain, for unix sockets and tests. */
   readonly tls?: ServerTls | undefined;
-  readonly limits: GateLimits;
-  /** Tells members from strangers by what they proved. */
-  readonly isMember: (certificates: readonly Uint8Array[]) => boolean;
+  readonly limits: ServeLimits;
+  /** Tells members from strangers by what they proved. Absent: all are known, and not counted. */
+  readonly isMember?: ((certificates: readonly Uint8Array[]) => boolean) | undefined;
+  /** Where members were seen; absent: what this gate sees itself. */
+  readonly acquaintances?: Acquaintances | undefined;
   /** Gets each connection that passed. */
-  readonly admit: (socket: net.Socket) => void;
+  readonly admit: (stream: Duplex, isMember: boolean) => void;
 }
 
 /** Addresses of both ends, as node:net and gRPC tell them. */
@@ -51,21 +55,37 @@ export interface Endpoints {
   readonly remotePort?: number | undefined;
 }
 
-const stranger: Connection = { peerCertificates: [], remoteAddress: "", isMember: false };
+const nobody: Connection = {
+  ...{ peerCertificates: [], remoteAddress: "", isMember: false, origin: "" },
+  isAcquainted: false,
+  close: () => {},
+};
 
 /** An open gate. */
 export class Gate {
   readonly #options: GateOptions;
+  readonly #acquaintances: Acquaintances;
   readonly #sockets = new Set<net.Socket>();
-  /** Oldest first. */
-  readonly #strangers = new Set<net.Socket>();
   readonly #known = new Map<string, Connection>();
+  readonly #strangers: Crowd<net.Socket>;
+  readonly #members: Crowd<net.Socket>;
+  readonly #arrivals: { readonly known: Arrivals; readonly unknown: Arrivals };
   readonly #server: net.Server | tls.Server;
 
   constructor(options: GateOptions) {
+    const { limits } = options;
     this.#options = options;
+    this.#acquaintances = options.acquaintances ?? new Acquaintances();
+    this.#strangers = crowd(limits.strangers, limits.strangersPerAddress);
+    this.#members = crowd(limits.connections, limits.connectionsPerMember);
+    this.#arrivals = {
+      known: arrivals(limits, limits.knownArrivals),
+      unknown: {
+        ...arrivals(limits, limits.arrivals),
+        all: new Allowance(limits.allArrivals),
+      },
+    };
     this.#server = options.tls === undefined ? this.#plain() : this.#secured(options.tls);
-    this.#server.maxConnections = options.limits.connections;
   }
 
   #plain(): net.Server {
@@ -89,36 +109,82 @@ export class Gate {
       },
       (socket) => {
         socket.on("error", () => {});
-        if (socket.alpnProtocol !== "h2") socket.end();
+        this.#shaken(socket);
+        if (socket.alpnProtocol !== "h2") socket.destroy();
         else this.#enter(socket, certificates(socket));
       },
     );
+    server.on("connection", (socket) => this.#arrive(socket));
     server.on("tlsClientError", (_, socket) => socket.destroy());
     return server;
   }
 
-  #enter(socket: net.Socket, peerCertificates: readonly Uint8Array[]): void {
-    const key = endpointKey(socket);
-    const isMember = this.#options.isMember(peerCertificates);
-    const remoteAddress = plainAddress(socket.remoteAddress ?? "");
-    this.#sockets.add(socket);
-    this.#known.set(key, { peerCertificates, remoteAddress, isMember });
-    if (!isMember) this.#strangers.add(socket);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      this.#strangers.delete(socket);
-      this.#known.delete(key);
-    });
-    this.#makeRoom();
-    this.#options.admit(socket);
+  /** Before its first byte: the handshake costs more than anything that a stranger may do later. */
+  #arrive(socket: net.Socket): void {
+    const origin = originOf(socket.remoteAddress ?? "");
+    const { known, unknown } = this.#arrivals;
+    const { allowance, shaking, all } = this.#acquaintances.has(origin) ? known : unknown;
+    if (!allowance.take(origin) || all?.take("") === false) {
+      socket.destroy();
+      return;
+    }
+    shaking.add(socket, origin);
+    socket.once("close", () => this.#shaken(socket));
   }
 
-  #makeRoom(): void {
-    if (this.#strangers.size <= this.#options.limits.strangers) return;
-    const [oldest] = this.#strangers;
-    if (oldest === undefined) return;
-    this.#strangers.delete(oldest);
-    oldest.destroy();
+  #shaken(socket: net.Socket): void {
+    for (const { shaking } of Object.values(this.#arrivals)) shaking.delete(socket);
+  }
+
+  #enter(socket: net.Socket, peerCertificates: readonly Uint8Array[]): void {
+    const key = endpointKey(socket);
+    const connection = this.#judge(socket, peerCertificates);
+    const { isMember, origin } = connection;
+    const group = isMember ? this.#members : this.#strangers;
+    this.#known.set(key, connection);
+    this.#sockets.add(socket);
+    // Who is not counted has no origin.
+    if (origin !== "") group.add(socket, origin);
+    const timer = isMember ? undefined : this.#expire(socket);
+    socket.once("close", () => {
+      clearTimeout(timer);
+      group.delete(socket);
+      this.#sockets.delete(socket);
+      this.#known.delete(key);
+    });
+    const { strangerBytes } = this.#options.limits;
+    this.#options.admit(isMember ? socket : new Leash(socket, strangerBytes), isMember);
+  }
+
+  #expire(socket: net.Socket) {
+    const timer = setTimeout(() => socket.destroy(), this.#options.limits.strangerAgeMs);
+    timer.unref();
+    return timer;
+  }
+
+  #judge(socket: net.Socket, peerCertificates: readonly Uint8Array[]): Connection {
+    const remoteAddress = plainAddress(socket.remoteAddress ?? "");
+    const { isMember } = this.#options;
+    const from = originOf(remoteAddress);
+    const isAcquainted = this.#acquaintances.has(from);
+    const close = () => socket.destroy();
+    const common = { peerCertificates, remoteAddress, isAcquainted, close };
+    if (isMember === undefined) return { ...common, isMember: true, origin: "" };
+    const [leaf] = peerCertificates;
+    if (leaf === undefined || !isMember(peerCertificates)) {
+      return { ...common, isMember: false, origin: from };
+    }
+    this.#acquaintances.note(from);
+    return { ...common, isMember: true, origin: Bun.SHA256.hash(leaf, "hex") };
+  }
+
+  /** Ends the connections of members that are none any more. */
+  recheck(): void {
+    const { isMember } = this.#options;
+    for (const socket of isMember === undefined ? [] : [...this.#members]) {
+      const { peerCertificates } = this.connection(socket);
+      if (isMember !== undefined && !isMember(peerCertificates)) socket.destroy();
+    }
   }
 
   /** The connection between two endpoints. */
@@ -128,7 +194,7 @@ export class Gate {
 
   /** Unix sockets have no addresses to tell them apart, and need none: all are ours. */
   #unknown(): Connection {
-    return typeof this.#server.address() === "string" ? { ...stranger, isMember: true } : stranger;
+    return typeof this.#server.address() === "string" ? { ...nobody, isMember: true } : nobody;
   }
 
   /** Uses another key and certificate from the next connection on. */
@@ -162,6 +228,22 @@ export class Gate {
   }
 }
 
+/** Connections whose handshake goes on, and how many more may begin. */
+interface Arrivals {
+  readonly allowance: Allowance;
+  readonly shaking: Crowd<net.Socket>;
+  /** For all addresses together. */
+  readonly all?: Allowance;
+}
+
+function arrivals({ handshakes, handshakesPerAddress }: ServeLimits, rate: Rate): Arrivals {
+  return { allowance: new Allowance(rate), shaking: crowd(handshakes, handshakesPerAddress) };
+}
+
+function crowd(most: number, mostOfOne: number): Crowd<net.Socket> {
+  return new Crowd({ most, mostOfOne, evict: (socket) => socket.destroy() });
+}
+
 function contextOptions({ keyPem, certificatePem }: ServerTls): tls.SecureContextOptions {
   // The version belongs here: a later setSecureContext would forget it otherwise.
   return { key: keyPem, cert: certificatePem, minVersion: "TLSv1.3" };
@@ -178,11 +260,6 @@ function certificates(socket: tls.TLSSocket): readonly Uint8Array[] {
     current = issuer;
   }
   return chain;
-}
-
-/** What listens for both families sees IPv4 as a part of IPv6; people know it by its own form. */
-function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=[\d.]+$)/, "");
 }
 
 function endpointKey(ends: Endpoints): string {

@@ -109,7 +109,10 @@ export function encode(schema: DescMessage, init: MessageInitShape<DescMessage>)
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Bytes from the wire as a message; throws on malformed ones. */
+/**
+ * Bytes from the wire as a message; throws on malformed ones. Fields that nobody here knows are
+ * dropped: kept with the rest, they would be room that no check of ours looks at.
+ */
 export function decode(schema: DescMessage, bytes: Uint8Array): MessageShape<DescMessage> {
-  return fromBinary(schema, bytes);
+  return fromBinary(schema, bytes, { readUnknownFields: false });
 }

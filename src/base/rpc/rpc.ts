@@ -7,12 +7,16 @@
 //
 // TLS libraries judge nobody here: the server is handed every certificate
 // that a caller proved, and the client has one function that says yes or no.
+export { Acquaintances } from "./acquaintances.ts";
+export { originOf } from "./address.ts";
+export { Allowance } from "./allowance.ts";
 export { authorizeByOption, memberOf } from "./authorization.ts";
 export { type Channel, type ConnectOptions, connect } from "./channel.ts";
 export { type ClientTls, TlsError } from "./credentials.ts";
 export type { Listen, ServerTls } from "./gate.ts";
 export type { ServerHealth } from "./health.ts";
 export { type LeaderOptions, type LeaderTiming, leaderChannel } from "./leader-channel.ts";
+export { type ServeLimits, smallLimits, usualLimits } from "./limits.ts";
 export {
   type AnyService,
   type Call,
@@ -28,5 +32,5 @@ export {
   service,
 } from "./method.ts";
 export { Code, codeName, RpcError } from "./rpc-error.ts";
-export { type ServeLimits, type ServeOptions, type Server, serve } from "./server.ts";
+export { type ServeOptions, type Server, serve } from "./server.ts";
 export { testCall } from "./test-call.ts";

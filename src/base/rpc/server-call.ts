@@ -142,6 +142,15 @@ export function limitMessages(wire: grpc.ServerInterceptingCallInterface, bytes:
   }
 }
 
+/**
+ * Whether a caller means to compress. A little of that becomes much, and costs a decompressor
+ * for each message, however many of them one frame holds. Reaches into grpc-js as well.
+ */
+export function isCompressed(wire: grpc.ServerInterceptingCallInterface): boolean {
+  const encoding: unknown = Reflect.get(wire, "incomingEncoding");
+  return encoding !== "identity";
+}
+
 /** Waits for `work`, but no longer than until the signal aborts. */
 async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   // Nobody may be left to hear how the work went.

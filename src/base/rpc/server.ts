@@ -4,12 +4,15 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import { sleep } from "../event/event.ts";
 import type { Peer } from "../pki/peer.ts";
-import { Gate, type GateLimits, type Listen, type ServerTls } from "./gate.ts";
+import type { Acquaintances } from "./acquaintances.ts";
+import { CallLimits } from "./call-limits.ts";
+import { type Connection, Gate, type Listen, type ServerTls } from "./gate.ts";
 import { ServerHealth } from "./health.ts";
+import { type ServeLimits, usualLimits } from "./limits.ts";
 import { type Call, decode, encode, methodPath, type Service } from "./method.ts";
 import { reflection } from "./reflection.ts";
 import { Code, RpcError } from "./rpc-error.ts";
-import { limitMessages, ServerCall } from "./server-call.ts";
+import { isCompressed, limitMessages, ServerCall } from "./server-call.ts";
 
 /** What a server serves, to whom, where. */
 export interface ServeOptions {
@@ -24,43 +27,17 @@ export interface ServeOptions {
    * kept on a short leash. Asked once per connection. Absent: all are known.
    */
   readonly isMember?: ((certificates: readonly Uint8Array[]) => boolean) | undefined;
+  /** Where members were seen, for servers that follow each other on one port. */
+  readonly acquaintances?: Acquaintances | undefined;
   /** Hears of failures that callers are not told about. */
   readonly onError?: ((method: DescMethod, error: unknown) => void) | undefined;
+  /** What differs from {@link usualLimits}. */
   readonly limits?: Partial<ServeLimits> | undefined;
   /** Describe the services to everyone who asks; default yes. */
   readonly withReflection?: boolean | undefined;
   /** Tell everyone which services serve; default yes. */
   readonly withHealth?: boolean | undefined;
 }
-
-/** Bounds that keep a hostile caller from hurting others. */
-export interface ServeLimits extends GateLimits {
-  /** Longest request. */
-  readonly requestBytes: number;
-  /** Calls at the same time on one connection. */
-  readonly callsPerConnection: number;
-  /** A connection without calls is closed after this. */
-  readonly idleMs: number;
-  /** How long the request of a unary call may take to arrive. */
-  readonly requestMs: number;
-  /** Longest request of a stranger. */
-  readonly strangerRequestBytes: number;
-  /** Calls of all strangers together at the same time. */
-  readonly strangerCalls: number;
-}
-
-const defaultLimits: ServeLimits = {
-  connections: 20_000,
-  strangers: 512,
-  handshakeMs: 10_000,
-  requestBytes: 4 << 20,
-  callsPerConnection: 256,
-  idleMs: 120_000,
-  requestMs: 30_000,
-  // Together at most 64 MiB, however many strangers there are.
-  strangerRequestBytes: 64 << 10,
-  strangerCalls: 1_024,
-};
 
 /** A running server. */
 export interface Server extends AsyncDisposable {
@@ -70,11 +47,17 @@ export interface Server extends AsyncDisposable {
   readonly health: ServerHealth;
   /** Uses another key and certificate for new connections. */
   reload(security: ServerTls): void;
-  /** Ends the calls of everyone who is not welcome any more; they are told so. */
+  /**
+   * Ends the calls of everyone who is not welcome any more; they are told so. Connections of
+   * members that are none any more end with them.
+   */
   revoke(isRevoked: (peer: Peer) => boolean): void;
   /** Refuses new calls, gives the others `graceMs` (default 1 s), then ends them. */
   close(graceMs?: number): Promise<void>;
 }
+
+/** Between the last words of a server and the end of its connections. */
+const GOODBYE_MS = 5;
 
 interface Route {
   readonly method: DescMethod;
@@ -94,35 +77,55 @@ class RunningServer implements Server {
   readonly health: ServerHealth;
   readonly #options: ServeOptions;
   readonly #limits: ServeLimits;
-  #strangerCalls = 0;
+  readonly #callLimits: CallLimits;
   readonly #routes = new Map<string, Route>();
   readonly #calls = new Set<ServerCall>();
-  readonly #grpc: grpc.Server;
-  readonly #injector: grpc.ConnectionInjector;
+  /** Two servers, as each has one set of limits: what strangers send meets that of the second. */
+  readonly #houses: { readonly members: House; readonly strangers: House };
   readonly #gate: Gate;
   #isClosing = false;
 
   constructor(options: ServeOptions) {
-    const limits = { ...defaultLimits, ...options.limits };
+    const limits = { ...usualLimits, ...options.limits };
     this.#options = options;
     this.#limits = limits;
-    this.#grpc = new grpc.Server({
-      ...serverOptions(limits),
-      interceptors: [(definition, wire) => this.#intercept(definition.path, wire)],
-    });
+    this.#callLimits = new CallLimits(limits);
     this.health = new ServerHealth(options.services.map(({ desc }) => desc));
     const services = [...options.services];
     if (options.withHealth !== false) services.push(this.health.service());
     const described = services.map(({ desc }) => desc);
     if (options.withReflection !== false) services.push(...reflection(described));
     for (const service of services) this.#register(service);
-    this.#injector = this.#grpc.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+    this.#houses = {
+      members: this.#house(memberOptions(limits)),
+      strangers: this.#house(strangerOptions(limits)),
+    };
+    const { members, strangers } = this.#houses;
     this.#gate = new Gate({
-      tls: options.tls,
+      ...options,
       limits,
-      isMember: options.isMember ?? (() => true),
-      admit: (socket) => this.#injector.injectConnection(socket),
+      admit: (stream, isMember) =>
+        (isMember ? members : strangers).injector.injectConnection(stream),
     });
+  }
+
+  #house(options: grpc.ServerOptions): House {
+    const server = new grpc.Server({
+      ...options,
+      interceptors: [(definition, wire) => this.#intercept(definition.path, wire)],
+    });
+    for (const [path, { method }] of this.#routes) {
+      // All methods look bidirectional to grpc-js: how many messages there are is for us.
+      server.register(
+        path,
+        () => {},
+        (response: Init) => encode(method.output, response),
+        (request) => decode(method.input, request),
+        "bidi",
+      );
+    }
+    const credentials = grpc.ServerCredentials.createInsecure();
+    return { server, injector: server.createConnectionInjector(credentials) };
   }
 
   #register({ desc, handlers, isPublic = false }: Service): void {
@@ -132,14 +135,6 @@ class RunningServer implements Server {
       // What is given first wins: a server may bring its own health service.
       if (handler === undefined || this.#routes.has(path)) continue;
       this.#routes.set(path, { method, handler, isPublic });
-      // All methods look bidirectional to grpc-js: how many messages there are is for us.
-      this.#grpc.register(
-        path,
-        () => {},
-        (response: Init) => encode(method.output, response),
-        (request) => decode(method.input, request),
-        "bidi",
-      );
     }
   }
 
@@ -148,6 +143,8 @@ class RunningServer implements Server {
     for (const call of this.#calls) {
       if (call.peer !== undefined && isRevoked(call.peer)) call.abort(reason);
     }
+    // A moment for the statuses to leave.
+    setTimeout(() => this.#gate.recheck(), GOODBYE_MS).unref();
   }
 
   async listen(): Promise<void> {
@@ -168,29 +165,28 @@ class RunningServer implements Server {
     const connection = this.#gate.connection(wire.getConnectionInfo());
     const call = new ServerCall(wire, route.method, connection);
     this.#calls.add(call);
-    if (!connection.isMember) this.#strangerCalls++;
     call.start();
     try {
       if (this.#isClosing) throw new RpcError(Code.unavailable, "the server is closing");
-      if (!connection.isMember) this.#leash(wire);
+      if (isCompressed(wire)) throw new RpcError(Code.unimplemented, "requests are not compressed");
+      this.#callLimits.enter(call, connection);
       if (!route.isPublic) await this.#options.authorize(call);
+      this.#leash(call, connection, wire);
       await dispatch(route, call, this.#limits.requestMs);
       call.end(Code.ok, "");
     } catch (error) {
       this.#fail(call, error);
     } finally {
       this.#calls.delete(call);
-      if (!connection.isMember) this.#strangerCalls--;
+      this.#callLimits.leave(call, connection);
       call.abort();
     }
   }
 
-  /** Bounds what strangers can make us hold. */
-  #leash(wire: grpc.ServerInterceptingCallInterface): void {
-    limitMessages(wire, this.#limits.strangerRequestBytes);
-    if (this.#strangerCalls > this.#limits.strangerCalls) {
-      throw new RpcError(Code.resourceExhausted, "too many calls from strangers");
-    }
+  /** Bounds what anyone but a user can make us hold; of strangers their house sees to it. */
+  #leash({ peer }: Call, { isMember, origin }: Connection, wire: Wire): void {
+    const isCounted = isMember && origin !== "";
+    if (isCounted && peer?.kind !== "user") limitMessages(wire, this.#limits.nodeRequestBytes);
   }
 
   #fail(call: ServerCall, error: unknown): void {
@@ -214,14 +210,15 @@ class RunningServer implements Server {
     this.#isClosing = true;
     this.health.set(false);
     this.#gate.shut();
+    const houses = Object.values(this.#houses);
     // Tells clients to take their next calls elsewhere.
-    this.#injector.drain(graceMs);
+    for (const { injector } of houses) injector.drain(graceMs);
     const deadline = performance.now() + graceMs;
     while (this.#calls.size > 0 && performance.now() < deadline) await sleep(5);
     for (const call of this.#calls) call.end(Code.unavailable, "the server is closing");
     // A moment for the statuses to leave.
-    await sleep(5);
-    this.#grpc.forceShutdown();
+    await sleep(GOODBYE_MS);
+    for (const { server } of houses) server.forceShutdown();
     this.#gate.clear();
   }
 
@@ -230,18 +227,38 @@ class RunningServer implements Server {
   }
 }
 
-function serverOptions(limits: ServeLimits): grpc.ServerOptions {
+/** A server of grpc-js, which never listens: the gate gives it its connections. */
+interface House {
+  readonly server: grpc.Server;
+  readonly injector: grpc.ConnectionInjector;
+}
+
+const common: grpc.ServerOptions = {
+  // Finds callers that vanished without a word.
+  "grpc.keepalive_time_ms": 30_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.enable_channelz": 0,
+};
+
+function memberOptions(limits: ServeLimits): grpc.ServerOptions {
   return {
+    ...common,
     "grpc.max_receive_message_length": limits.requestBytes,
     "grpc.max_concurrent_streams": limits.callsPerConnection,
     "grpc.max_connection_idle_ms": limits.idleMs,
-    // Finds callers that vanished without a word.
-    "grpc.keepalive_time_ms": 30_000,
-    "grpc.keepalive_timeout_ms": 10_000,
-    "grpc.enable_channelz": 0,
   };
 }
 
+function strangerOptions(limits: ServeLimits): grpc.ServerOptions {
+  return {
+    ...common,
+    "grpc.max_receive_message_length": limits.strangerRequestBytes,
+    "grpc.max_concurrent_streams": limits.strangerCallsPerConnection,
+    "grpc.max_connection_idle_ms": Math.min(limits.strangerIdleMs, limits.idleMs),
+  };
+}
+
+type Wire = grpc.ServerInterceptingCallInterface;
 type Init = Parameters<typeof encode>[1];
 type Unary = (request: unknown, call: Call) => Promise<Init>;
 type Stream = (request: unknown, call: Call) => AsyncIterable<Init>;
