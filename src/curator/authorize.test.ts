@@ -1,12 +1,12 @@
 // Nodes that were deleted still hold certificates: they are refused at each call.
 import { expect, test } from "bun:test";
-import { issueCa, issueNode, issueUser, validFor } from "../base/pki/certificate.ts";
+import { issueCa, issueNode, issueUser, selfSigned, validFor } from "../base/pki/certificate.ts";
 import { generateKeyPair } from "../base/pki/keys.ts";
 import { type Call, Code, RpcError, testCall } from "../base/rpc/rpc.ts";
 import { Curator } from "../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { Management } from "../gen/metropolis/proto/api/management_pb.ts";
 import { NodeState } from "../gen/metropolis/proto/common/common_pb.ts";
-import { authorizeMember } from "./authorize.ts";
+import { authorizeMember, isKnownTo } from "./authorize.ts";
 import { testCa, testLeader } from "./state/test-leader.ts";
 
 /** The code that a call of a method is refused with; undefined when it is let through. */
@@ -87,4 +87,40 @@ test("authorizeMember wants a certificate where there is something to protect", 
   const authorize = authorizeMember(testCa.certificate, leader.nodes);
   for (const method of Object.values(Management.method))
     expect(refusal(authorize, callOf(method))).toBe(Code.unauthenticated);
+});
+
+test("isKnownTo gives room to users and nodes of the cluster, and to no other's", async () => {
+  await using leader = await testLeader();
+  const { publicKey } = await leader.add();
+  const isKnown = isKnownTo(testCa.certificate, leader.nodes);
+  const otherKey = generateKeyPair();
+  const other = { keyPair: otherKey, certificate: await issueCa(otherKey) };
+  for (const [issuer, expected] of [
+    [testCa, true],
+    [other, false],
+  ] as const) {
+    expect(isKnown([await issueUser(issuer, publicKey, "owner", validFor(1))])).toBe(expected);
+    expect(isKnown([await issueNode(issuer, publicKey, validFor(1))])).toBe(expected);
+  }
+  expect(isKnown([])).toBe(false);
+  expect(isKnown([crypto.getRandomValues(new Uint8Array(99))])).toBe(false);
+});
+
+test("isKnownTo gives none to a deleted node, whose certificate is still good", async () => {
+  await using leader = await testLeader();
+  const isKnown = isKnownTo(testCa.certificate, leader.nodes);
+  expect(isKnown([await issueNode(testCa, generateKeyPair().publicKey, validFor(1))])).toBe(false);
+});
+
+test.each([
+  [NodeState.NEW, false],
+  [NodeState.STANDBY, true],
+  [NodeState.UP, true],
+])("isKnownTo of the own keys of a node in state %i: %p", async (fsmState, expected) => {
+  await using leader = await testLeader();
+  const join = generateKeyPair();
+  const node = await leader.add({ fsmState, joinKey: join.publicKey });
+  const isKnown = isKnownTo(testCa.certificate, leader.nodes);
+  for (const key of [node, join]) expect(isKnown([await selfSigned(key)])).toBe(expected);
+  expect(isKnown([await selfSigned(generateKeyPair())])).toBe(false);
 });

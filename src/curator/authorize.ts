@@ -1,5 +1,7 @@
 // Who may call this member: whoever the method's option admits, as long as the
 // cluster still knows him.
+import type { Peer } from "../base/pki/peer.ts";
+import { CertificateError, selfSignedKey, verifyPeer } from "../base/pki/verify.ts";
 import { authorizeByOption, type Call, Code, RpcError } from "../base/rpc/rpc.ts";
 import { NodeState } from "../gen/metropolis/proto/common/common_pb.ts";
 import type { CachedNode, NodeCache } from "./state/node-cache.ts";
@@ -11,6 +13,39 @@ import type { CachedNode, NodeCache } from "./state/node-cache.ts";
 function isPart(known: CachedNode | undefined): boolean {
   const state = known?.node.fsmState;
   return state === NodeState.UP || state === NodeState.DECOMMISSIONED;
+}
+
+/**
+ * The `isMember` of a member's servers: who has room of his own there. A node that was deleted
+ * has none, whatever it can show; one that an operator has approved, or that is locked and joins,
+ * has, although it can show no certificate of the cluster.
+ */
+export function isKnownTo(
+  ca: Uint8Array,
+  nodes: NodeCache,
+): (certificates: readonly Uint8Array[]) => boolean {
+  return (certificates) => {
+    const peer = peerOf(certificates, ca);
+    if (peer?.kind === "user") return true;
+    if (peer?.kind === "node") return isPart(nodes.get(peer.id));
+    const key = selfSignedKey(certificates);
+    return key !== undefined && nodes.list().some(({ node }) => isKeyOf(node, key));
+  };
+}
+
+function peerOf(certificates: readonly Uint8Array[], ca: Uint8Array): Peer | undefined {
+  try {
+    return verifyPeer(certificates, ca);
+  } catch (error) {
+    if (error instanceof CertificateError) return undefined;
+    throw error;
+  }
+}
+
+/** Nobody has approved a node that is NEW. */
+function isKeyOf({ fsmState, publicKey, joinKey }: CachedNode["node"], key: Uint8Array): boolean {
+  if (fsmState === NodeState.NEW) return false;
+  return [publicKey, joinKey].some((own) => Buffer.compare(own, key) === 0);
 }
 
 /** The `authorize` of a member's servers. */

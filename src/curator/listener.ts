@@ -3,9 +3,9 @@
 // ceases to lead: clients lose their connections and find the new leader.
 import type { Store } from "../base/etcd/etcd.ts";
 import type { Value } from "../base/event/event.ts";
-import { memberOf, type ServeOptions, type Server, serve } from "../base/rpc/rpc.ts";
+import { Acquaintances, type ServeOptions, type Server, serve } from "../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
-import { authorizeMember } from "./authorize.ts";
+import { authorizeMember, isKnownTo } from "./authorize.ts";
 import { readCredentials } from "./credentials.ts";
 import type { LeaderAddress } from "./local/get-current-leader.ts";
 import { leaderServices, localServices } from "./services.ts";
@@ -42,6 +42,8 @@ export function listener(
     await leaderKnown(parts, signal);
     healthy();
     let server: Server | undefined;
+    // Outlives a server: when the leader changes all members dial at the same time.
+    const acquaintances = new Acquaintances();
     const watching = revokeDeleted(parts.nodes, () => server, signal);
     try {
       for await (const leader of parts.leading.watch(signal)) {
@@ -50,7 +52,8 @@ export function listener(
         server = await serve({
           services: leader === undefined ? local : [...local, ...leaderServices(leader)],
           authorize: authorizeMember(ca, parts.nodes),
-          isMember: memberOf(() => ca),
+          isMember: isKnownTo(ca, parts.nodes),
+          acquaintances,
           listen: parts.listen,
           tls,
           onError: logFailure(context),
