@@ -2,7 +2,14 @@
 // the control plane: NodeManagement, on port 7839, for the cluster's owner.
 import type { Value } from "../../base/event/event.ts";
 import type { LogTree } from "../../base/logtree/logtree.ts";
-import { authorizeByOption, memberOf, type Server, serve, service } from "../../base/rpc/rpc.ts";
+import {
+  authorizeByOption,
+  memberOf,
+  type Server,
+  serve,
+  service,
+  smallLimits,
+} from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { NodeManagement } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { logs } from "./logs.ts";
@@ -39,6 +46,7 @@ export function api({ credentials, tree, power, port = PORT }: ApiOptions): Runn
       services: [service(NodeManagement, { logs: logs(tree), reboot: reboot(power) })],
       authorize: authorizeByOption(() => current.ca),
       isMember: memberOf(() => current.ca),
+      limits: smallLimits,
       listen: { host: "::", port },
       tls: security(first),
       onError: ({ name }, error) => log.error(`${name}: ${String(error)}`),

@@ -1,12 +1,47 @@
 // The service that a locked node offers: its share to members of the same epoch, and to
 // the operator what he needs to open it.
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
-import { type Call, Code, type Implementation, RpcError } from "../../base/rpc/rpc.ts";
+import { selfSignedKey } from "../../base/pki/verify.ts";
+import {
+  authorizeByOption,
+  type Call,
+  Code,
+  type Implementation,
+  memberOf,
+  RpcError,
+} from "../../base/rpc/rpc.ts";
 import type { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 import type { LockedEpoch } from "./locked-key.ts";
 import type { Lock } from "./recovery.ts";
 
 const KEY_BYTES = 32;
+
+/**
+ * The `authorize` of a lock's server. A key that is of no epoch here is refused before anything
+ * of the request is read, and is not told which epochs there are.
+ */
+export function authorizeLocked(lock: Lock): (call: Call) => void {
+  const byOption = authorizeByOption(() => lock.clusterCa);
+  return (call) => {
+    byOption(call);
+    if (call.peer?.kind !== "anonymous" || isPeer(lock, callerKey(call))) return;
+    throw new RpcError(Code.permissionDenied, "this key is of no epoch here");
+  };
+}
+
+/** The `isMember` of a lock's server: members of its epochs, and users of the cluster. */
+export function isKnownTo(lock: Lock): (certificates: readonly Uint8Array[]) => boolean {
+  const ofCluster = memberOf(() => lock.clusterCa);
+  return (certificates) => {
+    const key = selfSignedKey(certificates);
+    return key === undefined ? ofCluster(certificates) : isPeer(lock, key);
+  };
+}
+
+function isPeer({ epochs }: Lock, key: Uint8Array): boolean {
+  const peers = epochs.flatMap(({ own }) => own.peers);
+  return peers.some((peer) => constantTimeEqual(peer.joinPublicKey, key));
+}
 
 /** The handlers of a lock. */
 export function recoveryHandlers(lock: Lock): Partial<Implementation<typeof Recovery>> {
@@ -35,10 +70,6 @@ function callerKey({ peer }: Call): Uint8Array {
 /** The share, for a caller who is of that epoch too: only then he may unlock with us. */
 function shareFor({ epochs }: Lock, number: bigint, key: Uint8Array): Uint8Array {
   const found = epochs.find(({ epoch }) => epoch.epoch === number);
-  const peers = epochs.flatMap(({ own }) => own.peers);
-  const isKnown = peers.some((peer) => constantTimeEqual(peer.joinPublicKey, key));
-  // Strangers are not even told which epochs there are.
-  if (!isKnown) throw new RpcError(Code.permissionDenied, "this key is of no epoch here");
   if (found === undefined) throw new RpcError(Code.notFound, `no epoch ${number} here`);
   const isOfIt = found.own.peers.some((peer) => constantTimeEqual(peer.joinPublicKey, key));
   if (!isOfIt) throw new RpcError(Code.permissionDenied, "this key is not of that epoch");

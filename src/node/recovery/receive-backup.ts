@@ -15,6 +15,8 @@ import {
   RpcError,
   serve,
   service,
+  smallLimits,
+  usualLimits,
 } from "../../base/rpc/rpc.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 
@@ -48,7 +50,9 @@ export async function receiveBackup(
   await using server = await serve({
     services: [service(Recovery, handlers(waiting, taken.resolve))],
     authorize: (call) => admit(call, waiting.ownerPublicKey),
-    isMember: () => true,
+    isMember: (certificates) => isOwner(selfSignedKey(certificates), waiting.ownerPublicKey),
+    // The owner, whose key is all that he has yet, sends the backup in pieces.
+    limits: { ...smallLimits, nodeRequestBytes: usualLimits.requestBytes },
     listen,
     tls: { keyPem: privateKeyPem(key), certificatePem: certificate },
     onError: (method, error) => log.warning(`${method.name} failed: ${errorText(error)}`),
@@ -60,10 +64,14 @@ export async function receiveBackup(
 /** Whoever holds the owner's key of the medium, and nobody else, not even to look. */
 function admit(call: Call, ownerPublicKey: Uint8Array): void {
   const publicKey = selfSignedKey(call.peerCertificates);
-  if (publicKey === undefined || !constantTimeEqual(publicKey, ownerPublicKey)) {
+  if (publicKey === undefined || !isOwner(publicKey, ownerPublicKey)) {
     throw new RpcError(Code.permissionDenied, "this is not the owner's key of the medium");
   }
   call.peer = { kind: "anonymous", publicKey };
+}
+
+function isOwner(key: Uint8Array | undefined, ownerPublicKey: Uint8Array): boolean {
+  return key !== undefined && constantTimeEqual(key, ownerPublicKey);
 }
 
 function handlers(waiting: Waiting, done: () => void): Partial<Implementation<typeof Recovery>> {

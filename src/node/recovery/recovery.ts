@@ -11,10 +11,10 @@ import type { Value } from "../../base/event/event.ts";
 import { errorText, type Logger } from "../../base/logtree/logtree.ts";
 import { selfSigned } from "../../base/pki/certificate.ts";
 import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
-import { authorizeByOption, serve, service } from "../../base/rpc/rpc.ts";
+import { serve, service, smallLimits } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
-import { recoveryHandlers } from "./handlers.ts";
+import { authorizeLocked, isKnownTo, recoveryHandlers } from "./handlers.ts";
 import { type LockedEpoch, lockedEpoch } from "./locked-key.ts";
 import { openShare, readEpochs } from "./stored-epochs.ts";
 
@@ -87,7 +87,9 @@ async function serveLock(
   const certificate = certificatePem(await selfSigned(lock.join));
   return serve({
     services: [service(Recovery, recoveryHandlers(lock))],
-    authorize: authorizeByOption(() => lock.clusterCa),
+    authorize: authorizeLocked(lock),
+    isMember: isKnownTo(lock),
+    limits: smallLimits,
     listen,
     tls: { keyPem: privateKeyPem(lock.join), certificatePem: certificate },
     onError: (method, error) => warn(`${method.name} failed: ${error}`),
