@@ -9,6 +9,7 @@
 //   guid  crc32  verity  efi-variable  size      values
 //   pe  authenticode  der              programs of UEFI and their signatures
 //   variable-store                     what OVMF keeps of UEFI's variables
+//   ip-address  ip-prefix  host-address  wireguard-key   what names a place in a network
 //   cpio  verity-tree  elf             the initramfs, the proof of an image, programs of Linux
 
 /** Bytes or text that are not what their format demands; the message says what and where. */
