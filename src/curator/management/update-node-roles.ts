@@ -14,6 +14,7 @@ import {
 import { requireDispensable } from "../consensus/quorum.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode, findNode, namedId } from "../state/nodes.ts";
+import { freePodRanges } from "../state/pod-ranges.ts";
 
 type Wishes = Pick<
   UpdateNodeRolesRequest,
@@ -39,7 +40,15 @@ async function change(leader: Leader, id: string, request: UpdateNodeRolesReques
   // Rules first: their reasons are the clearer ones.
   changed(findNode(leader, id).node);
   if (isMember && request.consensusMember === false) await requireDispensable(leader, id);
-  await changeNode(leader, id, changed);
+  await leader.meshLock.hold(() =>
+    changeNode(leader, id, async (node) => {
+      const { fields } = changed(node);
+      const isNewWorker =
+        fields.roles.kubernetesWorker !== undefined && node.podRanges.length === 0;
+      if (!isNewWorker) return { fields };
+      return { fields: { ...fields, podRanges: [...(await freePodRanges(leader))] } };
+    }),
+  );
 }
 
 /** A node that is leaving, or has left, takes no roles. */

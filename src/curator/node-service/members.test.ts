@@ -57,6 +57,9 @@ test.each<[string, Status["status"]]>([
   ["no address", {}],
   ["a name as address", { externalAddress: "node.internal" }],
   ["a prefix as address", { externalAddress: "10.0.0.1/8" }],
+  ["an address with a zone", { externalAddress: "fe80::1%nope" }],
+  ["a loopback address", { externalAddress: "127.0.0.1" }],
+  ["an address among those of pods", { externalAddress: "10.192.3.7" }],
 ])("updateNodeStatus refuses %s", async (_, status) => {
   await using leader = await testLeader();
   const { id } = await leader.add();
@@ -202,10 +205,11 @@ test("getConsensusStatus tells the members of etcd", async () => {
 
 const wireguardPubkey = Buffer.alloc(32, 7).toString("base64");
 const status = create(NodeStatusSchema, { externalAddress: "192.0.2.1" });
+const podRanges = ["10.192.1.0/24", "fd00:1::/64"];
 
 async function network(prefixes: readonly string[], pubkey = wireguardPubkey, fields = { status }) {
   await using leader = await testLeader();
-  const { id } = await leader.add(fields);
+  const { id } = await leader.add({ ...fields, podRanges });
   const clusternet = { wireguardPubkey: pubkey, prefixes: prefixes.map((cidr) => ({ cidr })) };
   const request = create(UpdateNodeClusterNetworkingRequestSchema, { clusternet });
   await updateClusterNetworking(leader)(request, nodeCall(id));
@@ -213,13 +217,17 @@ async function network(prefixes: readonly string[], pubkey = wireguardPubkey, fi
 }
 
 test("updateClusterNetworking takes the node's address and pods", async () => {
-  const prefixes = ["192.0.2.1/32", "10.192.1.0/24", "10.223.255.0/24"];
+  const prefixes = ["192.0.2.1/32", ...podRanges];
   expect(await network(prefixes)).toEqual(prefixes);
 });
 
 test.each([
   ["10.224.0.0/24"],
+  ["10.192.2.0/24"],
+  ["10.192.1.0/25"],
+  ["10.192.0.0/11"],
   ["10.192.0.0/10"],
+  ["0.0.0.0/0"],
   ["10.192.1.1/24"],
   ["10.192.01.0/24"],
   ["192.0.2.2/32"],
@@ -251,7 +259,7 @@ test("updateClusterNetworking wants a status first, a request, and a node", asyn
   await expect(update(empty, userCall())).rejects.toMatchObject({ code: Code.permissionDenied });
 });
 
-test("updateClusterNetworking refuses another node's key", async () => {
+test("updateClusterNetworking refuses another node's key, and names that node", async () => {
   await using leader = await testLeader();
   const [one, other] = [await leader.add({ status }), await leader.add({ status })];
   const clusternet = { wireguardPubkey, prefixes: [] };
@@ -259,9 +267,9 @@ test("updateClusterNetworking refuses another node's key", async () => {
   const update = updateClusterNetworking(leader);
   await update(request, nodeCall(one.id));
   await update(request, nodeCall(one.id));
-  await expect(update(request, nodeCall(other.id))).rejects.toMatchObject({
-    code: Code.invalidArgument,
-  });
+  const refused = update(request, nodeCall(other.id));
+  await expect(refused).rejects.toMatchObject({ code: Code.alreadyExists });
+  await expect(refused).rejects.toThrow(one.id);
 });
 
 test("updateClusterNetworking gives a key to one of two nodes that bring it at once", async () => {

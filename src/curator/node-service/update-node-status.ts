@@ -1,13 +1,14 @@
 // Curator.UpdateNodeStatus: takes in what a node says about itself.
-import { isIP } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
-import { NodeStatusSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
+import type { Node } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import { type NodeStatus, NodeStatusSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { claimAddress, networkingAt, requireHostAddress } from "../state/addresses.ts";
 import { callingNode } from "../state/callers.ts";
 import type { Leader } from "../state/leader.ts";
-import { changeNode } from "../state/nodes.ts";
+import { changeNode, findNode, type NodeChange } from "../state/nodes.ts";
 
 /** Replaces the status of the calling node. */
 export function updateNodeStatus(leader: Leader): Handler<typeof Curator.method.updateNodeStatus> {
@@ -15,12 +16,31 @@ export function updateNodeStatus(leader: Leader): Handler<typeof Curator.method.
     const { id } = callingNode(call);
     if (nodeId !== id) throw new RpcError(Code.permissionDenied, `node_id must be ${id}`);
     if (status === undefined) throw new RpcError(Code.invalidArgument, "status must be set");
-    if (isIP(status.externalAddress) === 0) {
-      throw new RpcError(Code.invalidArgument, "status.external_address must be an IP address");
+    const { externalAddress: address } = status;
+    await requireHostAddress(leader, address);
+    const save = () => changeNode(leader, id, (node) => ({ fields: reported(node, status) }));
+    const isMoving = () => findNode(leader, id).node.status?.externalAddress !== address;
+    // Who stays where he is waits for nobody.
+    if (!isMoving()) await changeNode(leader, id, (node) => stay(node, status));
+    else {
+      await leader.meshLock.hold(async () => {
+        const { remoteAddress } = call;
+        if (isMoving()) await claimAddress(leader, { id, address, remoteAddress });
+        await save();
+      });
     }
-    // The clocks of nodes may be wrong, so the time is ours.
-    const stamped = create(NodeStatusSchema, { ...status, timestamp: timestampNow() });
-    await changeNode(leader, id, () => ({ fields: { status: stamped } }));
     return {};
   };
+}
+
+function reported(node: Readonly<Node>, status: NodeStatus): Partial<Node> {
+  // The clocks of nodes may be wrong, so the time is ours.
+  const stamped = create(NodeStatusSchema, { ...status, timestamp: timestampNow() });
+  return { status: stamped, ...networkingAt(node, status.externalAddress) };
+}
+
+function stay(node: Readonly<Node>, status: NodeStatus): NodeChange {
+  const { externalAddress: address } = status;
+  if (node.status?.externalAddress === address) return { fields: reported(node, status) };
+  throw new RpcError(Code.unavailable, `address ${address} has just been lost; report it again`);
 }

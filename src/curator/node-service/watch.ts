@@ -65,12 +65,13 @@ function event({ nodes, gone }: NodeChanges): Event {
 
 /** A node as other nodes see it; roles are always set. */
 function seenNode({ id, node }: CachedNode) {
-  const { roles, status, clusternet, labels } = node;
+  const { roles, status, clusternet, labels, podRanges } = node;
   return {
     id,
     state: node.fsmState,
     roles: roles ?? {},
     labels: labels ?? {},
+    podRanges,
     ...(status && { status }),
     ...(clusternet && { clusternet }),
   };

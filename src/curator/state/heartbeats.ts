@@ -40,6 +40,12 @@ export class Heartbeats {
     return { seconds: BigInt(Math.floor(ms / 1_000)), nanos: Math.floor((ms % 1_000) * 1e6) };
   }
 
+  /** Whether a node was not heard from for so long, in whatever state it is. */
+  isSilent(id: string, ms: number): boolean {
+    // A new leader has not heard from those yet that spoke to the last one.
+    return this.#clock() - (this.#last.get(id) ?? this.#start) > ms;
+  }
+
   /** The health of a node in a state. */
   health(id: string, state: NodeState): Node_Health {
     if (state !== NodeState.UP) return Node_Health.UNKNOWN;

@@ -8,6 +8,7 @@ import {
   ConsensusRevocationsSchema,
   RecoverySchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import { AddressMoves } from "./address-moves.ts";
 import { loadCa } from "./cluster-pki.ts";
 import type { Consensus } from "./consensus.ts";
 import { Heartbeats } from "./heartbeats.ts";
@@ -24,6 +25,7 @@ export interface Leader {
   /** All nodes. Whoever changes one holds its lock among `nodeLocks`. */
   readonly nodes: NodeCache;
   readonly heartbeats: Heartbeats;
+  readonly addressMoves: AddressMoves;
   /** By node ID. Who changes a node holds its lock from reading to writing. */
   readonly nodeLocks: NamedLocks;
   /** Who changes what no two nodes may share holds it too, taken before a node's. */
@@ -69,6 +71,7 @@ export function makeLeader({ store, key, clock, ...parts }: LeaderParts): Leader
     ...parts,
     store: guarded,
     heartbeats: new Heartbeats(clock),
+    addressMoves: new AddressMoves(clock),
     nodeLocks: new NamedLocks(),
     meshLock: new Lock(),
     configurationLock: new Lock(),
