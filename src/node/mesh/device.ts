@@ -1,8 +1,9 @@
 // The WireGuard device, by way of iproute2 and wireguard-tools.
 import { rm, writeFile } from "node:fs/promises";
 import { run } from "../../base/process/process.ts";
+import type { PeerTools } from "./apply-peers.ts";
 import type { MeshKey } from "./mesh-key.ts";
-import { deviceConfiguration, freshHandshakes, type MeshPeer } from "./peers.ts";
+import { deviceConfiguration, freshHandshakes, peerArguments } from "./peers.ts";
 
 const DEVICE = "clusternet";
 const CONFIGURATION = "/run/metropolis/clusternet.conf";
@@ -30,9 +31,17 @@ export async function createDevice({ privateKey }: MeshKey): Promise<void> {
   await run([...route, "protocol", ROUTE_PROTOCOL]);
 }
 
-/** Makes the peers those that are given; sessions with those that stay go on. */
-export function setPeers({ privateKey }: MeshKey, peers: readonly MeshPeer[]): Promise<void> {
-  return synchronize(deviceConfiguration(privateKey, peers));
+/** What changes the device's peers. */
+export function peerTools({ privateKey }: MeshKey): PeerTools {
+  return {
+    replaceAll: (peers) => synchronize(deviceConfiguration(privateKey, peers)),
+    set: async (peer) => void (await run(["wg", "set", DEVICE, ...peerArguments(peer)])),
+    remove: async (key) => void (await run(["wg", "set", DEVICE, "peer", key, "remove"])),
+    present: async () => {
+      const { text } = await run(["wg", "show", DEVICE, "peers"]);
+      return text.split("\n").filter((key) => key !== "");
+    },
+  };
 }
 
 /**

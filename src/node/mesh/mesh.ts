@@ -2,20 +2,22 @@
 // that has published a key is a peer.
 //
 //   key file ──► public key, own address ──► UpdateNodeClusterNetworking ──► cluster
-//   cluster ──► keys and prefixes of others ──► wg syncconf clusternet
+//   cluster ──► keys and prefixes of others ──► plan ──► wg syncconf clusternet
 //
 // Packets for the cluster network go through it. The control plane does not: its
 // connections prove and encrypt themselves, and a node whose key the others do not know
 // yet must be able to tell it.
-import { sleep, type Value } from "../../base/event/event.ts";
+import { sleep, Value } from "../../base/event/event.ts";
 import { errorText } from "../../base/logtree/logtree.ts";
 import { type Client, Code, RpcError } from "../../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { together } from "../control/control.ts";
-import { createDevice, handshakes, setPeers } from "./device.ts";
+import { applyPeers } from "./apply-peers.ts";
+import { createDevice, handshakes, peerTools } from "./device.ts";
 import { ensureMeshKey, type MeshKey } from "./mesh-key.ts";
-import { type MeshPeer, otherPeers } from "./peers.ts";
+import { type MeshPeer, networkOf, planPeers } from "./peers.ts";
+import { RefusalLog } from "./refusal-log.ts";
 
 export type { MeshPeer } from "./peers.ts";
 export { meshPeers } from "./peers.ts";
@@ -26,6 +28,11 @@ export interface MeshOptions {
   readonly curator: Client<typeof Curator>;
   /** The node's address; empty while it has none. */
   readonly address: Value<string>;
+  /** What the cluster says of the node: its address, and the networks of its pods. */
+  readonly told: {
+    readonly address: Value<string>;
+    readonly podRanges: Value<readonly string[]>;
+  };
   /** All nodes that take part, as the cluster tells. */
   readonly peers: Value<readonly MeshPeer[]>;
   /** Where the private key lies. */
@@ -50,20 +57,35 @@ export function mesh(options: MeshOptions): Runnable {
   };
 }
 
-/** Tells the cluster the key and the address, now and whenever that changes. */
+/** Tells the cluster the key, the address and the pod ranges, now and whenever they change. */
 async function publish(
-  { curator, address }: MeshOptions,
+  { curator, address, told }: MeshOptions,
   { publicKey }: MeshKey,
   { signal, log }: Pick<Context, "signal" | "log">,
 ): Promise<void> {
-  for await (const own of address.watch(signal)) {
-    // The cluster's rules know addresses of four bytes only.
-    if (!own.includes(".")) continue;
-    const clusternet = { wireguardPubkey: publicKey, prefixes: [{ cidr: `${own}/32` }] };
-    const isCurrent = () => address.current === own;
-    const call = () => curator.updateNodeClusterNetworking({ clusternet }, { signal });
-    await persist(call, isCurrent, { signal, log });
-  }
+  const parts = new Value("");
+  const update = () => {
+    // With an address the cluster takes its network away as well: that is published anew.
+    const own = told.address.current === address.current ? networkOf(address.current ?? "") : "";
+    const next = own === "" ? "" : [own, ...(told.podRanges.current ?? [])].join();
+    // What is published comes back as news.
+    if (next !== parts.current) parts.set(next);
+  };
+  const follow = (source: Value<unknown>) => async (ended: AbortSignal) => {
+    for await (const _ of source.watch(ended)) update();
+  };
+  const tell = async (ended: AbortSignal) => {
+    for await (const text of parts.watch(ended)) {
+      if (text === "") continue;
+      const prefixes = text.split(",").map((cidr) => ({ cidr }));
+      const clusternet = { wireguardPubkey: publicKey, prefixes };
+      const isCurrent = () => parts.current === text;
+      const call = () => curator.updateNodeClusterNetworking({ clusternet }, { signal: ended });
+      await persist(call, isCurrent, { signal: ended, log });
+    }
+  };
+  const sources = [address, told.address, told.podRanges];
+  await together(signal, [...sources.map(follow), tell]);
 }
 
 /** The cluster refuses until the node's status has told it the same address. */
@@ -75,6 +97,8 @@ async function persist(
   const passing: readonly Code[] = [
     Code.failedPrecondition,
     Code.invalidArgument,
+    Code.alreadyExists,
+    Code.resourceExhausted,
     Code.unavailable,
   ];
   for (let said = ""; isCurrent(); ) {
@@ -94,15 +118,26 @@ async function persist(
 
 /** Keeps the device's peers as the cluster tells; a node that is gone is no peer any more. */
 async function follow(
-  { nodeId, peers }: MeshOptions,
+  { nodeId, peers, address, told }: MeshOptions,
   key: MeshKey,
   { signal, log }: Pick<Context, "signal" | "log">,
 ): Promise<void> {
+  const tools = peerTools(key);
+  const refusals = new RefusalLog(() => performance.now());
   let known = "";
+  let present: readonly MeshPeer[] = [];
   for await (const all of peers.watch(signal)) {
-    const others = otherPeers(all, nodeId);
-    const text = others.map(({ id }) => id).join(", ");
-    await setPeers(key, others);
+    const own = {
+      id: nodeId,
+      publicKey: key.publicKey,
+      address: address.current ?? "",
+      podRanges: told.podRanges.current ?? [],
+    };
+    const plan = planPeers(all, own, present);
+    const failed = await applyPeers(tools, plan.peers);
+    for (const line of refusals.lines(new Map([...plan.refused, ...failed]))) log.warning(line);
+    present = plan.peers.filter(({ id }) => !failed.has(id));
+    const text = present.map(({ id }) => id).join(", ");
     if (text !== known) log.info(`Peers: ${text === "" ? "none" : text}`);
     known = text;
   }

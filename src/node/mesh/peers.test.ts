@@ -7,12 +7,20 @@ import { create } from "@bufbuild/protobuf";
 import { NodeSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { ensureMeshKey } from "./mesh-key.ts";
-import { deviceConfiguration, freshHandshakes, meshPeers, otherPeers } from "./peers.ts";
+import {
+  deviceConfiguration,
+  freshHandshakes,
+  meshPeers,
+  networkOf,
+  peerArguments,
+  planPeers,
+} from "./peers.ts";
+import { meshPeer, wireguardKey } from "./test-peers.ts";
 
 const key = Buffer.alloc(32, 1).toString("base64");
 
 function node(id: string, externalAddress: string, wireguardPubkey = key, state = NodeState.UP) {
-  const prefixes = [{ cidr: `${externalAddress}/32` }];
+  const prefixes = [{ cidr: networkOf(externalAddress) }];
   return create(NodeSchema, {
     id,
     state,
@@ -30,9 +38,10 @@ test("peers are the nodes with a key and an address, by ID", () => {
     create(NodeSchema, { id: "d", state: NodeState.UP, status: { externalAddress: "10.1.0.5" } }),
   ];
   expect(meshPeers(nodes).map(({ id }) => id)).toEqual(["a", "c"]);
-  expect(otherPeers(meshPeers(nodes), "a")).toEqual([
-    { id: "c", publicKey: key, address: "10.1.0.4", prefixes: ["10.1.0.4/32"] },
-  ]);
+  expect(meshPeers(nodes).at(-1)).toEqual({
+    ...{ id: "c", publicKey: key, address: "10.1.0.4" },
+    ...{ prefixes: ["10.1.0.4/32"], podRanges: [] },
+  });
 });
 
 test("the configuration names the device's key and every peer", () => {
@@ -44,8 +53,71 @@ test("the configuration names the device's key and every peer", () => {
     ...["[Peer]", `PublicKey = ${key}`, "Endpoint = 10.1.0.2:7838"],
     ...["AllowedIPs = 10.1.0.2/32", "PersistentKeepalive = 25"],
     ...["[Peer]", `PublicKey = ${key}`, "Endpoint = [fd00::2]:7838"],
-    ...["AllowedIPs = fd00::2/32", "PersistentKeepalive = 25"],
+    ...["AllowedIPs = fd00::2/128", "PersistentKeepalive = 25"],
     "",
+  ]);
+});
+
+test("one peer is told as the whole is", () => {
+  const [peer = meshPeer("none", 0)] = meshPeers([node("a", "fd00::2")]);
+  expect(peerArguments(peer).join(" ")).toBe(
+    `peer ${key} endpoint [fd00::2]:7838 persistent-keepalive 25 allowed-ips fd00::2/128`,
+  );
+});
+
+const own = {
+  id: "own",
+  publicKey: wireguardKey(99),
+  address: "192.0.2.99",
+  podRanges: ["10.192.99.0/24"],
+};
+const [a, b] = [meshPeer("a", 1), meshPeer("b", 2)];
+
+test("planPeers takes all that hold only what is theirs, and not this node", () => {
+  const self = { ...meshPeer("own", 99), address: "fe80::1%nope" };
+  const { peers, refused } = planPeers([a, b, self], own);
+  expect(peers).toEqual([a, b]);
+  expect(refused.size).toBe(0);
+});
+
+test.each([
+  ["an address with a zone", { address: "fe80::1%nope" }, "canonical"],
+  ["a line in its address", { address: "192.0.2.2\nPrivateKey = x" }, "canonical"],
+  ["a loopback address", { address: "127.0.0.1" }, "loopback"],
+  ["no key", { publicKey: "AAAA" }, "key"],
+  ["a line in its key", { publicKey: `${wireguardKey(2)}\n` }, "key"],
+  ["another's key", { publicKey: wireguardKey(1) }, "is a's"],
+  ["this node's key", { publicKey: own.publicKey }, "is own's"],
+  ["another's address", { address: "192.0.2.1", prefixes: [] }, "192.0.2.1 is a's"],
+  ["this node's address", { address: own.address, prefixes: [] }, "is own's"],
+  ["another's address as a network", { prefixes: ["192.0.2.1/32"] }, "not allotted"],
+  ["another's pods", { prefixes: ["10.192.1.0/24"] }, "not allotted"],
+  ["part of another's pods, by the leader's word", both("10.192.1.128/25"), "is a's"],
+  ["all pods, by the leader's word", both("10.192.0.0/11"), "is own's"],
+  ["everything", { prefixes: ["0.0.0.0/0"] }, "not allotted"],
+  ["a line in a network", both("10.192.7.0/24\n[Peer]"), "no prefixes"],
+])("planPeers leaves out a peer with %s, and nobody else", (_, fields, reason) => {
+  const { peers, refused } = planPeers([a, { ...b, ...fields }, meshPeer("c", 3)], own);
+  expect(peers.map(({ id }) => id)).toEqual(["a", "c"]);
+  expect(refused.get("b")).toContain(reason);
+});
+
+function both(cidr: string) {
+  return { prefixes: [cidr], podRanges: [cidr] };
+}
+
+test("planPeers keeps what the device has, whoever else comes to want it", () => {
+  const { publicKey, address, prefixes, podRanges } = b;
+  // Before b in the order of the IDs.
+  const thief = { ...a, publicKey, address, prefixes, podRanges };
+  expect(planPeers([thief, b], own).peers).toEqual([thief]);
+  expect(planPeers([thief, b], own, [a, b]).peers).toEqual([b]);
+  expect(planPeers([thief, b], own, [a, b]).refused.get("a")).toContain("is b's");
+});
+
+test("networkOf is the address alone, in its family", () => {
+  expect(["10.1.0.2", "fd00::2", "", "fe80::1%1"].map(networkOf)).toEqual([
+    ...["10.1.0.2/32", "fd00::2/128", "", ""],
   ]);
 });
 

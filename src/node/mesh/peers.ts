@@ -1,4 +1,14 @@
 // The nodes of the encrypted network, and what WireGuard is told of them. Decisions only.
+import { hostAddressFault } from "../../base/format/host-address.ts";
+import { parseAddress } from "../../base/format/ip-address.ts";
+import {
+  formatPrefix,
+  hostPrefix,
+  overlaps,
+  type Prefix,
+  parsePrefix,
+} from "../../base/format/ip-prefix.ts";
+import { isWireguardKey } from "../../base/format/wireguard-key.ts";
 import type { Node } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 
@@ -15,27 +25,104 @@ export interface MeshPeer {
   readonly publicKey: string;
   /** IP address. */
   readonly address: string;
-  /** What is reached through it; the cluster has checked that it may be. */
+  /** What is reached through it, by its own word. */
   readonly prefixes: readonly string[];
+  /** The networks of its pods, by the leader's word. */
+  readonly podRanges: readonly string[];
+}
+
+/** Which of the peers the device shall have, and why not the others. */
+export interface PeerPlan {
+  readonly peers: readonly MeshPeer[];
+  /** Reasons by node ID. */
+  readonly refused: ReadonlyMap<string, string>;
 }
 
 /** The members that have published a key and have an address, by ID. */
 export function meshPeers(nodes: Iterable<Node>): readonly MeshPeer[] {
   return [...nodes]
     .filter(({ state }) => state === NodeState.UP)
-    .flatMap(({ id, status, clusternet }) => {
+    .flatMap(({ id, status, clusternet, podRanges }) => {
       const address = status?.externalAddress ?? "";
       const publicKey = clusternet?.wireguardPubkey ?? "";
       if (address === "" || publicKey === "") return [];
       const prefixes = clusternet?.prefixes.map(({ cidr }) => cidr) ?? [];
-      return [{ id, publicKey, address, prefixes }];
+      return [{ id, publicKey, address, prefixes, podRanges }];
     })
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** All but this node. */
-export function otherPeers(peers: readonly MeshPeer[], self: string): readonly MeshPeer[] {
-  return peers.filter(({ id }) => id !== self);
+/** What this node itself holds in the network. */
+export type OwnPart = Pick<MeshPeer, "id" | "publicKey" | "address" | "podRanges">;
+
+/**
+ * Decides about all peers but this node. The leader has checked what they say, but what comes
+ * from one node must not cost the others theirs, whoever has let it through: of two that want
+ * the same, the one stays that the device has already, just as it is.
+ */
+export function planPeers(
+  all: readonly MeshPeer[],
+  own: OwnPart,
+  present: readonly MeshPeer[] = [],
+): PeerPlan {
+  const known = new Set(present.map((peer) => JSON.stringify(peer)));
+  const isKnown = (peer: MeshPeer) => known.has(JSON.stringify(peer));
+  const others = all.filter(({ id }) => id !== own.id);
+  const held = new Holdings(own);
+  const refused = new Map<string, string>();
+  const accepted = new Set<MeshPeer>();
+  for (const peer of [...others.filter(isKnown), ...others.filter((one) => !isKnown(one))]) {
+    const fault = held.take(peer);
+    if (fault === undefined) accepted.add(peer);
+    else refused.set(peer.id, fault);
+  }
+  return { peers: others.filter((peer) => accepted.has(peer)), refused };
+}
+
+/** What nobody else can have any more: keys, addresses and networks, with whose they are. */
+class Holdings {
+  readonly #names = new Map<string, string>();
+  readonly #networks: { readonly network: Prefix; readonly holder: string }[] = [];
+
+  constructor({ id, publicKey, address, podRanges }: OwnPart) {
+    this.#add(id, [publicKey, address], networks([networkOf(address), ...podRanges]));
+  }
+
+  /** Gives the peer what it wants, all of it; else says why it gets nothing. */
+  take({ id, publicKey, address, prefixes, podRanges }: MeshPeer): string | undefined {
+    if (!isWireguardKey(publicKey)) return "its key is none";
+    const fault = hostAddressFault(address);
+    if (fault !== undefined) return `its address is ${fault}`;
+    for (const name of [publicKey, address]) {
+      const holder = this.#names.get(name);
+      if (holder !== undefined) return `${name} is ${holder}'s`;
+    }
+    const allowed = new Set([networkOf(address), ...podRanges]);
+    const foreign = prefixes.find((cidr) => !allowed.has(cidr));
+    if (foreign !== undefined) return `${JSON.stringify(foreign)} is not allotted to it`;
+    const wanted = networks(prefixes);
+    // Where one cannot be read, WireGuard would take none of all peers.
+    if (wanted.length !== prefixes.length) return "its networks are no prefixes";
+    const met = this.#networks.find(({ network }) => wanted.some((own) => overlaps(own, network)));
+    if (met !== undefined) return `${formatPrefix(met.network)} is ${met.holder}'s`;
+    this.#add(id, [publicKey, address], wanted);
+    return undefined;
+  }
+
+  #add(holder: string, names: readonly string[], held: readonly Prefix[]): void {
+    for (const name of names) if (name !== "") this.#names.set(name, holder);
+    this.#networks.push(...held.map((network) => ({ network, holder })));
+  }
+}
+
+/** The network of an address alone; empty where there is none. */
+export function networkOf(address: string): string {
+  const parsed = parseAddress(address);
+  return parsed === undefined ? "" : formatPrefix(hostPrefix(parsed));
+}
+
+function networks(prefixes: readonly string[]): Prefix[] {
+  return prefixes.flatMap((cidr) => parsePrefix(cidr) ?? []);
 }
 
 /** The device's configuration, see wg(8). It holds the private key. */
@@ -44,11 +131,23 @@ export function deviceConfiguration(privateKey: string, peers: readonly MeshPeer
   const others = peers.flatMap(({ publicKey, address, prefixes }) => [
     "[Peer]",
     `PublicKey = ${publicKey}`,
-    `Endpoint = ${address.includes(":") ? `[${address}]` : address}:${MESH_PORT}`,
+    `Endpoint = ${endpoint(address)}`,
     `AllowedIPs = ${prefixes.join(", ")}`,
     `PersistentKeepalive = ${KEEPALIVE_SECONDS}`,
   ]);
   return `${[...own, ...others].join("\n")}\n`;
+}
+
+/** One peer, as `wg set` takes it: nothing of it is secret. */
+export function peerArguments({ publicKey, address, prefixes }: MeshPeer): readonly string[] {
+  return [
+    ...["peer", publicKey, "endpoint", endpoint(address)],
+    ...["persistent-keepalive", String(KEEPALIVE_SECONDS), "allowed-ips", prefixes.join(",")],
+  ];
+}
+
+function endpoint(address: string): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${MESH_PORT}`;
 }
 
 /** The public keys whose last handshake is not too old, of `wg show … latest-handshakes`. */

@@ -23,7 +23,7 @@ import type { CuratorNews } from "./curator.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { renewal } from "./renewal.ts";
 import { nodeStatus, statusPush } from "./status.ts";
-import { directory, directoryNames, ownRoles } from "./watch.ts";
+import { directory, directoryNames, ownRecord } from "./watch.ts";
 import { isMember, whileMembership } from "./while-role.ts";
 
 /** What the node tells about itself, and what it hears. */
@@ -56,12 +56,14 @@ export function roles(options: RolesOptions): Runnable {
     const curator = channel.client(Curator);
     const status = new Value<NodeStatus | undefined>();
     run("heartbeat", heartbeat(curator, options.isReached));
-    run("status", statusPush(curator, own.nodeId, status));
-    run("fetch", ownRoles(curator, own.nodeId, paths.data.roles, options.roles));
+    const told = { address: new Value<string>(), podRanges: new Value<readonly string[]>() };
+    run("status", statusPush(curator, own.nodeId, status, told.address));
+    const record = { roles: options.roles, ...told };
+    run("fetch", ownRecord(curator, own.nodeId, paths.data.roles, record));
     run("directory", directory(curator, paths.esp.clusterDirectory, { names: known, peers }));
     if (options.hasMesh) {
       const { meshKey: keyFile } = paths.data;
-      run("mesh", mesh({ nodeId: own.nodeId, curator, address, peers, keyFile }));
+      run("mesh", mesh({ nodeId: own.nodeId, curator, address, told, peers, keyFile }));
     }
     run("renewal", renewal(curator, membership, paths.data.credentials));
     run("epochs", asMember(options.roles, recoveryEpochs(options, curator)));

@@ -35,7 +35,7 @@ async function until(pushes: readonly unknown[], count: number): Promise<void> {
 test("statusPush pushes what is new, and only that", async () => {
   await using cluster = await testCluster();
   const status = new Value<NodeStatus | undefined>(undefined);
-  await using _ = testSupervisor(statusPush(cluster.curator, "metropolis-1", status));
+  await using _ = testSupervisor(statusPush(cluster.curator, "metropolis-1", status, new Value()));
   status.set(undefined);
   status.set(nodeStatus(facts));
   await until(cluster.pushes, 1);
@@ -51,9 +51,25 @@ test("statusPush is started again until the cluster takes the status", async () 
   await using cluster = await testCluster();
   cluster.isLeaderless = true;
   const status = new Value(nodeStatus(facts));
-  await using tested = testSupervisor(statusPush(cluster.curator, "metropolis-1", status));
+  await using tested = testSupervisor(
+    statusPush(cluster.curator, "metropolis-1", status, new Value()),
+  );
   while (tested.pauses.length === 0) await tested.quiet();
   cluster.isLeaderless = false;
   while (cluster.pushes.length === 0) await tested.pass();
   expect(cluster.pushes.length).toBe(1);
+});
+
+test("statusPush asks for an address again that the cluster has given to somebody else", async () => {
+  await using cluster = await testCluster();
+  const status = new Value(nodeStatus(facts));
+  const told = new Value<string>();
+  await using _ = testSupervisor(statusPush(cluster.curator, "metropolis-1", status, told));
+  await until(cluster.pushes, 1);
+  told.set("10.1.0.2");
+  await sleep(20);
+  expect(cluster.pushes.length).toBe(1);
+  told.set("");
+  await until(cluster.pushes, 2);
+  expect(cluster.pushes[1]?.status?.externalAddress).toBe("10.1.0.2");
 });

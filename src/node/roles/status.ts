@@ -1,11 +1,12 @@
 // The status push: tells the cluster where this node is reached and what it runs.
 import { create, equals } from "@bufbuild/protobuf";
-import type { Value } from "../../base/event/event.ts";
+import { sleep, type Value } from "../../base/event/event.ts";
 import type { Client } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { type NodeStatus, NodeStatusSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
+import { together } from "../control/control.ts";
 import { CURATOR_PORT } from "./settings.ts";
 
 /** What a status is made of. */
@@ -29,21 +30,41 @@ export function nodeStatus(facts: StatusFacts): NodeStatus | undefined {
   });
 }
 
-/** Pushes each new status of the node to the cluster. */
+/** Who has lost his address to somebody else asks for it again after so long. */
+const AGAIN_MS = 1_000;
+
+/**
+ * Pushes each new status of the node to the cluster; again where the cluster, by `told`, has
+ * another address than the node has told it.
+ */
 export function statusPush(
   curator: Client<typeof Curator>,
   nodeId: string,
   status: Value<NodeStatus | undefined>,
+  told: Value<string>,
 ): Runnable {
   return async ({ signal, log, healthy }) => {
     healthy();
     let pushed: NodeStatus | undefined;
-    for await (const next of status.watch(signal)) {
-      if (next === undefined) continue;
-      if (pushed !== undefined && equals(NodeStatusSchema, pushed, next)) continue;
+    const push = async (next: NodeStatus) => {
       await curator.updateNodeStatus({ nodeId, status: next }, { signal });
       log.info(`This node is reached at ${next.externalAddress}`);
       pushed = next;
-    }
+    };
+    const follow = async (ended: AbortSignal) => {
+      for await (const next of status.watch(ended)) {
+        if (next === undefined) continue;
+        if (pushed === undefined || !equals(NodeStatusSchema, pushed, next)) await push(next);
+      }
+    };
+    const repeat = async (ended: AbortSignal) => {
+      for await (const address of told.watch(ended)) {
+        if (pushed === undefined || address === pushed.externalAddress) continue;
+        // What was pushed a moment ago may not have come back yet.
+        await sleep(AGAIN_MS, ended);
+        if (told.current !== pushed.externalAddress) await push(pushed);
+      }
+    };
+    await together(signal, [follow, repeat]);
   };
 }

@@ -25,7 +25,7 @@ import {
   directory,
   directoryNames,
   directoryOf,
-  ownRoles,
+  ownRecord,
 } from "./watch.ts";
 
 let folder: string;
@@ -44,15 +44,18 @@ test("describeRoles names all roles, or none", () => {
   expect(describeRoles(create(NodeRolesSchema))).toBe("none");
 });
 
-test("ownRoles keeps the roles of this node, and writes them down", async () => {
+test("ownRecord keeps the roles of this node, and writes them down", async () => {
   await using cluster = await testCluster();
   const path = join(folder, "roles.pb");
   const roles = new Value<NodeRoles>();
-  await using _ = testSupervisor(ownRoles(cluster.curator, "one", path, roles));
+  const told = { address: new Value<string>(), podRanges: new Value<readonly string[]>() };
+  const record = { roles, ...told };
+  await using _ = testSupervisor(ownRecord(cluster.curator, "one", path, record));
   cluster.events.set({ nodes: [member("two", "10.1.0.3")] });
-  cluster.events.set({ nodes: [member("one", "10.1.0.2")] });
+  cluster.events.set({ nodes: [{ ...member("one", "10.1.0.2"), podRanges: ["10.192.1.0/24"] }] });
   const own = await roles.first(AbortSignal.timeout(5_000));
   expect(own.consensusMember).toBeDefined();
+  expect([told.address.current, told.podRanges.current]).toEqual(["10.1.0.2", ["10.192.1.0/24"]]);
   expect(fromBinary(NodeRolesSchema, readFileSync(path))).toEqual(own);
   expect(cluster.watches).toEqual(["nodeInCluster"]);
 });
@@ -63,6 +66,15 @@ test("applyEvent follows changes and deletions", () => {
   applyEvent(nodes, add);
   applyEvent(nodes, create(WatchEventSchema, { nodeTombstones: [{ nodeId: "one" }] }));
   expect([...nodes.keys()]).toEqual(["two"]);
+});
+
+test("applyEvent keeps no address that is none, whoever let it through", () => {
+  const nodes = new Map<string, Node>();
+  const bad = ["fe80::1%nope", "127.0.0.1", "10.1.0.2 other.name"];
+  const add = bad.map((address) => member(address, address));
+  applyEvent(nodes, create(WatchEventSchema, { nodes: [...add, member("good", "10.1.0.2")] }));
+  const addresses = [...nodes.values()].map(({ status }) => status?.externalAddress);
+  expect(addresses).toEqual(["", "", "", "10.1.0.2"]);
 });
 
 test("directoryOf names members that can be reached, in order", () => {

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { create, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Value } from "../../base/event/event.ts";
+import { hostAddressFault } from "../../base/format/host-address.ts";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import type { Client } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
@@ -32,12 +33,21 @@ export function describeRoles(roles: NodeRoles): string {
   return words.length === 0 ? "none" : words.join(", ");
 }
 
-/** Follows the roles of this node, and keeps them in a file for a start without a cluster. */
-export function ownRoles(
+/** What the cluster says of this node. */
+export interface OwnRecord {
+  readonly roles: Value<NodeRoles>;
+  /** Where it is reached; empty where the cluster knows of no address. */
+  readonly address: Value<string>;
+  /** The networks of its pods. */
+  readonly podRanges: Value<readonly string[]>;
+}
+
+/** Follows the record of this node, and keeps its roles in a file for a start without a cluster. */
+export function ownRecord(
   curator: Client<typeof Curator>,
   nodeId: string,
   path: string,
-  roles: Value<NodeRoles>,
+  { roles, address, podRanges }: OwnRecord,
 ): Runnable {
   return async ({ signal, log, healthy }) => {
     const kind = { case: "nodeInCluster", value: { nodeId } } as const;
@@ -45,8 +55,12 @@ export function ownRoles(
     for await (const { nodes } of curator.watch({ kind }, { signal })) {
       if (isFirst) healthy();
       isFirst = false;
-      const next = nodes.find(({ id }) => id === nodeId)?.roles;
-      if (next === undefined) continue;
+      const own = nodes.find(({ id }) => id === nodeId);
+      const next = own?.roles;
+      if (own === undefined || next === undefined) continue;
+      const reached = own.status?.externalAddress ?? "";
+      if (reached !== address.current) address.set(reached);
+      if (podRanges.current?.join() !== own.podRanges.join()) podRanges.set(own.podRanges);
       if (roles.current !== undefined && equals(NodeRolesSchema, roles.current, next)) continue;
       await writeFileAtomic(path, toBinary(NodeRolesSchema, next));
       log.info(`Roles of this node: ${describeRoles(next)}`);
@@ -57,8 +71,15 @@ export function ownRoles(
 
 /** Brings a set of nodes up to date with an event. */
 export function applyEvent(nodes: Map<string, Node>, event: WatchEvent): void {
-  for (const node of event.nodes) nodes.set(node.id, node);
+  for (const node of event.nodes) nodes.set(node.id, reachable(node));
   for (const { nodeId } of event.nodeTombstones) nodes.delete(nodeId);
+}
+
+/** A node, without an address that is none: it would become a name, a peer and a target. */
+function reachable(node: Node): Node {
+  const { status } = node;
+  if (status === undefined || hostAddressFault(status.externalAddress) === undefined) return node;
+  return { ...node, status: { ...status, externalAddress: "" } };
 }
 
 /** The members of the control plane that have an address, in the order of their IDs. */
