@@ -18,6 +18,7 @@
 // no disk. It does not know what is inside the node's own files.
 export { BUNDLE_FILES, type Bundle, openBundle, openBundleBytes } from "./bundle.ts";
 export { type BundleInput, writeBundle } from "./bundle-writer.ts";
+export { EPOCH, epochReference } from "./epoch.ts";
 export { ImageError } from "./image-error.ts";
 export { type InstalledDisk, type InstallOptions, writeNodeDisk } from "./install.ts";
 export {
@@ -33,8 +34,15 @@ export {
   slotId,
 } from "./layout.ts";
 export type { BundleFile, Manifest, VerityManifest } from "./manifest.ts";
+export {
+  IMAGE_PCRS,
+  POLICY_SECTION,
+  predictPcrs,
+  RUNNING,
+  RUNNING_PCR,
+} from "./measured-boot.ts";
 export { type MediumOptions, writeInstallerMedium } from "./medium.ts";
-export { ESP_PATHS, MEDIUM_PATHS, REMOVABLE_LOADER } from "./paths.ts";
+export { ESP_PATHS, MEDIUM_PATHS, POLICY_KEYS_FILE, REMOVABLE_LOADER } from "./paths.ts";
 export type { Progress, ProgressStep } from "./progress.ts";
 export {
   formatKernelName,

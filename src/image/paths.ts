@@ -28,3 +28,9 @@ export const MEDIUM_PATHS = {
   bundle: "metropolis-installer/bundle.zip",
   parameters: "metropolis-installer/nodeparams.pb",
 } as const;
+
+/**
+ * In the system image, relative to its root: PEM of the public policy keys, the newest last. Nodes
+ * take them from nowhere else, as the image is what was verified.
+ */
+export const POLICY_KEYS_FILE = "usr/lib/metropolis/policy-keys.pem";
