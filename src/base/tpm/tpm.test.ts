@@ -1,16 +1,25 @@
 // Tests of sealing, against true TPMs made of software.
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decodeBlob, encodeBlob } from "./blob.ts";
-import { type SoftwareTpm, softwareTpm } from "./test-tpm.ts";
-import { hasTpm, openTpm, type Tpm } from "./tpm.ts";
+import { type SoftwareTpm, softwareTpm, testSigner } from "./test-tpm.ts";
+import { hasTpm, openTpm, type PcrValues, type Tpm } from "./tpm.ts";
+
+const EPOCH = "metropolis epoch 1";
+const IMAGE = [9, 11, 12];
+// Each sealing is a dozen programs; five seconds are few on a loaded host.
+setDefaultTimeout(60_000);
+
+const release = testSigner();
+const secret = crypto.getRandomValues(new Uint8Array(32));
+const authority = { key: release.key, reference: EPOCH };
 
 let software: SoftwareTpm;
 let tpm: Tpm;
+let atBoot: PcrValues;
 
-async function open(from: SoftwareTpm): Promise<Tpm> {
+async function open(from: Pick<SoftwareTpm, "tcti" | "scratch">): Promise<Tpm> {
   const opened = await openTpm(from);
   if (opened === undefined) throw new TypeError("a TPM with an address is always there");
   return opened;
@@ -19,33 +28,28 @@ async function open(from: SoftwareTpm): Promise<Tpm> {
 beforeAll(async () => {
   software = await softwareTpm();
   tpm = await open(software);
+  atBoot = await tpm.pcrs(IMAGE);
 });
 
 afterAll(() => software[Symbol.asyncDispose]());
 
-const secret = new TextEncoder().encode("node unlock key");
+/** Opens by the release's signature of the state that all these machines boot with. */
+function unseal(sealed: Uint8Array, by = tpm, signed = release.sign(atBoot, EPOCH)) {
+  return by.unseal(sealed, release.key, signed);
+}
 
-test("Tpm.unseal opens what seal closed, of any size", async () => {
-  for (const payload of [
-    new Uint8Array(0),
-    secret,
-    crypto.getRandomValues(new Uint8Array(5_000)),
-  ]) {
-    expect(await tpm.unseal(await tpm.seal(payload))).toEqual(payload);
-  }
-});
-
-test("Tpm.seal leaves neither the payload in the blob nor files behind", async () => {
+test("Tpm.unseal opens what seal closed, again and again, and leaves no files", async () => {
   const before = readdirSync(software.scratch);
-  const blob = Buffer.from(await tpm.seal(secret));
-  expect(blob.includes(secret)).toBe(false);
+  const sealed = await tpm.seal(secret, authority);
+  expect(Buffer.from(sealed).includes(secret)).toBe(false);
+  for (let round = 0; round < 4; round++) expect(await unseal(sealed)).toEqual(secret);
   expect(readdirSync(software.scratch)).toEqual(before);
 });
 
 test("Tpm does what several callers want at once, in turn", async () => {
-  const payloads = [1, 2, 3].map((byte) => new Uint8Array([byte]));
-  const blobs = await Promise.all(payloads.map((payload) => tpm.seal(payload)));
-  expect(await Promise.all(blobs.map((blob) => tpm.unseal(blob)))).toEqual(payloads);
+  const keys = [1, 2, 3].map((byte) => new Uint8Array([byte]));
+  const sealed = await Promise.all(keys.map((key) => tpm.seal(key, authority)));
+  expect(await Promise.all(sealed.map((each) => unseal(each)))).toEqual(keys);
 });
 
 test("Tpm.random gives as many bytes as asked for", async () => {
@@ -55,46 +59,104 @@ test("Tpm.random gives as many bytes as asked for", async () => {
   expect(new Set(bytes).size).toBeGreaterThan(20);
 });
 
-test("Tpm.unseal refuses what another TPM sealed", async () => {
-  await using other = await softwareTpm();
-  const blob = await tpm.seal(secret);
-  await expect((await open(other)).unseal(blob)).rejects.toMatchObject({ kind: "foreign" });
+test("the bus sees the secret neither when it is sealed nor when it is unsealed", async () => {
+  using tap = await software.tap();
+  const tapped = await open({ ...software, tcti: tap.tcti });
+  const sealed = await tapped.seal(secret, authority);
+  expect(await unseal(sealed, tapped)).toEqual(secret);
+  const bus = Buffer.from(tap.recorded());
+  // What is public does cross it in the clear: the tap does hear the conversation.
+  expect(bus.includes(release.key.name)).toBe(true);
+  expect(bus.includes(secret)).toBe(false);
 });
 
-test("Tpm.unseal refuses another Secure Boot state, again and again", async () => {
+test("Tpm.unseal refuses what another TPM sealed", async () => {
+  await using other = await softwareTpm();
+  const sealed = await tpm.seal(secret, authority);
+  await expect(unseal(sealed, await open(other))).rejects.toMatchObject({ kind: "foreign" });
+});
+
+test("Tpm.unseal refuses another Secure Boot state, and leaks no session over it", async () => {
   await using other = await softwareTpm();
   const opened = await open(other);
-  const blob = await opened.seal(secret);
+  const sealed = await opened.seal(secret, authority);
   await other.extend(4);
-  // Other PCRs do not matter: a new kernel changes 4, and must not lock the node out.
-  expect(await opened.unseal(blob)).toEqual(secret);
+  // Other PCRs do not matter: new firmware settings must not lock the node out.
+  expect(await unseal(sealed, opened)).toEqual(secret);
   await other.extend(7);
-  // More often than the TPM has room for sessions: none may leak.
   for (let round = 0; round < 5; round++) {
-    await expect(opened.unseal(blob)).rejects.toMatchObject({ kind: "policy" });
+    await expect(unseal(sealed, opened)).rejects.toMatchObject({ kind: "secureBoot" });
   }
-  expect(await opened.unseal(await opened.seal(secret))).toEqual(secret);
+  expect(await unseal(await opened.seal(secret, authority), opened)).toEqual(secret);
+});
+
+test.each(IMAGE)("Tpm.unseal refuses a boot in which PCR %d is another", async (pcr) => {
+  await using other = await softwareTpm();
+  const opened = await open(other);
+  await other.extend(pcr);
+  const sealed = await opened.seal(secret, authority);
+  await expect(unseal(sealed, opened)).rejects.toMatchObject({ kind: "image" });
+});
+
+test("Tpm.measure closes for this boot what was open, until the next one", async () => {
+  const state = mkdtempSync(join(tmpdir(), "tpm-state-"));
+  let sealed: Uint8Array;
+  {
+    await using before = await softwareTpm(state);
+    const opened = await open(before);
+    sealed = await opened.seal(secret, authority);
+    expect(await unseal(sealed, opened)).toEqual(secret);
+    await opened.measure(11, "metropolis:running");
+    await expect(unseal(sealed, opened)).rejects.toMatchObject({ kind: "image" });
+    // Sealing asks nothing of the image, so it goes on working; opening waits for a boot.
+    sealed = await opened.seal(secret, authority);
+    await expect(unseal(sealed, opened)).rejects.toMatchObject({ kind: "image" });
+  }
+  await using after = await softwareTpm(state);
+  expect(await unseal(sealed, await open(after))).toEqual(secret);
+  rmSync(state, { recursive: true });
+});
+
+test("Tpm.unseal refuses signatures of another key, and for another reference", async () => {
+  const sealed = await tpm.seal(secret, authority);
+  const stranger = testSigner();
+  const forged = { ...stranger.sign(atBoot, EPOCH) };
+  await expect(unseal(sealed, tpm, forged)).rejects.toMatchObject({ kind: "unsigned" });
+  await expect(
+    tpm.unseal(sealed, stranger.key, stranger.sign(atBoot, EPOCH)),
+  ).rejects.toMatchObject({ kind: "secureBoot" });
+  const older = release.sign(atBoot, "metropolis epoch 0");
+  await expect(unseal(sealed, tpm, older)).rejects.toMatchObject({ kind: "secureBoot" });
+});
+
+test("Tpm.unseal opens for a release that was signed later", async () => {
+  await using next = await softwareTpm();
+  const opened = await open(next);
+  const sealed = await opened.seal(secret, authority);
+  await next.extend(11);
+  const signed = release.sign(await opened.pcrs(IMAGE), EPOCH);
+  expect(await unseal(sealed, opened, signed)).toEqual(secret);
+});
+
+test("Tpm.unseal refuses damaged parts before it asks the TPM", async () => {
+  const sealed = await tpm.seal(secret, authority);
+  for (const bytes of [new Uint8Array(), sealed.subarray(1), sealed.subarray(0, -1)]) {
+    await expect(unseal(bytes)).rejects.toMatchObject({ kind: "blob" });
+  }
 });
 
 test("Tpm.unseal works on a machine that loses its power again and again", async () => {
   const state = mkdtempSync(join(tmpdir(), "tpm-state-"));
-  let blob: Uint8Array | undefined;
+  let sealed: Uint8Array | undefined;
   // More often than a TPM lets anyone guess passwords, which is how it takes such ends.
   for (let cut = 0; cut < 6; cut++) {
-    await using software = await softwareTpm(state);
-    const opened = await open(software);
-    blob ??= await opened.seal(secret);
-    expect(await opened.unseal(blob)).toEqual(secret);
-    await software.cutPower();
+    await using machine = await softwareTpm(state);
+    const opened = await open(machine);
+    sealed ??= await opened.seal(secret, authority);
+    expect(await unseal(sealed, opened)).toEqual(secret);
+    await machine.cutPower();
   }
   rmSync(state, { recursive: true });
-});
-
-test("Tpm.unseal refuses a changed payload", async () => {
-  const blob = decodeBlob(await tpm.seal(secret));
-  const ciphertext = blob.ciphertext.map((byte, index) => (index === 0 ? byte ^ 1 : byte));
-  const changed = encodeBlob({ ...blob, ciphertext });
-  await expect(tpm.unseal(changed)).rejects.toMatchObject({ kind: "blob" });
 });
 
 test("Tpm says why when the TPM is gone", async () => {

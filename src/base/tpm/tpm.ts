@@ -1,48 +1,48 @@
-// The machine's TPM, through tpm2-tools: sealing to the Secure Boot state, and random numbers.
+// The machine's TPM, through tpm2-tools: sealing of keys, measuring, and random numbers.
 //
-//   payload ──AES-256-GCM──▶ sealed payload ┐
-//              ▲                            ├─▶ blob, which may lie anywhere
-//   random key ┴──TPM, PCR 7 policy──▶ key ─┘
+//   signed policy ("PCR 9, 11, 12 are those of this release") ─┐
+//   PCR 7, as at the time of sealing ──────────────────────────┴─▶ unseal ─▶ key
 //
-// Only the key goes through the TPM, so payloads may have any size. Secrets travel by stdin and
-// stdout; what lies in the scratch folder meanwhile is encrypted by the TPM.
+// Only keys of a few bytes go through the TPM; whoever seals more encrypts it under such a key.
+// Secrets travel by stdin and stdout, and encrypted on the way to the chip; what lies in the
+// scratch folder meanwhile is encrypted by the TPM, or public.
 import { existsSync } from "node:fs";
 import { Lock } from "../event/event.ts";
-import { decodeBlob, encodeBlob, KEY_BYTES, openPayload, sealPayload } from "./blob.ts";
+import type { PcrValues, PolicyKey } from "./policy.ts";
 import { withScratch } from "./scratch.ts";
+import { type Authority, readPcrs, seal, unseal } from "./seal.ts";
+import type { SignedPolicy } from "./signed-policy.ts";
 import { type Tools, tools, withoutManager } from "./tools.ts";
 import { TpmError } from "./tpm-error.ts";
 
+export { type PcrValues, type PolicyKey, pcrPolicy, policyKey } from "./policy.ts";
+export type { Authority } from "./seal.ts";
+export {
+  findSignedPolicy,
+  formatSignedPolicies,
+  keyFingerprint,
+  parseSignedPolicies,
+  type SignedPolicy,
+  signPolicy,
+} from "./signed-policy.ts";
 export { TpmError, type TpmFailure } from "./tpm-error.ts";
 
 /** The device behind the kernel's resource manager, which lets processes share the TPM. */
 const DEVICE = "/dev/tpmrm0";
 
-/** PCR 7 holds the Secure Boot state: whether it is on, and all keys and what they signed. */
-const PCRS = "sha256:7";
-
 /** A TPM gives at most a digest's length of random bytes at a time. */
 const RANDOM_CHUNK_BYTES = 32;
 
-/**
- * Parent of what we seal. It is derived from the owner seed by this template alone, so the same
- * TPM makes the same parent each time, and another TPM or a cleared one makes another.
- */
-const PRIMARY = ["createprimary", "-Q", "-C", "o", "-g", "sha256", "-G", "ecc256"].concat(
-  // As the TCG's storage root key (TPM v2.0 Provisioning Guidance, 7.5.1). The tools' default has
-  // no `noda`: then every power cut counts as a guess, and a few of them lock the TPM for hours.
-  ["-a", "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt"],
-);
-
-/** Opened by policy only (no password), bound to this TPM, and free of dictionary lockout. */
-const ATTRIBUTES = "fixedtpm|fixedparent|adminwithpolicy|noda";
-
 /** A working TPM. */
 export interface Tpm {
-  /** Seals bytes to this TPM and its present Secure Boot state. */
-  seal(bytes: Uint8Array): Promise<Uint8Array>;
+  /** Seals a key to this TPM, its present Secure Boot state, and what the authority signs. */
+  seal(key: Uint8Array, to: Authority): Promise<Uint8Array>;
   /** Opens what `seal` gave; throws a {@link TpmError} that says why it cannot. */
-  unseal(blob: Uint8Array): Promise<Uint8Array>;
+  unseal(sealed: Uint8Array, key: PolicyKey, signed: SignedPolicy): Promise<Uint8Array>;
+  /** Values of PCRs in the SHA-256 bank. */
+  pcrs(numbers: readonly number[]): Promise<PcrValues>;
+  /** Extends a PCR by a text, in every bank there is. */
+  measure(pcr: number, text: string): Promise<void>;
   /** Random bytes from the TPM's own source. */
   random(length: number): Promise<Uint8Array>;
 }
@@ -70,68 +70,18 @@ export async function openTpm(options: TpmOptions = {}): Promise<Tpm | undefined
   const inTurn = <R>(work: (folder: string) => Promise<R>) =>
     turn.hold(() => withScratch(scratch, work));
   return {
-    seal: (bytes) => inTurn((folder) => seal(run, folder, bytes)),
-    unseal: (blob) => inTurn((folder) => unseal(run, folder, blob)),
+    seal: (key, to) => inTurn((folder) => seal(run, folder, key, to)),
+    unseal: (sealed, key, signed) => inTurn((folder) => unseal(run, folder, sealed, key, signed)),
+    pcrs: (numbers) => inTurn((folder) => readPcrs(run, folder, numbers)),
+    measure: (pcr, text) => inTurn((folder) => measure(run, folder, pcr, text)),
     random: (length) => inTurn(() => random(run, length)),
   };
 }
 
-async function seal(run: Tools, folder: string, payload: Uint8Array): Promise<Uint8Array> {
-  const key = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
-  const file = (name: string) => `${folder}/${name}`;
-  await run([...PRIMARY, "-c", file("primary")]);
-  await run(["createpolicy", "-Q", "--policy-pcr", "-l", PCRS, "-L", file("policy")]);
-  await run(
-    ["create", "-Q", "-C", file("primary"), "-g", "sha256", "-L", file("policy")].concat([
-      "-a",
-      ATTRIBUTES,
-      "-u",
-      file("public"),
-      "-r",
-      file("private"),
-      "-i",
-      "-",
-    ]),
-    key,
-  );
-  const [publicPart, privatePart] = await Promise.all(
-    ["public", "private"].map((name) => Bun.file(file(name)).bytes()),
-  );
-  if (publicPart === undefined || privatePart === undefined) {
-    throw new TpmError("failed", "seal with the TPM: it gave no sealed key");
-  }
-  return encodeBlob({ publicPart, privatePart, ...(await sealPayload(key, payload)) });
-}
-
-async function unseal(run: Tools, folder: string, bytes: Uint8Array): Promise<Uint8Array> {
-  const blob = decodeBlob(bytes);
-  const file = (name: string) => `${folder}/${name}`;
-  await Bun.write(file("public"), blob.publicPart);
-  await Bun.write(file("private"), blob.privatePart);
-  await run([...PRIMARY, "-c", file("primary")]);
-  await run(
-    ["load", "-Q", "-C", file("primary"), "-u", file("public"), "-r", file("private")].concat([
-      "-c",
-      file("sealed"),
-    ]),
-  );
-  // The session is salted by the primary key, and so the answer is encrypted on the bus.
-  const session = ["-S", file("session")];
-  await run(["startauthsession", "--policy-session", "-c", file("primary"), ...session]);
-  try {
-    await run(["policypcr", "-Q", "-l", PCRS, ...session]);
-    const key = await run([
-      "unseal",
-      "-Q",
-      "-c",
-      file("sealed"),
-      "-p",
-      `session:${file("session")}`,
-    ]);
-    return await openPayload(key, blob);
-  } finally {
-    await run(["flushcontext", file("session")]);
-  }
+async function measure(run: Tools, folder: string, pcr: number, text: string): Promise<void> {
+  await Bun.write(`${folder}/event`, text);
+  // The TPM hashes the text for each of its banks itself; `pcrextend` does those that it is told.
+  await run(["pcrevent", "-Q", `${pcr}`, `${folder}/event`]);
 }
 
 async function random(run: Tools, length: number): Promise<Uint8Array> {

@@ -17,7 +17,16 @@ import { dataLayout } from "../storage/data-layout.ts";
 import type { Growing } from "../storage/growth.ts";
 import { type Paths, paths } from "../storage/paths.ts";
 import { folderPartition } from "../storage/test-partition.ts";
-import { lastSteps, memberOf, prepareData, release, type Surroundings } from "./attempt.ts";
+import { Vault } from "../storage/vault.ts";
+import {
+  checkCommitment,
+  lastSteps,
+  memberOf,
+  prepareData,
+  release,
+  type Surroundings,
+  writeCommitment,
+} from "./attempt.ts";
 
 let root: string;
 let where: Paths;
@@ -34,7 +43,7 @@ function surroundings(trace: string[] = []): Surroundings {
   return {
     paths: where,
     partition: { ...partition, release: async () => void trace.push("released") },
-    tpm: undefined,
+    vault: new Vault(undefined, where.ephemeral.keys),
     slot: "b",
     growing: new Control<Growing>(),
     consensus: new Control<Member>(),
@@ -132,4 +141,26 @@ test("a node without roles waits for no curator, and goes on where its ESP is re
   expect(all.isOpen.current).toBe(false);
   rmSync(where.esp.images, { recursive: true });
   await finish?.();
+});
+
+test.each([
+  [true, true],
+  [false, false],
+  [false, true],
+])(
+  "a disk committed with its TPM counted on: %p takes a sealed configuration: %p",
+  async (...both) => {
+    const all = surroundings();
+    await prepareData(all);
+    await writeCommitment(all, both[0]);
+    await checkCommitment(where, both[1]);
+  },
+);
+
+test("a disk whose node has sealed its keys takes no configuration that lies in the open", async () => {
+  const all = surroundings();
+  await prepareData(all);
+  await expect(checkCommitment(where, false)).rejects.toThrow("an earlier release");
+  await writeCommitment(all, true);
+  await expect(checkCommitment(where, false)).rejects.toThrow("not sealed");
 });

@@ -1,11 +1,13 @@
 // What bootstrap and join have in common: their surroundings, and the steps at
 // their ends. An attempt that failed leaves nothing running and nothing mounted.
-import { chown } from "node:fs/promises";
+import { chown, readFile } from "node:fs/promises";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Value } from "../../base/event/event.ts";
-import { eraseFile } from "../../base/linux/atomic-file.ts";
+import { eraseFile, writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import { errorText, type Logger } from "../../base/logtree/logtree.ts";
 import { fingerprint } from "../../base/pki/verify.ts";
 import type { NodeRoles } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { CommitmentSchema } from "../../gen/metropolis/proto/private/private_pb.ts";
 import type { Slot } from "../../image/image.ts";
 import { ETCD_PORTS, type EtcdPorts, type Member } from "../consensus/config.ts";
 import type { Owner } from "../consensus/pki.ts";
@@ -17,21 +19,17 @@ import type { Credentials } from "../storage/credentials.ts";
 import type { DataPartition, DataVolume } from "../storage/data.ts";
 import type { Growing } from "../storage/growth.ts";
 import { makeDataTree, type Paths } from "../storage/paths.ts";
-import type { Sealer } from "../storage/sealed.ts";
+import type { Vault } from "../storage/vault.ts";
 import { markBootGood } from "./boot-mark.ts";
+import { EnrolmentError } from "./enrolment-error.ts";
 import type { Step } from "./machine.ts";
-
-/** What enrolment wants of a TPM. */
-export interface Machine extends Sealer {
-  random(length: number): Promise<Uint8Array>;
-}
 
 /** What enrolment works with; all of it lives longer than an attempt. */
 export interface Surroundings {
   readonly paths: Paths;
   readonly partition: DataPartition;
-  /** Absent where the machine has none. */
-  readonly tpm: Machine | undefined;
+  /** The keys on the ESP, and the TPM before them. */
+  readonly vault: Vault;
   /** The slot that runs. */
   readonly slot: Slot;
   readonly growing: Control<Growing>;
@@ -125,6 +123,35 @@ async function keepSlot({ paths, slot, log }: Surroundings): Promise<void> {
 export function openLock(own: Omit<Lock, "epochs" | "key">, clusterUnlockKey: Uint8Array): Lock {
   return { ...own, epochs: [], key: new Value(clusterUnlockKey) };
 }
+
+/** What the step `shut` does, in every flow. */
+export function shutStep({ vault }: Surroundings): Pick<Steps, "shut"> {
+  return { shut: () => vault.shut() };
+}
+
+/** Notes on the data partition how this node became a member; see {@link checkCommitment}. */
+export async function writeCommitment({ paths }: Surroundings, isSealed: boolean): Promise<void> {
+  const message = create(CommitmentSchema, { isSealed });
+  await writeFileAtomic(paths.data.commitment, toBinary(CommitmentSchema, message));
+}
+
+/**
+ * Throws an {@link EnrolmentError} where the cluster counts on the TPM of the node that this data
+ * partition is of, and the configuration that opened it lay in the open.
+ */
+export async function checkCommitment(paths: Paths, isSealed: boolean): Promise<void> {
+  const bytes = await readFile(paths.data.commitment).catch(() => undefined);
+  if (bytes === undefined) {
+    throw new EnrolmentError("the disk was written by an earlier release", INSTALL_AGAIN);
+  }
+  if (isSealed || !fromBinary(CommitmentSchema, bytes).isSealed) return;
+  throw new EnrolmentError(
+    "the configuration is not sealed, although this node has sealed it",
+    `Put back the disk's own ESP. ${INSTALL_AGAIN}`,
+  );
+}
+
+const INSTALL_AGAIN = "If that is not possible, install the node again";
 
 /** The last steps, the same in every flow; `knownRoles` are those that the node begins with. */
 export function lastSteps(

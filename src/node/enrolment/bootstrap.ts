@@ -28,7 +28,9 @@ import {
   prepareData,
   type Steps,
   type Surroundings,
+  shutStep,
   startControlPlane,
+  writeCommitment,
 } from "./attempt.ts";
 import { createKeyring, type Keyring, sealSecrets } from "./keyring.ts";
 import { type BootstrapPlan, planBootstrap, protection } from "./plan.ts";
@@ -81,6 +83,7 @@ export function firstNodeSteps(
     cluster: async () => {
       current().credentials = await makeCluster(all, current());
     },
+    ...shutStep(all),
     commit: () => commit(all, current(), outcome().credentials),
     ...lastSteps(all, firstRoles, outcome),
   };
@@ -93,11 +96,14 @@ function firstRoles(): NodeRoles {
 }
 
 async function begin(
-  { tpm, log }: Surroundings,
+  { vault, log }: Surroundings,
   parameters: NodeParameters_ClusterBootstrap,
 ): Promise<Attempt> {
-  const plan = planBootstrap(parameters, tpm !== undefined);
-  const ring = await createKeyring(tpm?.random);
+  await vault.beginAnew();
+  const plan = planBootstrap(parameters, vault.hasTpm);
+  // Asked before anything is written: at the end it would be too late to say so.
+  if (isSealing(plan)) await vault.requireSealing();
+  const ring = await createKeyring((length) => vault.random(length));
   const usage = TpmUsage[plan.tpmUsage].replace("NODE_TPM_", "").replaceAll("_", " ").toLowerCase();
   log.info(`Bootstrapping: owner ${plan.ownerPublicKey.toHex()}, TPM ${usage}`);
   return { plan, ring, id: nodeId(ring.node.publicKey) };
@@ -158,23 +164,28 @@ async function makeCluster(all: Surroundings, attempt: Attempt): Promise<Credent
   return made;
 }
 
+function isSealing({ tpmUsage }: BootstrapPlan): boolean {
+  return tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED;
+}
+
 /** Writes the files that make the node join from the next boot on, the deciding one last. */
 async function commit(all: Surroundings, { plan, ring, id }: Attempt, own: Credentials) {
   const { esp } = all.paths;
-  const sealer = plan.tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED ? all.tpm : undefined;
   const directory = create(ClusterDirectorySchema, {
     nodes: [{ id, addresses: [{ host: "127.0.0.1" }] }],
   });
   await writeFileAtomic(esp.clusterDirectory, toBinary(ClusterDirectorySchema, directory));
   await writeFileAtomic(all.paths.data.roles, toBinary(NodeRolesSchema, firstRoles()));
-  await writeEpochs(esp.recovery, [
-    await firstEpoch({ ...ring, nodeId: id }, plan.operatorRecoveryKey),
-  ]);
-  const secrets = await sealSecrets(ring, own.ca, plan.storageSecurity, sealer);
-  // Everything that the sealed configuration leads to has to be on the disk before it is.
-  syncDisks();
-  await writeFileAtomic(esp.sealedConfiguration, secrets);
   const { join, nodeUnlockKey, clusterUnlockKey } = ring;
   const known = { nodeId: id, join, nodeUnlockKey, clusterCa: own.ca };
+  const secrets = { ...known, recovery: ring.recovery, clusterUnlockKey };
+  await writeEpochs(esp.recovery, [await firstEpoch(secrets, plan.operatorRecoveryKey)]);
+  await writeCommitment(all, isSealing(plan));
+  const { storageSecurity } = plan;
+  const configured = { ...known, storageSecurity, isSealed: isSealing(plan) };
+  const sealed = await sealSecrets(all.vault, configured);
+  // Everything that the sealed configuration leads to has to be on the disk before it is.
+  syncDisks();
+  await writeFileAtomic(esp.sealedConfiguration, sealed);
   all.lock.set(openLock(known, clusterUnlockKey));
 }

@@ -40,9 +40,9 @@ async function makeLock(
   { paths, log }: Surroundings,
   { nodeId, nodeUnlockKey, join, clusterCa }: NodeSecrets,
 ): Promise<Lock> {
-  const epochs = await loadEpochs(paths.esp.recovery, nodeId, nodeUnlockKey, log);
-  const key = new Value<Uint8Array>();
-  return { nodeId, join, clusterCa, nodeUnlockKey, epochs, key };
+  const own = { nodeId, join, clusterCa, nodeUnlockKey };
+  const epochs = await loadEpochs(paths.esp.recovery, own, log);
+  return { ...own, epochs, key: new Value<Uint8Array>() };
 }
 
 async function askEverybody(

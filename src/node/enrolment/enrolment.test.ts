@@ -24,8 +24,9 @@ import type { Credentials } from "../storage/credentials.ts";
 import type { DataPartition } from "../storage/data.ts";
 import { type Paths, paths } from "../storage/paths.ts";
 import { StorageNews } from "../storage/storage.ts";
+import { testVault } from "../storage/test-guard.ts";
 import { folderPartition } from "../storage/test-partition.ts";
-import type { Machine } from "./attempt.ts";
+import type { Vault } from "../storage/vault.ts";
 import { enrolment } from "./enrolment.ts";
 
 let root: string;
@@ -41,12 +42,6 @@ beforeEach(() => {
   writeFileSync(join(where.esp.images, "metropolis-a+2-1.efi"), "kernel");
 });
 afterEach(() => rmSync(root, { recursive: true }));
-
-/** A sealer that knows its own seals only, as a TPM does. */
-function machine(secret: number): Machine {
-  const seal = async (bytes: Uint8Array) => bytes.map((byte) => byte ^ secret);
-  return { seal, unseal: seal, random: async (length) => new Uint8Array(length) };
-}
 
 function writeBootstrapParameters(): void {
   const message = create(NodeParametersSchema, {
@@ -70,7 +65,23 @@ interface Boot {
 }
 
 /** One boot of the node, until `check` returns. */
-async function boot(tpm: Machine, check: (boot: Boot) => Promise<void>): Promise<void> {
+async function boot(
+  secret: number,
+  check: (boot: Boot) => Promise<void>,
+  trace: string[] = [],
+): Promise<Vault> {
+  rmSync(where.ephemeral.root, { recursive: true, force: true });
+  const vault = testVault(where.ephemeral.keys, secret, { trace });
+  await start(vault, check, trace);
+  return vault;
+}
+
+/** One life of the node agent. */
+async function start(
+  vault: Vault,
+  check: (boot: Boot) => Promise<void>,
+  trace: string[],
+): Promise<void> {
   const [etcdPorts, curatorPort] = [await freePorts(), await freePort()];
   const news = {
     membership: new Value<Credentials>(),
@@ -81,9 +92,15 @@ async function boot(tpm: Machine, check: (boot: Boot) => Promise<void>): Promise
   };
   const controls = { consensus: new Control<Member>(), curator: new Control<CuratorSettings>() };
   const storage = new StorageNews();
-  storage.ground.set({ partition, slot: "a", tpm: { ...tpm } });
+  storage.ground.set({ partition, slot: "a", vault });
   const tree = new LogTree();
   const node = async ({ run, healthy, signal }: Context) => {
+    run("trace", async (context) => {
+      context.healthy();
+      for await (const wanted of controls.consensus.wanted.watch(context.signal)) {
+        if (wanted !== null) trace.push("consensus");
+      }
+    });
     run("consensus", consensus(controls.consensus, { path: ETCD }));
     run("curator", curator(controls.curator, news));
     // No growth here: a folder covers all of its disk.
@@ -133,28 +150,36 @@ async function enrolled({ membership, tree }: Boot, signal: AbortSignal, flow: s
   return own;
 }
 
-test("enrolment bootstraps a cluster, and joins it after a reboot", async () => {
+test("enrolment bootstraps a cluster, and joins it after a restart and after a reboot", async () => {
   writeBootstrapParameters();
   let first: Credentials | undefined;
-  await boot(machine(7), async (running) => {
+  const rejoin = async (running: Boot) => {
+    expect(await enrolled(running, running.signal, "Joining")).toEqual(first as Credentials);
+    expect(running.isOpen.current).toBe(true);
+  };
+  const trace: string[] = [];
+  const bootstrap = async (running: Boot) => {
     first = await enrolled(running, running.signal, "Bootstrapping");
     using channel = connectCluster(first, `127.0.0.1:${running.curatorPort}`);
     const answer = await channel.client(CuratorLocal).getCACertificate({});
     expect(answer.identityCaCertificate).toEqual(first.ca);
-  });
+  };
+  const vault = await boot(7, bootstrap, trace);
   expect(existsSync(where.esp.parameters)).toBe(false);
   expect(readdirSync(where.esp.images)).toEqual(["metropolis-a.efi"]);
-  await boot(machine(7), async (running) => {
-    expect(await enrolled(running, running.signal, "Joining")).toEqual(first as Credentials);
-    expect(running.isOpen.current).toBe(true);
-  });
-}, 90_000);
+  // The agent ends and starts again in the same boot: nothing is unsealed a second time.
+  await start(vault, rejoin, trace);
+  expect(trace).toEqual(["shut", "consensus", "seal", "consensus"]);
+  trace.length = 0;
+  await boot(7, rejoin, trace);
+  expect(trace).toEqual(["unseal", "shut", "consensus"]);
+}, 120_000);
 
 test("enrolment starts over when it was cut before its commit point", async () => {
   writeBootstrapParameters();
   const ids: string[] = [];
   for (const _ of ["cut", "whole"]) {
-    await boot(machine(7), async (running) => {
+    await boot(7, async (running) => {
       ids.push((await enrolled(running, running.signal, "Bootstrapping")).nodeId);
     });
     if (ids.length > 1) break;
@@ -167,21 +192,38 @@ test("enrolment starts over when it was cut before its commit point", async () =
 
 test("enrolment refuses the disk of another machine, and says what to do", async () => {
   writeBootstrapParameters();
-  await boot(machine(7), async (running) => {
+  await boot(7, async (running) => {
     await enrolled(running, running.signal, "Bootstrapping");
   });
-  await boot(machine(8), async (running) => {
-    await line(
-      running.tree,
-      "The node cannot start: unsealing the node's configuration",
-      running.signal,
-    );
-    expect(running.membership.current).toBeUndefined();
-  });
+  const trace: string[] = [];
+  const refused = async ({ tree, signal, membership }: Boot) => {
+    await line(tree, "The node cannot start: unsealing the node's configuration", signal);
+    expect(membership.current).toBeUndefined();
+  };
+  await boot(8, refused, trace);
+  // Shut after the failure too, so that nothing that comes later gets another chance.
+  expect(trace.slice(0, 2)).toEqual(["unseal", "shut"]);
+  expect(trace).not.toContain("consensus");
 }, 90_000);
 
-test("enrolment without parameters says so", async () => {
-  await boot(machine(7), async (running) => {
-    await line(running.tree, "there are no node parameters", running.signal);
+test("enrolment begins no other cluster in a boot that has opened the keys of one", async () => {
+  writeBootstrapParameters();
+  await boot(7, async (running) => {
+    await enrolled(running, running.signal, "Bootstrapping");
   });
+  const vault = await boot(7, async (running) => {
+    await enrolled(running, running.signal, "Joining");
+  });
+  // As if somebody changed the disk under the running machine, then made the agent crash.
+  rmSync(where.esp.sealedConfiguration);
+  writeBootstrapParameters();
+  const refused = ({ tree, signal }: Boot) =>
+    line(tree, "this boot has opened the keys of another installation", signal);
+  await start(vault, refused, []);
+}, 120_000);
+
+test("enrolment without parameters says so, and shuts the keys away all the same", async () => {
+  const trace: string[] = [];
+  await boot(7, ({ tree, signal }) => line(tree, "there are no node parameters", signal), trace);
+  expect(trace).toEqual(["shut"]);
 });

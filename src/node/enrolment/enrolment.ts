@@ -8,6 +8,7 @@ import { statSync } from "node:fs";
 import { errorText } from "../../base/logtree/logtree.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import type { NodeParameters } from "../../gen/metropolis/proto/api/configuration_pb.ts";
+import { SealError } from "../storage/sealed.ts";
 import type { Ground, StorageNews } from "../storage/storage.ts";
 import { release, type Steps, type Surroundings } from "./attempt.ts";
 import { bootstrapSteps } from "./bootstrap.ts";
@@ -65,6 +66,8 @@ class Enrolment {
     }
     this.#note(transition);
     const { state } = transition;
+    // Who knows what comes next on this machine: the keys are not for it.
+    if (state.kind === "failed") await this.#all.vault.shut();
     // The supervisor tries again after a pause: a TPM may wake up, a person may change a setting.
     if (state.kind === "failed") throw new EnrolmentError(state.reason, "");
   }
@@ -83,7 +86,7 @@ class Enrolment {
     } catch (error) {
       this.#all.signal.throwIfAborted();
       const reason = errorText(error);
-      return error instanceof EnrolmentError
+      return error instanceof EnrolmentError || error instanceof SealError
         ? { kind: "failed", reason, advice: error.advice }
         : { kind: "failed", reason };
     }

@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { create, fromBinary } from "@bufbuild/protobuf";
+import { replaceFileErased } from "../../base/linux/atomic-file.ts";
 import {
   type NodeRoles,
   NodeRolesSchema,
@@ -13,16 +14,18 @@ import {
 import { loadCredentials } from "../storage/credentials.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import {
+  checkCommitment,
   lastSteps,
   left,
   type Outcome,
   prepareData,
   type Steps,
   type Surroundings,
+  shutStep,
 } from "./attempt.ts";
 import { clusterKey } from "./cluster-key.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
-import { type NodeSecrets, unsealSecrets } from "./keyring.ts";
+import { type NodeSecrets, sealSecrets, unsealSecrets } from "./keyring.ts";
 import { protection } from "./plan.ts";
 
 /** The steps, for one attempt. */
@@ -31,10 +34,17 @@ export function joinSteps(all: Surroundings): Steps {
   let passphrase: Uint8Array | undefined;
   let opened: Outcome | undefined;
   let roles: NodeRoles | undefined;
+  const last = lastSteps(
+    all,
+    () => left(roles, "roles"),
+    () => left(opened, "data partition"),
+  );
   return {
+    ...last,
     unseal: async () => {
-      secrets = await unsealSecrets(await readFile(all.paths.esp.sealedConfiguration), all.tpm);
+      secrets = await unsealSecrets(all.vault, await readFile(all.paths.esp.sealedConfiguration));
     },
+    ...shutStep(all),
     key: async () => {
       passphrase = await wholeKey(all, left(secrets, "secrets"));
     },
@@ -42,12 +52,22 @@ export function joinSteps(all: Surroundings): Steps {
       opened = await unlock(all, left(secrets, "secrets"), left(passphrase, "key"));
       roles = await savedRoles(all.paths.data.roles);
     },
-    ...lastSteps(
-      all,
-      () => left(roles, "roles"),
-      () => left(opened, "data partition"),
-    ),
+    finish: async () => {
+      await last.finish?.();
+      await resealStale(all, left(secrets, "secrets"));
+    },
   };
+}
+
+/**
+ * Seals to the newest policy key, where a release has brought one. Only now that this release
+ * works: one before it, without that key, could not open it any more.
+ */
+async function resealStale({ vault, paths, log }: Surroundings, secrets: NodeSecrets) {
+  if (!secrets.isStale) return;
+  const sealed = await sealSecrets(vault, secrets, secrets.epoch);
+  await replaceFileErased(paths.esp.sealedConfiguration, sealed);
+  log.info("Sealed the node's configuration anew, for the newest policy key");
 }
 
 async function wholeKey(all: Surroundings, secrets: NodeSecrets): Promise<Uint8Array> {
@@ -59,17 +79,19 @@ async function wholeKey(all: Surroundings, secrets: NodeSecrets): Promise<Uint8A
 
 async function unlock(
   all: Surroundings,
-  { storageSecurity, clusterCa }: NodeSecrets,
+  { nodeId, storageSecurity, clusterCa, isSealed }: NodeSecrets,
   passphrase: Uint8Array,
 ): Promise<Outcome> {
   const volume = await all.partition.open({ protection: protection(storageSecurity), passphrase });
   await prepareData(all);
   const credentials = await loadCredentials(all.paths.data.credentials);
+  await checkCommitment(all.paths, isSealed);
   // The CA was sealed by the TPM, the data partition only encrypted: if they differ, somebody
   // has put the pieces of two installations together.
-  if (Buffer.compare(credentials.ca, clusterCa) !== 0) {
+  const isSame = Buffer.compare(credentials.ca, clusterCa) === 0 && credentials.nodeId === nodeId;
+  if (!isSame) {
     throw new EnrolmentError(
-      "ESP and data partition belong to different clusters",
+      "ESP and data partition belong to different nodes",
       "Put back the disk's own ESP, or install the node again",
     );
   }

@@ -2,11 +2,14 @@
 // told what was found and what succeeded, and says what to do next.
 //
 //            found                                               commit point
-//   start ─┬───────► bootstrap: storage → consensus → cluster ──────► commit ─┐
-//          ├───────► restore:   storage → backup → consensus → cluster ► commit ─┤
-//          ├───────► register:  keys → register → storage → approval → commit ─┤
-//          └───────► join:      unseal → key → unlock ─────────────────────────┤
-//                                            done ◄── finish ◄── open ◄── clean ┘
+//   start ─┬─► bootstrap: storage → shut → consensus → cluster ───────► commit ─┐
+//          ├─► restore:   storage → shut → backup → consensus → cluster ► commit ─┤
+//          ├─► register:  keys → shut → register → storage → approval ─► commit ─┤
+//          └─► join:      unseal → shut → key → unlock ──────────────────────────┤
+//                                              done ◄── finish ◄── open ◄── clean ┘
+//
+// From `shut` on nobody can open the keys on the ESP in this boot. It comes before anything
+// that speaks with others, or runs what others want; after a failure as well.
 //
 // The sealed configuration on the ESP decides between join and the others, which
 // write it last, when all that it leads to is on the disk: a power cut before makes
@@ -36,6 +39,8 @@ export type Step =
   | "approval"
   /** Open the sealed configuration. */
   | "unseal"
+  /** Let nobody open sealed keys in this boot any more. */
+  | "shut"
   /** Get the cluster's half of the key. */
   | "key"
   /** Open the data partition there is. */
@@ -84,11 +89,13 @@ export interface Transition {
   readonly notes: readonly Note[];
 }
 
+const LAST = ["clean", "open", "finish"] as const;
+
 const flows: Readonly<Record<Flow, readonly Step[]>> = {
-  bootstrap: ["storage", "consensus", "cluster", "commit", "clean", "open", "finish"],
-  restore: ["storage", "backup", "consensus", "cluster", "commit", "clean", "open", "finish"],
-  register: ["keys", "register", "storage", "approval", "commit", "clean", "open", "finish"],
-  join: ["unseal", "key", "unlock", "clean", "open", "finish"],
+  bootstrap: ["storage", "shut", "consensus", "cluster", "commit", ...LAST],
+  restore: ["storage", "shut", "backup", "consensus", "cluster", "commit", ...LAST],
+  register: ["keys", "shut", "register", "storage", "approval", "commit", ...LAST],
+  join: ["unseal", "shut", "key", "unlock", ...LAST],
 };
 
 const titles: Readonly<Record<Flow, string>> = {
@@ -109,6 +116,7 @@ const descriptions: Readonly<Record<Step, string>> = {
   key: "getting the key from the cluster...",
   unseal: "unsealing the node's configuration...",
   unlock: "mounting storage...",
+  shut: "locking the keys away...",
   consensus: "starting consensus...",
   cluster: "creating the cluster...",
   commit: "sealing the node's configuration...",

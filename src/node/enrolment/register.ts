@@ -24,6 +24,8 @@ import { connectAsStranger, seedsOf } from "../roles/connection.ts";
 import { type Credentials, makeCredentials, saveCredentials } from "../storage/credentials.ts";
 import type { DataVolume } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
+import { SealError } from "../storage/sealed.ts";
+import type { Vault } from "../storage/vault.ts";
 import { awaitApproval } from "./approval.ts";
 import {
   lastSteps,
@@ -32,6 +34,8 @@ import {
   prepareData,
   type Steps,
   type Surroundings,
+  shutStep,
+  writeCommitment,
 } from "./attempt.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
 import { hardware } from "./hardware.ts";
@@ -43,6 +47,8 @@ import { protection } from "./plan.ts";
 interface Attempt {
   readonly ring: Pick<Keyring, "node" | "join" | "nodeUnlockKey" | "clusterUnlockKey">;
   readonly id: string;
+  /** Why its keys are not sealed; undefined where they are. */
+  readonly refusal: SealError | undefined;
   answer?: RegisterNodeResponse;
   volume?: DataVolume;
   credentials?: Credentials;
@@ -74,6 +80,7 @@ export function registerSteps(
     approval: async () => {
       current().credentials = await becomeMember(all, parameters, current());
     },
+    ...shutStep(all),
     commit: () => commit(all, parameters, current()),
     ...lastSteps(all, noRoles, outcome),
   };
@@ -90,8 +97,23 @@ async function begin(
   if (caCertificate.length === 0 || seedsOf(clusterDirectory).length === 0) {
     throw new EnrolmentError("the medium does not say where its cluster is", WRITE_MEDIUM);
   }
-  const ring = await ensurePendingKeys(all.paths.esp.registration, all.tpm, all.log);
-  return { ring, id: nodeId(ring.node.publicKey) };
+  const { vault, log, paths } = all;
+  const refusal = await sealingRefusal(vault);
+  const canSeal = refusal === undefined;
+  const path = paths.esp.registration;
+  const ring = await ensurePendingKeys({ path, vault, clusterCa: caCertificate, canSeal, log });
+  return { ring, id: nodeId(ring.node.publicKey), refusal };
+}
+
+/** Why this machine must not seal. Whether it has to, the cluster says later. */
+async function sealingRefusal(vault: Vault): Promise<SealError | undefined> {
+  try {
+    await vault.requireSealing();
+    return undefined;
+  } catch (error) {
+    if (error instanceof SealError) return error;
+    throw error;
+  }
 }
 
 /** A way to the cluster as the holder of the node's key, which it does not know yet. */
@@ -111,16 +133,21 @@ async function register(
   const request = {
     registerTicket: parameters.registerTicket,
     joinKey: attempt.ring.join.publicKey,
-    haveLocalTpm: all.tpm !== undefined,
+    haveLocalTpm: all.vault.hasTpm,
     hardware: hardware(),
     ...(parameters.labels && { labels: parameters.labels }),
   };
   const answer = await channel.client(Curator).registerNode(request, { signal: all.signal });
-  if (answer.tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED && all.tpm === undefined) {
-    throw new EnrolmentError("the cluster demands the TPM, and there is none", WRITE_MEDIUM);
+  if (isSealing(answer) && attempt.refusal !== undefined) {
+    const { message, advice } = attempt.refusal;
+    throw new EnrolmentError(`the cluster demands the TPM: ${message}`, advice);
   }
   all.log.info(`Registered as ${attempt.id}`);
   return answer;
+}
+
+function isSealing({ tpmUsage }: RegisterNodeResponse): boolean {
+  return tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED;
 }
 
 /** Made anew at each attempt: nothing on it counts before the commit point. */
@@ -171,19 +198,21 @@ async function commit(
   { clusterDirectory }: NodeParameters_ClusterRegister,
   attempt: Attempt,
 ): Promise<void> {
-  const { paths, tpm } = all;
+  const { paths } = all;
   const { ring, credentials, answer } = attempt;
   const directory = clusterDirectory ?? create(ClusterDirectorySchema);
   await writeFileAtomic(paths.esp.clusterDirectory, toBinary(ClusterDirectorySchema, directory));
   const roles = toBinary(NodeRolesSchema, noRoles());
   await writeFileAtomic(paths.data.roles, roles);
-  const isSealed = answer?.tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED;
-  const { ca } = left(credentials, "certificate");
-  const secrets = await sealSecrets(ring, ca, security(attempt), isSealed ? tpm : undefined);
+  const isSealed = isSealing(left(answer, "answer of the cluster"));
+  await writeCommitment(all, isSealed);
+  const { join, nodeUnlockKey, clusterUnlockKey } = ring;
+  const clusterCa = left(credentials, "certificate").ca;
+  const known = { nodeId: attempt.id, join, nodeUnlockKey, clusterCa };
+  const configured = { ...known, storageSecurity: security(attempt), isSealed };
+  const sealed = await sealSecrets(all.vault, configured);
   // Everything that the sealed configuration leads to has to be on the disk before it is.
   syncDisks();
-  await writeFileAtomic(paths.esp.sealedConfiguration, secrets);
-  const { join, nodeUnlockKey, clusterUnlockKey } = ring;
-  const known = { nodeId: attempt.id, join, nodeUnlockKey, clusterCa: ca };
+  await writeFileAtomic(paths.esp.sealedConfiguration, sealed);
   all.lock.set(openLock(known, clusterUnlockKey));
 }

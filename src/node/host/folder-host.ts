@@ -9,6 +9,7 @@ import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { consoles } from "../console/console.ts";
 import { type Paths, paths } from "../storage/paths.ts";
 import type { StorageNews } from "../storage/storage.ts";
+import { Vault } from "../storage/vault.ts";
 import { folderPartition } from "./folder-partition.ts";
 import { FAST_ELECTION_MS, type Host } from "./host.ts";
 import { namespaceNetwork } from "./namespace-network.ts";
@@ -50,11 +51,11 @@ function prepare({ esp, data, ephemeral }: Paths): void {
   for (const path of folders) mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
-function folderStorage(news: StorageNews, { data }: Paths): Runnable {
+function folderStorage(news: StorageNews, { data, ephemeral }: Paths): Runnable {
   return async ({ log, healthy, done }) => {
     log.info(`The folder ${dirname(data.root)} stands for disk and ESP, and there is no TPM`);
     const partition = folderPartition(data.root, `${data.root}.key-check`);
-    news.ground.set({ partition, slot: "a", tpm: undefined });
+    news.ground.set({ partition, slot: "a", vault: new Vault(undefined, ephemeral.keys) });
     healthy();
     done();
   };

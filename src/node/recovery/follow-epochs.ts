@@ -14,16 +14,16 @@ export async function followEpochs(
   lock: Value<Lock>,
   { signal, log }: Pick<Context, "signal" | "log">,
 ): Promise<void> {
-  const { nodeId, nodeUnlockKey } = await lock.first(signal);
+  const holder = await lock.first(signal);
   let present = await readEpochs(path);
   const stored = new Value(present.map(({ epoch }) => epoch));
   for await (const { epochs } of curator.followRecovery(reports(stored, signal), { signal })) {
-    const next = await heldEpochs(present, epochs, nodeUnlockKey);
+    const next = heldEpochs(present, epochs, holder);
     // A leader that knows of none yet must not cost us those we have.
     if (next.length === 0 || isSameEpochs(present, next)) continue;
     await writeEpochs(path, next);
     present = next;
-    const loaded = await loadEpochs(path, nodeId, nodeUnlockKey, log);
+    const loaded = await loadEpochs(path, holder, log);
     if (lock.current !== undefined) lock.set({ ...lock.current, epochs: loaded });
     const numbers = present.map(({ epoch }) => epoch);
     log.info(`Holding recovery epochs ${numbers.join(", ")}`);

@@ -14,6 +14,7 @@ import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys
 import { serve, service, smallLimits } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
+import type { Holder } from "../storage/sealed.ts";
 import { authorizeLocked, isKnownTo, recoveryHandlers } from "./handlers.ts";
 import { type LockedEpoch, lockedEpoch } from "./locked-key.ts";
 import { openShare, readEpochs } from "./stored-epochs.ts";
@@ -44,14 +45,13 @@ export interface Lock {
 /** The epochs on the disk, with this node's shares; what cannot be read is left out. */
 export async function loadEpochs(
   path: string,
-  nodeId: string,
-  nodeUnlockKey: Uint8Array,
+  holder: Holder,
   log: Logger,
 ): Promise<readonly LockedEpoch[]> {
   const loaded: LockedEpoch[] = [];
   for (const epoch of await readEpochs(path)) {
     try {
-      loaded.push(lockedEpoch(nodeId, epoch, await openShare(epoch, nodeUnlockKey)));
+      loaded.push(lockedEpoch(holder.nodeId, epoch, openShare(epoch, holder)));
     } catch (error) {
       log.warning(`Recovery epoch ${epoch.epoch} cannot be used: ${errorText(error)}`);
     }

@@ -3,7 +3,6 @@
 import { readFile } from "node:fs/promises";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { replaceFileErased } from "../../base/linux/atomic-file.ts";
-import { hkdf } from "../../base/pki/hkdf.ts";
 import type { KeyPair } from "../../base/pki/keys.ts";
 import { operatorBox } from "../../base/pki/operator-box.ts";
 import { type BoxKeyPair, encryptTo } from "../../base/pki/sealed-box.ts";
@@ -19,26 +18,13 @@ import {
   type RecoveryShare,
   RecoveryShareSchema,
 } from "../../gen/metropolis/proto/private/private_pb.ts";
-import { decrypt, encrypt, type Sealer, sealPayload, unsealPayload } from "../storage/sealed.ts";
-
-const KEY_BYTES = 32;
+import { closeShare, type Holder, openShareEnvelope } from "../storage/sealed.ts";
 
 /** What the first epoch is made of. */
-export interface FirstSecrets {
-  readonly nodeId: string;
+export interface FirstSecrets extends Holder {
   readonly recovery: BoxKeyPair;
   readonly join: KeyPair;
-  readonly nodeUnlockKey: Uint8Array;
   readonly clusterUnlockKey: Uint8Array;
-}
-
-/** Seals with the node unlock key what only this node may open. */
-export function shareSealer(nodeUnlockKey: Uint8Array): Sealer {
-  const key = hkdf(nodeUnlockKey, { info: "metropolis recovery share v1", bytes: KEY_BYTES });
-  return {
-    seal: async (secret) => encrypt(key, secret),
-    unseal: async (sealed) => decrypt(key, sealed),
-  };
 }
 
 /** Reads the file; no epochs where there is none, or it is damaged: the cluster makes others. */
@@ -56,18 +42,20 @@ export async function writeEpochs(path: string, epochs: readonly Epoch[]): Promi
   await replaceFileErased(path, toBinary(RecoverySchema, message));
 }
 
-/** What only this node may read of an epoch. Throws where the node unlock key is another. */
-export async function openShare(
-  { sealedShare }: Epoch,
-  nodeUnlockKey: Uint8Array,
-): Promise<RecoveryShare> {
-  const { payload } = await unsealPayload(sealedShare, shareSealer(nodeUnlockKey));
+/** What only this node may read of an epoch. Throws a SealError where it is another's. */
+export function openShare({ epoch, sealedShare }: Epoch, holder: Holder): RecoveryShare {
+  const payload = openShareEnvelope(holder, shareName(epoch), sealedShare);
   return fromBinary(RecoveryShareSchema, payload);
+}
+
+/** Bound to the share: that of another epoch does not open. */
+function shareName(epoch: bigint): string {
+  return `recovery epoch ${epoch}`;
 }
 
 /** The epoch of a cluster of one: the only share is the recovery key itself. */
 export async function firstEpoch(own: FirstSecrets, operatorKey: Uint8Array): Promise<Epoch> {
-  const { nodeId, recovery, clusterUnlockKey, nodeUnlockKey, join } = own;
+  const { nodeId, recovery, clusterUnlockKey, join } = own;
   const content = { purpose: "cluster unlock key", nodeId } as const;
   const view = { clusterUnlockKey, joinKey: join.publicKey };
   const told = create(RecoveryEpochSchema, {
@@ -78,11 +66,11 @@ export async function firstEpoch(own: FirstSecrets, operatorKey: Uint8Array): Pr
     operatorEncryptedClusterUnlockKey: await operatorBox(operatorKey, nodeId, view),
     share: recovery.privateKey,
   });
-  return sealEpoch(told, nodeUnlockKey);
+  return sealEpoch(told, own);
 }
 
 /** An epoch that the cluster has told, in the form of the file. */
-export async function sealEpoch(told: RecoveryEpoch, nodeUnlockKey: Uint8Array): Promise<Epoch> {
+export function sealEpoch(told: RecoveryEpoch, holder: Holder): Epoch {
   const peers = told.peers.map(({ nodeId, joinPublicKey }) => ({ nodeId, joinPublicKey }));
   const share = create(RecoveryShareSchema, { share: told.share, peers });
   const bytes = toBinary(RecoveryShareSchema, share);
@@ -92,7 +80,7 @@ export async function sealEpoch(told: RecoveryEpoch, nodeUnlockKey: Uint8Array):
     recoveryPublicKey: told.recoveryPublicKey,
     encryptedClusterUnlockKey: told.encryptedClusterUnlockKey,
     operatorEncryptedClusterUnlockKey: told.operatorEncryptedClusterUnlockKey,
-    sealedShare: await sealPayload(bytes, shareSealer(nodeUnlockKey)),
+    sealedShare: closeShare(holder, shareName(told.epoch), bytes),
   });
 }
 
@@ -100,17 +88,17 @@ export async function sealEpoch(told: RecoveryEpoch, nodeUnlockKey: Uint8Array):
  * The epochs to hold after the cluster has told which: new ones as told, known ones as they
  * are on the disk, since the cluster has forgotten their shares.
  */
-export async function heldEpochs(
+export function heldEpochs(
   present: readonly Epoch[],
   told: readonly RecoveryEpoch[],
-  nodeUnlockKey: Uint8Array,
-): Promise<readonly Epoch[]> {
+  holder: Holder,
+): readonly Epoch[] {
   const held: Epoch[] = [];
   for (const each of told) {
     const known = present.find(({ epoch }) => epoch === each.epoch);
     if (known !== undefined) held.push(known);
     else if (each.share.length > 0 || each.threshold === 0) {
-      held.push(await sealEpoch(each, nodeUnlockKey));
+      held.push(sealEpoch(each, holder));
     }
   }
   return held;

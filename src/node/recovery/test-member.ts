@@ -56,13 +56,10 @@ export async function testMembers(
         share: shares[index] ?? new Uint8Array(),
         peers: peers.filter(({ nodeId }) => nodeId !== id(index)),
       });
-      const epoch = await sealEpoch(told, nodeUnlockKey);
-      const epochs = [lockedEpoch(id(index), epoch, await openShare(epoch, nodeUnlockKey))];
-      const lock: Lock = {
-        ...{ nodeId: id(index), join, nodeUnlockKey, epochs },
-        clusterCa: new Uint8Array(),
-        key: new Value<Uint8Array>(),
-      };
+      const holder = { nodeId: id(index), clusterCa: new Uint8Array(), nodeUnlockKey };
+      const epoch = sealEpoch(told, holder);
+      const epochs = [lockedEpoch(id(index), epoch, openShare(epoch, holder))];
+      const lock: Lock = { ...holder, join, epochs, key: new Value<Uint8Array>() };
       const port = await freePort();
       return { id: id(index), join, port, clusterUnlockKey, nodeUnlockKey, lock };
     }),

@@ -50,6 +50,8 @@ export interface DataPaths {
   readonly node: string;
   /** The node's identity in its cluster. */
   readonly credentials: CredentialPaths;
+  /** Commitment: whether the cluster counts on this node's TPM. */
+  readonly commitment: string;
   /** NodeRoles as last heard, so that a cold cluster can start without asking. */
   readonly roles: string;
   /** The node's private key in the encrypted network. */
@@ -61,6 +63,8 @@ export interface EphemeralPaths {
   readonly root: string;
   readonly curatorSocket: string;
   readonly machineId: string;
+  /** What was unsealed in this boot, for root alone; see vault.ts. */
+  readonly keys: string;
   /** Names of the cluster's nodes; /etc/hosts leads here. */
   readonly hosts: string;
 }
@@ -107,6 +111,7 @@ function dataPaths(root: string): DataPaths {
     etcdClient: credentials(join(node, "etcd_client")),
     node,
     credentials: credentials(join(node, "credentials")),
+    commitment: join(node, "commitment.pb"),
     roles: join(node, "roles.pb"),
     meshKey: join(node, "clusternet.key"),
   };
@@ -122,6 +127,7 @@ export function paths(root = "/"): Paths {
       root: ephemeral,
       curatorSocket: join(root, "run/metropolis/curator.sock"),
       machineId: join(ephemeral, "machine-id"),
+      keys: join(ephemeral, "keys"),
       hosts: join(ephemeral, "hosts"),
     },
   };

@@ -6,23 +6,27 @@
 //                                           growth (wipe) ◄──────────┘
 import { readFileSync } from "node:fs";
 import { Value } from "../../base/event/event.ts";
+import { EfiVariables, isSecureBoot } from "../../base/linux/efi-variables.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
-import { openTpm, type Tpm } from "../../base/tpm/tpm.ts";
+import { openTpm } from "../../base/tpm/tpm.ts";
 import { runningSlotId, type Slot } from "../../image/image.ts";
 import { Control, whileWanted } from "../control/control.ts";
 import { findBootDisk } from "./boot-disk.ts";
+import { bootImage } from "./boot-image.ts";
 import { type DataPartition, dataPartition } from "./data.ts";
 import { mountEsp } from "./esp.ts";
 import { type Growing, growth } from "./growth.ts";
 import type { Paths } from "./paths.ts";
+import { tpmGuard } from "./tpm-guard.ts";
+import { Vault } from "./vault.ts";
 
 /** What everything on the node stands on. */
 export interface Ground {
   readonly partition: DataPartition;
   /** The slot that the system runs from. */
   readonly slot: Slot;
-  /** Absent where the machine has none. */
-  readonly tpm: Tpm | undefined;
+  /** The keys on the ESP. */
+  readonly vault: Vault;
 }
 
 /** What storage offers to the others, and hears from them. */
@@ -39,8 +43,8 @@ export function storage(news: StorageNews, paths: Paths): Runnable {
     const disk = await findBootDisk(runningSlotId(readFileSync("/proc/cmdline", "utf8")));
     log.info(`This system runs from slot ${disk.slot.toUpperCase()} of ${disk.disk}`);
     await mountEsp(disk.esp, paths.esp.root, log);
-    const tpm = await openTpm();
-    log.info(tpm === undefined ? "This machine has no TPM 2.0" : "Found a TPM 2.0");
+    const vault = await openVault(paths, disk.slot);
+    log.info(vault.hasTpm ? "Found a TPM 2.0" : "This machine has no TPM 2.0");
     run(
       "wipe",
       whileWanted(news.growing, async (growing, context) => {
@@ -50,7 +54,16 @@ export function storage(news: StorageNews, paths: Paths): Runnable {
     );
     healthy();
     const partition = dataPartition(disk.data, paths.data.root);
-    news.ground.set({ partition, slot: disk.slot, tpm });
+    news.ground.set({ partition, slot: disk.slot, vault });
     done();
   };
+}
+
+async function openVault({ esp, ephemeral }: Paths, slot: Slot): Promise<Vault> {
+  const tpm = await openTpm();
+  if (tpm === undefined) return new Vault(undefined, ephemeral.keys);
+  const variables = new EfiVariables();
+  const image = await bootImage({ images: esp.images, slot, variables });
+  const guard = tpmGuard({ tpm, image, isSecureBoot: () => isSecureBoot(variables) });
+  return new Vault(guard, ephemeral.keys);
 }

@@ -5,8 +5,8 @@
 // What a node keeps for itself on its ESP (files under `metropolis/`), and what
 // must be opaque to operators. No interface for others.
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { NodeStorageSecurity } from "../common/common_pb.ts";
 import { file_metropolis_proto_common_common } from "../common/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/proto/private/private.proto.
  */
 export const file_metropolis_proto_private_private: GenFile = /*@__PURE__*/
-  fileDesc("CiZtZXRyb3BvbGlzL3Byb3RvL3ByaXZhdGUvcHJpdmF0ZS5wcm90bxIYbWV0cm9wb2xpcy5wcm90by5wcml2YXRlIq0BChNTZWFsZWRDb25maWd1cmF0aW9uEhcKD25vZGVfdW5sb2NrX2tleRgBIAEoDBIQCghqb2luX2tleRgCIAEoDBISCgpjbHVzdGVyX2NhGAMgASgMEkYKEHN0b3JhZ2Vfc2VjdXJpdHkYBCABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RvcmFnZVNlY3VyaXR5Eg8KB25vZGVfaWQYZCABKAkiVwoTRXh0ZW5kZWRTZWFsZWRCeXRlcxISCgpzZWFsZWRfa2V5GAEgASgMEhkKEWVuY3J5cHRlZF9wYXlsb2FkGAIgASgMEhEKCXBsYWludGV4dBhkIAEoDCL4AQoIUmVjb3ZlcnkSOAoGZXBvY2hzGAEgAygLMigubWV0cm9wb2xpcy5wcm90by5wcml2YXRlLlJlY292ZXJ5LkVwb2NoGrEBCgVFcG9jaBINCgVlcG9jaBgBIAEoBBIRCgl0aHJlc2hvbGQYAiABKA0SGwoTcmVjb3ZlcnlfcHVibGljX2tleRgDIAEoDBIkChxlbmNyeXB0ZWRfY2x1c3Rlcl91bmxvY2tfa2V5GAQgASgMEi0KJW9wZXJhdG9yX2VuY3J5cHRlZF9jbHVzdGVyX3VubG9ja19rZXkYBSABKAwSFAoMc2VhbGVkX3NoYXJlGAYgASgMIo0BCg1SZWNvdmVyeVNoYXJlEg0KBXNoYXJlGAEgASgMEjsKBXBlZXJzGAIgAygLMiwubWV0cm9wb2xpcy5wcm90by5wcml2YXRlLlJlY292ZXJ5U2hhcmUuUGVlchowCgRQZWVyEg8KB25vZGVfaWQYASABKAkSFwoPam9pbl9wdWJsaWNfa2V5GAIgASgMIm4KE1BlbmRpbmdSZWdpc3RyYXRpb24SEAoIbm9kZV9rZXkYASABKAwSEAoIam9pbl9rZXkYAiABKAwSFwoPbm9kZV91bmxvY2tfa2V5GAMgASgMEhoKEmNsdXN0ZXJfdW5sb2NrX2tleRgEIAEoDGIGcHJvdG8z", [file_metropolis_proto_common_common]);
+  fileDesc("CiZtZXRyb3BvbGlzL3Byb3RvL3ByaXZhdGUvcHJpdmF0ZS5wcm90bxIYbWV0cm9wb2xpcy5wcm90by5wcml2YXRlIq0BChNTZWFsZWRDb25maWd1cmF0aW9uEhcKD25vZGVfdW5sb2NrX2tleRgBIAEoDBIQCghqb2luX2tleRgCIAEoDBISCgpjbHVzdGVyX2NhGAMgASgMEkYKEHN0b3JhZ2Vfc2VjdXJpdHkYBCABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RvcmFnZVNlY3VyaXR5Eg8KB25vZGVfaWQYZCABKAki7wMKE0V4dGVuZGVkU2VhbGVkQnl0ZXMSEgoKc2VhbGVkX2tleRgBIAEoDBIZChFlbmNyeXB0ZWRfcGF5bG9hZBgCIAEoDBIRCglwbGFpbnRleHQYZCABKAwSQgoFZ3VhcmQYZSABKA4yMy5tZXRyb3BvbGlzLnByb3RvLnByaXZhdGUuRXh0ZW5kZWRTZWFsZWRCeXRlcy5HdWFyZBJGCgdwdXJwb3NlGGYgASgOMjUubWV0cm9wb2xpcy5wcm90by5wcml2YXRlLkV4dGVuZGVkU2VhbGVkQnl0ZXMuUHVycG9zZRIPCgdub2RlX2lkGGcgASgJEg8KB2NsdXN0ZXIYaCABKAwSEgoKcG9saWN5X2tleRhpIAEoDBINCgVlcG9jaBhqIAEoDSJUCgVHdWFyZBIRCg1HVUFSRF9JTlZBTElEEAASDgoKR1VBUkRfTk9ORRABEg0KCUdVQVJEX1RQTRACEhkKFUdVQVJEX05PREVfVU5MT0NLX0tFWRADIm8KB1B1cnBvc2USEwoPUFVSUE9TRV9JTlZBTElEEAASGQoVUFVSUE9TRV9DT05GSUdVUkFUSU9OEAESGAoUUFVSUE9TRV9SRUdJU1RSQVRJT04QAhIaChZQVVJQT1NFX1JFQ09WRVJZX1NIQVJFEAMi+AEKCFJlY292ZXJ5EjgKBmVwb2NocxgBIAMoCzIoLm1ldHJvcG9saXMucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeS5FcG9jaBqxAQoFRXBvY2gSDQoFZXBvY2gYASABKAQSEQoJdGhyZXNob2xkGAIgASgNEhsKE3JlY292ZXJ5X3B1YmxpY19rZXkYAyABKAwSJAocZW5jcnlwdGVkX2NsdXN0ZXJfdW5sb2NrX2tleRgEIAEoDBItCiVvcGVyYXRvcl9lbmNyeXB0ZWRfY2x1c3Rlcl91bmxvY2tfa2V5GAUgASgMEhQKDHNlYWxlZF9zaGFyZRgGIAEoDCKNAQoNUmVjb3ZlcnlTaGFyZRINCgVzaGFyZRgBIAEoDBI7CgVwZWVycxgCIAMoCzIsLm1ldHJvcG9saXMucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeVNoYXJlLlBlZXIaMAoEUGVlchIPCgdub2RlX2lkGAEgASgJEhcKD2pvaW5fcHVibGljX2tleRgCIAEoDCIfCgpDb21taXRtZW50EhEKCWlzX3NlYWxlZBgBIAEoCCJuChNQZW5kaW5nUmVnaXN0cmF0aW9uEhAKCG5vZGVfa2V5GAEgASgMEhAKCGpvaW5fa2V5GAIgASgMEhcKD25vZGVfdW5sb2NrX2tleRgDIAEoDBIaChJjbHVzdGVyX3VubG9ja19rZXkYBCABKAxiBnByb3RvMw", [file_metropolis_proto_common_common]);
 
 /**
  * `sealed_configuration.pb`, inside its ExtendedSealedBytes: what a node needs
@@ -67,33 +67,75 @@ export const SealedConfigurationSchema: GenMessage<SealedConfiguration> = /*@__P
   messageDesc(file_metropolis_proto_private_private, 0);
 
 /**
- * Bytes of any length, readable only with the TPM that sealed them and in the
- * same Secure Boot state. A TPM seals few bytes, so it seals a key.
+ * Bytes that only this machine may read, for one purpose. What is not secret in
+ * here is authenticated with the payload, so that no blob can be taken for
+ * another, nor one of another node or cluster.
  *
  * @generated from message metropolis.proto.private.ExtendedSealedBytes
  */
 export type ExtendedSealedBytes = Message<"metropolis.proto.private.ExtendedSealedBytes"> & {
   /**
-   * The key, 32 random bytes, as sealed by the TPM. Empty when the cluster uses
-   * no TPM: then `plaintext` is set.
+   * With GUARD_TPM: 32 random bytes as sealed by the TPM, its TPM2B_PUBLIC and
+   * TPM2B_PRIVATE. They open in the Secure Boot state in which they were sealed,
+   * to a kernel image that the policy key has signed for this epoch, and only
+   * until that boot has extended PCR 11.
    *
    * @generated from field: bytes sealed_key = 1;
    */
   sealedKey: Uint8Array;
 
   /**
-   * Nonce (12 bytes), AES-256-GCM ciphertext, tag.
+   * Nonce (12 bytes), AES-256-GCM ciphertext, tag: under the sealed key, or
+   * under one that comes from the node unlock key.
    *
    * @generated from field: bytes encrypted_payload = 2;
    */
   encryptedPayload: Uint8Array;
 
   /**
-   * The payload where no TPM is used.
+   * The payload with GUARD_NONE.
    *
    * @generated from field: bytes plaintext = 100;
    */
   plaintext: Uint8Array;
+
+  /**
+   * @generated from field: metropolis.proto.private.ExtendedSealedBytes.Guard guard = 101;
+   */
+  guard: ExtendedSealedBytes_Guard;
+
+  /**
+   * @generated from field: metropolis.proto.private.ExtendedSealedBytes.Purpose purpose = 102;
+   */
+  purpose: ExtendedSealedBytes_Purpose;
+
+  /**
+   * The ID of the node.
+   *
+   * @generated from field: string node_id = 103;
+   */
+  nodeId: string;
+
+  /**
+   * SHA-256 of the DER of its cluster's CA.
+   *
+   * @generated from field: bytes cluster = 104;
+   */
+  cluster: Uint8Array;
+
+  /**
+   * With GUARD_TPM: the TPM's name of the policy key.
+   *
+   * @generated from field: bytes policy_key = 105;
+   */
+  policyKey: Uint8Array;
+
+  /**
+   * With GUARD_TPM: the oldest epoch whose releases may open it.
+   *
+   * @generated from field: uint32 epoch = 106;
+   */
+  epoch: number;
 };
 
 /**
@@ -102,6 +144,78 @@ export type ExtendedSealedBytes = Message<"metropolis.proto.private.ExtendedSeal
  */
 export const ExtendedSealedBytesSchema: GenMessage<ExtendedSealedBytes> = /*@__PURE__*/
   messageDesc(file_metropolis_proto_private_private, 1);
+
+/**
+ * @generated from enum metropolis.proto.private.ExtendedSealedBytes.Guard
+ */
+export enum ExtendedSealedBytes_Guard {
+  /**
+   * A blob of an earlier format. Such are refused.
+   *
+   * @generated from enum value: GUARD_INVALID = 0;
+   */
+  INVALID = 0,
+
+  /**
+   * The cluster uses no TPM: anyone with the disk can read it.
+   *
+   * @generated from enum value: GUARD_NONE = 1;
+   */
+  NONE = 1,
+
+  /**
+   * @generated from enum value: GUARD_TPM = 2;
+   */
+  TPM = 2,
+
+  /**
+   * @generated from enum value: GUARD_NODE_UNLOCK_KEY = 3;
+   */
+  NODE_UNLOCK_KEY = 3,
+}
+
+/**
+ * Describes the enum metropolis.proto.private.ExtendedSealedBytes.Guard.
+ */
+export const ExtendedSealedBytes_GuardSchema: GenEnum<ExtendedSealedBytes_Guard> = /*@__PURE__*/
+  enumDesc(file_metropolis_proto_private_private, 1, 0);
+
+/**
+ * @generated from enum metropolis.proto.private.ExtendedSealedBytes.Purpose
+ */
+export enum ExtendedSealedBytes_Purpose {
+  /**
+   * @generated from enum value: PURPOSE_INVALID = 0;
+   */
+  INVALID = 0,
+
+  /**
+   * A SealedConfiguration.
+   *
+   * @generated from enum value: PURPOSE_CONFIGURATION = 1;
+   */
+  CONFIGURATION = 1,
+
+  /**
+   * A PendingRegistration.
+   *
+   * @generated from enum value: PURPOSE_REGISTRATION = 2;
+   */
+  REGISTRATION = 2,
+
+  /**
+   * A RecoveryShare.
+   *
+   * @generated from enum value: PURPOSE_RECOVERY_SHARE = 3;
+   */
+  RECOVERY_SHARE = 3,
+}
+
+/**
+ * Describes the enum metropolis.proto.private.ExtendedSealedBytes.Purpose.
+ */
+export const ExtendedSealedBytes_PurposeSchema: GenEnum<ExtendedSealedBytes_Purpose> = /*@__PURE__*/
+  enumDesc(file_metropolis_proto_private_private, 1, 1);
 
 /**
  * `recovery.pb`: how a member of the control plane opens its data partition
@@ -235,6 +349,29 @@ export const RecoveryShare_PeerSchema: GenMessage<RecoveryShare_Peer> = /*@__PUR
   messageDesc(file_metropolis_proto_private_private, 3, 0);
 
 /**
+ * What the node keeps on its data partition of how it became a member, to notice
+ * pieces of another installation on its ESP.
+ *
+ * @generated from message metropolis.proto.private.Commitment
+ */
+export type Commitment = Message<"metropolis.proto.private.Commitment"> & {
+  /**
+   * Whether the cluster counts on the TPM of this node. If so, a configuration
+   * that lies in the open is not believed, whatever it unlocks.
+   *
+   * @generated from field: bool is_sealed = 1;
+   */
+  isSealed: boolean;
+};
+
+/**
+ * Describes the message metropolis.proto.private.Commitment.
+ * Use `create(CommitmentSchema)` to create a new message.
+ */
+export const CommitmentSchema: GenMessage<Commitment> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_private_private, 4);
+
+/**
  * `registration.pb`, inside its ExtendedSealedBytes: the keys of a node that is
  * about to become a member, so that it asks again as the same one after a
  * reboot. Gone once it is a member.
@@ -272,5 +409,5 @@ export type PendingRegistration = Message<"metropolis.proto.private.PendingRegis
  * Use `create(PendingRegistrationSchema)` to create a new message.
  */
 export const PendingRegistrationSchema: GenMessage<PendingRegistration> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_private_private, 4);
+  messageDesc(file_metropolis_proto_private_private, 5);
 
