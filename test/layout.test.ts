@@ -33,6 +33,7 @@ const owners: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^shamir-secret-sharing$|^age-encryption$|^@scure\//, ["base/pki/"]],
   [/^socks$/, ["base/rpc/", "metroctl/"]],
   [/^fflate$/, ["base/format/"]],
+  [/^@noble\//, ["image/build/"]],
 ];
 
 /** Rooms that are collections: any of their files may be imported. */

@@ -1,13 +1,16 @@
 // The stages on top of the graph, from end to end: what firmware boots, what it trusts, and the
 // bundle. Third-party stages are stand-ins of a few bytes; signing and packing are real.
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { X509Certificate } from "node:crypto";
+import { createPublicKey, X509Certificate } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { peDigest } from "../../base/format/authenticode.ts";
 import { sectionBytes } from "../../base/format/pe.ts";
+import { findSignedPolicy, parseSignedPolicies, pcrPolicy, policyKey } from "../../base/tpm/tpm.ts";
 import { openBundle } from "../bundle.ts";
+import { EPOCH, epochReference } from "../epoch.ts";
+import { predictPcrs } from "../measured-boot.ts";
 import { bundleStage } from "./bundle.ts";
 import { runGraph, type StageResult } from "./graph.ts";
 import { firmwareStage, keysStage } from "./keys.ts";
@@ -74,6 +77,16 @@ test("ukiStage gives a node no initramfs, installerStage one with the executable
   const initramfs = sectionBytes(await output("installer"), ".initrd") ?? new Uint8Array();
   const archive = new TextDecoder("latin1").decode(await Bun.zstdDecompress(initramfs));
   expect(archive).toContain("the executable");
+});
+
+test("ukiStage signs what a TPM measures of the image; the installer gets no such signature", async () => {
+  const image = await output("uki");
+  const pem = createPublicKey(await readFile(join(folder, "keys/policy.key")));
+  const key = policyKey(pem.export({ format: "pem", type: "spki" }).toString());
+  const policies = parseSignedPolicies(text(image, ".pcrsig"));
+  const signed = findSignedPolicy(policies, key, epochReference(EPOCH));
+  expect(signed?.policy).toEqual(pcrPolicy(predictPcrs(image)));
+  expect(sectionBytes(await output("installer"), ".pcrsig")).toBeUndefined();
 });
 
 test("installerStage names no root: its initramfs is what runs", async () => {

@@ -17,7 +17,7 @@ afterEach(() => rm(cache, { recursive: true, force: true }));
 test("keysStage makes keys once, for nobody else to read", async () => {
   const settings = testSettings(cache);
   const first = await keysStage(settings).inputs();
-  const names = ["KEK.crt", "KEK.key", "PK.crt", "PK.key", "db.crt", "db.key"];
+  const names = ["KEK.crt", "KEK.key", "PK.crt", "PK.key", "db.crt", "db.key", "policy.key"];
   expect((await readdir(settings.keys)).toSorted()).toEqual(names);
   expect((await stat(join(settings.keys, "db.key"))).mode & 0o777).toBe(0o600);
   expect((await stat(settings.keys)).mode & 0o777).toBe(0o700);
@@ -30,6 +30,15 @@ test("keysStage does not add keys to a folder that holds others", async () => {
   await writeFile(join(settings.keys, "db.key"), "mine");
   await expect(keysStage(settings).inputs()).rejects.toThrow("PK.key, PK.crt");
   expect(await readFile(join(settings.keys, "db.key"), "utf8")).toBe("mine");
+});
+
+test("keysStage makes a policy key in the build's own folder, and never in the operator's", async () => {
+  const settings = testSettings(cache);
+  await keysStage(settings).inputs();
+  await rm(join(settings.keys, "policy.key"));
+  await expect(keysStage(settings).inputs()).rejects.toThrow("openssl genpkey");
+  await keysStage({ ...settings, cache }).inputs();
+  expect(await readdir(settings.keys)).toContain("policy.key");
 });
 
 test("signFile signs with the db key, the same each time", async () => {

@@ -1,4 +1,5 @@
-// Secure Boot: the keys that firmware trusts, and firmware for virtual machines that trusts them.
+// The keys of a build: Secure Boot's, which firmware trusts, with firmware for virtual machines
+// that trusts them; and the policy keys, which nodes' TPMs trust (policy-keys.ts).
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import {
@@ -20,6 +21,7 @@ import {
   writeVariables,
 } from "../../base/format/variable-store.ts";
 import { host } from "./host.ts";
+import { makePolicyKey, POLICY_KEY, type PolicySigner, policyKeys } from "./policy-keys.ts";
 import type { BuildSettings } from "./settings.ts";
 import { BuildError, type Stage } from "./stage.ts";
 
@@ -36,13 +38,13 @@ const OWNER = "a2a3e3a5-4d1b-4b7e-9a39-6d6574726f70";
 export function keysStage(settings: BuildSettings): Stage {
   return {
     name: "keys",
-    summary: "Secure Boot keys PK, KEK and db; made once, or taken from --keys",
+    summary: "Secure Boot keys PK, KEK and db, and the policy key; made once, or from --keys",
     needs: [],
-    revision: 1,
+    revision: 2,
     programs: { openssl: "openssl" },
     async inputs() {
-      await ensureKeys(settings.keys);
-      return [settings.keys, ...(await certificates(settings.keys))];
+      const policies = (await policyKeysOf(settings)).map(({ pem }) => pem);
+      return [settings.keys, ...(await certificates(settings.keys)), ...policies];
     },
     make: ({ folder }) => symlink(settings.keys, join(folder, "keys")),
     output: "keys",
@@ -68,6 +70,12 @@ export function firmwareStage(settings: BuildSettings): Stage {
     output: "OVMF_VARS.fd",
     links: { "OVMF_VARS.fd": "OVMF_VARS.fd", "OVMF_CODE.fd": "OVMF_CODE.fd" },
   };
+}
+
+/** The policy keys, oldest first; makes all keys on the first build. */
+export async function policyKeysOf(settings: BuildSettings): Promise<readonly PolicySigner[]> {
+  await ensureKeys(settings);
+  return policyKeys(settings.keys);
 }
 
 /** Signs a UEFI program with the db key. */
@@ -104,17 +112,28 @@ async function secureBootVariables(keys: string): Promise<readonly FirmwareVaria
 }
 
 /** Makes the keys if there are none; a folder that holds only some of them is an error. */
-async function ensureKeys(keys: string): Promise<void> {
-  const wanted = NAMES.flatMap((name) => [`${name}.key`, `${name}.crt`]);
+async function ensureKeys({ keys, cache }: BuildSettings): Promise<void> {
+  const wanted = [...NAMES.flatMap((name) => [`${name}.key`, `${name}.crt`]), POLICY_KEY];
   const missing = wanted.filter((file) => !existsSync(join(keys, file)));
   if (missing.length === 0) return;
+  // The build's own folder gets what it lacks. In a folder of the operator's, a new policy key
+  // could be one that his nodes do not know: he has to say so himself.
+  const isOwn = keys === join(cache, "keys");
+  if (isOwn && missing.join() === POLICY_KEY) return makePolicyKey(join(keys, POLICY_KEY));
   if (missing.length < wanted.length || existsSync(keys)) {
-    throw new BuildError(`Secure Boot keys in ${keys}: ${missing.join(", ")} missing`);
+    throw new BuildError(`keys in ${keys}: ${missing.join(", ")} missing${howToMake(missing)}`);
   }
   await mkdir(dirname(keys), { recursive: true });
   const draft = await mkdtemp(`${keys}.`);
   for (const name of NAMES) await makeKey(draft, name);
+  await makePolicyKey(join(draft, POLICY_KEY));
   await rename(draft, keys);
+}
+
+function howToMake(missing: readonly string[]): string {
+  if (missing.join() !== POLICY_KEY) return "";
+  const command = `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ${POLICY_KEY}`;
+  return `; nodes of earlier releases need theirs, for the first one make it: ${command}`;
 }
 
 async function makeKey(folder: string, name: string): Promise<void> {

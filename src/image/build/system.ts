@@ -15,7 +15,9 @@ import {
 import { join } from "node:path";
 import { verityTree } from "../../base/format/verity-tree.ts";
 import type { VerityManifest } from "../manifest.ts";
+import { POLICY_KEYS_FILE } from "../paths.ts";
 import { sha256File } from "./debian.ts";
+import { policyKeysOf } from "./keys.ts";
 import { hostTool } from "./packages.ts";
 import type { BuildSettings } from "./settings.ts";
 import { osRelease, skeleton, writeEntries } from "./skeleton.ts";
@@ -39,11 +41,12 @@ export function systemStage(settings: BuildSettings): Stage {
     name: "system",
     summary: "the system image: erofs with a verity tree behind it",
     needs: ["executable", "etcd", "packages", "host"],
-    revision: 1,
+    revision: 2,
     inputs: async () => [
       await readVersion(settings),
       compression(settings),
       ...(await treeInputs(fixed)),
+      await policyPems(settings),
     ],
     async make({ folder, result, note }) {
       const root = await mkdtemp(join(settings.cache, ".system-root-"));
@@ -51,6 +54,7 @@ export function systemStage(settings: BuildSettings): Stage {
         await writeEntries(root, skeleton);
         await cp(fixed, root, CP_TREE);
         await writeFile(join(root, "etc/os-release"), osRelease(await readVersion(settings)));
+        await writeFile(join(root, POLICY_KEYS_FILE), await policyPems(settings));
         await cp(join(result("packages"), "root"), root, CP_TREE);
         await copyProgram(join(result("executable"), "metropolis"), join(root, "init"));
         await copyProgram(join(result("etcd"), "etcd"), join(root, "usr/bin/etcd"));
@@ -70,6 +74,11 @@ export function systemStage(settings: BuildSettings): Stage {
     output: "system.img",
     links: { "system.img": "system.img", "verity.json": "verity.json" },
   };
+}
+
+/** Whom this system's TPM may trust, the newest last. */
+async function policyPems(settings: BuildSettings): Promise<string> {
+  return (await policyKeysOf(settings)).map(({ pem }) => pem).join("");
 }
 
 /** Links stay links, and those Debian ships twice (/usr/lib64) are the same both times. */

@@ -2,14 +2,18 @@
 // installer.
 //
 //   node UKI:       systemd-stub + kernel + command line with the verity table   (no initramfs)
+//                   + signed policy, by which TPMs open nodes' keys for this image alone
 //   installer UKI:  systemd-stub + kernel + command line + our executable as initramfs
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { addSections, type NewSection } from "../../base/format/pe.ts";
+import { EPOCH, epochReference } from "../epoch.ts";
 import { slotId } from "../layout.ts";
 import type { VerityManifest } from "../manifest.ts";
+import { predictPcrs } from "../measured-boot.ts";
 import { installerArchive } from "./initramfs.ts";
-import { signFile } from "./keys.ts";
+import { policyKeysOf, signFile } from "./keys.ts";
+import { signedPolicySection } from "./policy-keys.ts";
 import type { BuildSettings } from "./settings.ts";
 import { osRelease } from "./skeleton.ts";
 import { BuildError, type Stage, type StageRun } from "./stage.ts";
@@ -62,12 +66,17 @@ export function ukiStage(settings: BuildSettings): Stage {
     name: "uki",
     summary: "the kernel image of nodes, signed, for exactly this system image",
     needs: ["kernel", "host", "keys", "system"],
-    revision: 3,
-    inputs: async () => [await readVersion(settings)],
+    revision: 4,
+    inputs: async () => [await readVersion(settings), epochReference(EPOCH)],
     async make(run) {
       const commandLine = nodeCommandLine(await readVerity(run.result("system")));
       const path = join(run.folder, "metropolis.efi");
-      const size = await writeKernelImage(settings, run, path, commandLine, []);
+      const sections = await kernelSections(settings, run, commandLine, []);
+      const policy = signedPolicySection(
+        await policyKeysOf(settings),
+        predictPcrs(await kernelImage(run, sections)),
+      );
+      const size = await writeKernelImage(settings, run, path, [policy, ...sections]);
       if (size <= MAX_NODE_BYTES) return;
       throw new BuildError(`metropolis.efi: ${size} bytes, more than ${MAX_NODE_BYTES}`);
     },
@@ -93,7 +102,8 @@ export function installerStage(settings: BuildSettings): Stage {
       );
       const initramfs = { name: ".initrd", bytes: archive };
       const path = join(run.folder, "installer.efi");
-      await writeKernelImage(settings, run, path, installerCommandLine(), [initramfs]);
+      const sections = await kernelSections(settings, run, installerCommandLine(), [initramfs]);
+      await writeKernelImage(settings, run, path, sections);
     },
     output: "installer.efi",
     links: { "installer.efi": "installer.efi" },
@@ -130,28 +140,42 @@ export function installerCommandLine(): string {
   return [ON_FAILURE, TIMER, "loglevel=4", CONSOLES, END].join(" ");
 }
 
-async function writeKernelImage(
+async function kernelSections(
   settings: BuildSettings,
   { result }: StageRun,
-  path: string,
   commandLine: string,
   more: readonly NewSection[],
-): Promise<number> {
-  const stub = await readFile(join(result("host"), BOOT_FILES, "linuxx64.efi.stub"));
+): Promise<readonly NewSection[]> {
   const kernel = await readFile(join(result("kernel"), "bzImage"));
   const text = (name: string, content: string) => ({
     name,
     bytes: new TextEncoder().encode(content),
   });
-  const image = addSections(stub, [
+  return [
     text(".osrel", osRelease(await readVersion(settings))),
     // The stub takes these as strings of C.
     text(".cmdline", `${commandLine}\0`),
     text(".uname", `${kernelRelease(kernel)}\0`),
     ...more,
     { name: ".linux", bytes: kernel, isCode: true },
-  ]);
-  return writeSigned(settings, path, image);
+  ];
+}
+
+async function kernelImage(
+  { result }: StageRun,
+  sections: readonly NewSection[],
+): Promise<Uint8Array> {
+  const stub = await readFile(join(result("host"), BOOT_FILES, "linuxx64.efi.stub"));
+  return addSections(stub, sections);
+}
+
+async function writeKernelImage(
+  settings: BuildSettings,
+  run: StageRun,
+  path: string,
+  sections: readonly NewSection[],
+): Promise<number> {
+  return writeSigned(settings, path, await kernelImage(run, sections));
 }
 
 async function writeSigned(
