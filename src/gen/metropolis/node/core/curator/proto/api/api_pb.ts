@@ -289,6 +289,9 @@ export type RegisterNodeRequest = Message<"metropolis.node.core.curator.proto.ap
   joinKey: Uint8Array;
 
   /**
+   * Whether the machine has a TPM 2.0. This is the caller's word: nothing
+   * attests it yet.
+   *
    * @generated from field: bool have_local_tpm = 3;
    */
   haveLocalTpm: boolean;
@@ -404,7 +407,8 @@ export const CommitNodeResponseSchema: GenMessage<CommitNodeResponse> = /*@__PUR
  */
 export type JoinNodeRequest = Message<"metropolis.node.core.curator.proto.api.JoinNodeRequest"> & {
   /**
-   * Whether the node's half of the key was sealed by its TPM.
+   * Whether the node's half of the key was sealed by its TPM. It must be what
+   * the node registered as. This is the caller's word: nothing attests it yet.
    *
    * @generated from field: bool using_sealed_configuration = 1;
    */
