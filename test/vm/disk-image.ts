@@ -39,6 +39,28 @@ export function changeByte(file: string, offset: number): void {
   }
 }
 
+/** Bytes of the file, from an offset on. */
+export function bytesAt(file: string, offset: number, length: number): Buffer {
+  const descriptor = openSync(file, "r");
+  try {
+    const bytes = Buffer.alloc(length);
+    readSync(descriptor, bytes, 0, length, offset);
+    return bytes;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Writes bytes over what is there. */
+export function writeBytes(file: string, offset: number, bytes: Uint8Array): void {
+  const descriptor = openSync(file, "r+");
+  try {
+    writeSync(descriptor, bytes, 0, bytes.length, offset);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** Every place within `range` (the whole file if absent) at which one of `needles` begins. */
 export function findBytes(
   file: string,

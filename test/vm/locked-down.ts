@@ -4,9 +4,11 @@ import { expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { readPe } from "../../src/base/format/pe.ts";
 import { nodeId } from "../../src/base/pki/node-id.ts";
+import { signFile } from "../../src/image/build/keys.ts";
 import { isReachable, type Machine, manufactureTpm } from "../../src/launcher/launcher.ts";
-import { changeByte, findBytes, partitionOf } from "./disk-image.ts";
+import { bytesAt, changeByte, findBytes, partitionOf, writeBytes } from "./disk-image.ts";
 import {
   API_PORT,
   continueFrom,
@@ -85,8 +87,14 @@ export function lockedDown(): void {
         rmSync(files.tpm, { recursive: true });
         await manufactureTpm(files);
       },
-      UNSEAL_REFUSED,
+      /sealed by another TPM/,
     );
+  });
+
+  test("the disk does not unlock for a kernel image without its signed policy", async () => {
+    const console = await bootChanged("unsigned", takeAwayPolicy, /not signed with the policy key/);
+    // The firmware had nothing against it, and neither had the kernel: it is signed, and unchanged.
+    expect(console).toContain("Starting the node");
   });
 
   test("the disk does not unlock with Secure Boot switched off", async () => {
@@ -96,15 +104,39 @@ export function lockedDown(): void {
         const variables = join(outputs, "host/usr/share/OVMF/OVMF_VARS_4M.fd");
         copyFileSync(variables, files.variables);
       },
-      UNSEAL_REFUSED,
+      /Secure Boot state has changed since it was sealed \(PCR 7\)/,
     );
   });
 
   test("the disk holds none of the cluster's secrets in the clear", secretsStaySecret);
 }
 
-/** What the node says when its TPM does not give the key. */
-const UNSEAL_REFUSED = /unseal: not by this machine|TPM does not/i;
+/**
+ * Gives the kernel image's section `.pcrsig` another name, and signs it as the holder of db would: a
+ * good image for the firmware, measured as before in PCR 11, and not a release.
+ */
+async function takeAwayPolicy({ files }: Machine): Promise<void> {
+  const image = readFileSync(join(outputs, "metropolis.efi"));
+  const esp = await partitionOf(files.disk, "esp");
+  const [place = 0, ...others] = findBytes(files.disk, [image.subarray(0, 4096)], esp);
+  expect(others).toEqual([]);
+  // The installer has written it in one piece.
+  expect(bytesAt(files.disk, place, image.length)).toEqual(image);
+  const bare = unsigned(image);
+  bare.set(new TextEncoder().encode(".xcrsig"), bare.indexOf(".pcrsig"));
+  const signed = await signFile(join(outputs, "keys"), bare);
+  expect(signed).toHaveLength(image.length);
+  writeBytes(files.disk, place, signed);
+}
+
+/** A program without its signature, which lies at the end. */
+function unsigned(image: Buffer): Buffer {
+  const { certificateEntry } = readPe(image);
+  const end = image.readUInt32LE(certificateEntry);
+  const bare = Buffer.from(image.subarray(0, end));
+  bare.fill(0, certificateEntry, certificateEntry + 8);
+  return bare;
+}
 
 /**
  * The secrets are taken from the running machine's memory. That the CA's and the
