@@ -261,7 +261,7 @@ test("who is revoked loses his connection, and his place with it", async () => {
   let isKnown = true;
   await using server = await serve({
     services: [service(Health, { check: async () => ({ status: 1 }) })],
-    ...{ authorize: () => {}, isMember: () => isKnown, tls },
+    ...{ authorize: () => {}, isMember: () => isKnown, tls, limits: { farewellMs: 50 } },
     listen: { host: "127.0.0.1", port: 0 },
   });
   const socket = await idle(server.port, owner);

@@ -24,6 +24,8 @@ export interface ServeLimits {
   readonly idleMs: number;
   /** How long the request of a unary call may take to arrive. */
   readonly requestMs: number;
+  /** Between the end of a membership and that of its connections. */
+  readonly farewellMs: number;
 
   /** For the TLS handshake. */
   readonly handshakeMs: number;
@@ -75,6 +77,7 @@ export const usualLimits: ServeLimits = {
   nodeRequestBytes: 64 << 10,
   idleMs: 120_000,
   requestMs: 30_000,
+  farewellMs: 5_000,
 
   handshakeMs: 10_000,
   handshakes: 256,

@@ -49,7 +49,7 @@ export interface Server extends AsyncDisposable {
   reload(security: ServerTls): void;
   /**
    * Ends the calls of everyone who is not welcome any more; they are told so. Connections of
-   * members that are none any more end with them.
+   * members that are none any more end a little later.
    */
   revoke(isRevoked: (peer: Peer) => boolean): void;
   /** Refuses new calls, gives the others `graceMs` (default 1 s), then ends them. */
@@ -143,8 +143,8 @@ class RunningServer implements Server {
     for (const call of this.#calls) {
       if (call.peer !== undefined && isRevoked(call.peer)) call.abort(reason);
     }
-    // A moment for the statuses to leave.
-    setTimeout(() => this.#gate.recheck(), GOODBYE_MS).unref();
+    // Until then they are told at each call why.
+    setTimeout(() => this.#gate.recheck(), this.#limits.farewellMs).unref();
   }
 
   async listen(): Promise<void> {
