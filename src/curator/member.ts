@@ -25,6 +25,7 @@ import type { Consensus } from "./state/consensus.ts";
 import { keys } from "./state/keys.ts";
 import type { Leader } from "./state/leader.ts";
 import { NodeCache } from "./state/node-cache.ts";
+import { settleWaiting } from "./state/waiting.ts";
 
 const LEADER_TTL_SECONDS = 5;
 
@@ -57,6 +58,7 @@ export function member({ settings, store, consensus, ownAddress, ...rest }: Memb
     const verdict = (id: string, until: AbortSignal) => leaderDead(probing, id, until);
     run("election", elect({ self, store, nodes, consensus, ttlSeconds, verdict }, leading));
     run("membership", leaderTask(leading, settleMembership));
+    run("waiting", leaderTask(leading, settleWaiting));
     run("recovery", leaderTask(leading, settleRecovery));
     run("address", locateLeader({ self, store, nodes, ownAddress }, address));
     run("local", localServer({ ...settings, self, leading, opened, port }));

@@ -1,4 +1,5 @@
 // Curator.CommitNode: makes an approved machine a member of the cluster.
+import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { nodeId } from "../../base/pki/node-id.ts";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
@@ -14,6 +15,8 @@ import { loadConfiguration } from "../state/configuration.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode, findNode } from "../state/nodes.ts";
 import { acceptsSecurity } from "../state/policy.ts";
+import { presentTicket } from "../state/register-ticket.ts";
+import { isRecent } from "../state/waiting.ts";
 
 const UNLOCK_KEY_BYTES = 32;
 
@@ -23,6 +26,7 @@ export function commitNode(leader: Leader): Handler<typeof Curator.method.commit
     const publicKey = provenKey(call);
     await checkSecurity(leader, request.storageSecurity);
     const id = nodeId(publicKey);
+    await noteAlive(leader, id);
     // The cheap answer for a node that asks every second whether it was approved.
     requireCommittable(findNode(leader, id).node, request);
     checkUnlockKey(request);
@@ -37,6 +41,21 @@ export function commitNode(leader: Leader): Handler<typeof Curator.method.commit
     });
     return { caCertificate: ca.certificate, nodeCertificate: certificate };
   };
+}
+
+/**
+ * That a machine asks whether it was approved is a sign of life. It is written now and then, and
+ * not for a node of an old ticket: that one changes nothing in the cluster any more.
+ */
+async function noteAlive(leader: Leader, id: string): Promise<void> {
+  const { fsmState, registration } = findNode(leader, id).node;
+  if (fsmState !== NodeState.NEW || isRecent(registration?.seen)) return;
+  const { digest } = await presentTicket(leader.store);
+  await changeNode(leader, id, ({ registration }) => {
+    if (registration === undefined || isRecent(registration.seen)) return {};
+    if (Buffer.compare(registration.ticketDigest, digest) !== 0) return {};
+    return { fields: { registration: { ...registration, seen: timestampNow() } } };
+  });
 }
 
 async function checkSecurity({ store }: Leader, security: NodeStorageSecurity): Promise<void> {

@@ -1,6 +1,7 @@
 // Tests of how a machine becomes a member: register, commit, join.
 import { expect, test } from "bun:test";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { generateKeyPair, type KeyPair } from "../../base/pki/keys.ts";
 import { nodeId } from "../../base/pki/node-id.ts";
 import { verifyNode } from "../../base/pki/verify.ts";
@@ -10,14 +11,18 @@ import {
   JoinNodeRequestSchema,
   RegisterNodeRequestSchema,
 } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { Node_RegistrationSchema } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import {
   ClusterConfigurationSchema,
+  HardwareSchema,
   NodeState,
   NodeStorageSecurity as Security,
   ClusterConfiguration_TPMMode as TpmMode,
   NodeTPMUsage as TpmUsage,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { REGISTRATION_RATE, SEEN_MS } from "../state/bounds.ts";
 import { keys } from "../state/keys.ts";
+import { changeNode } from "../state/nodes.ts";
 import { ensureRegisterTicket } from "../state/register-ticket.ts";
 import {
   nodeCall,
@@ -143,6 +148,62 @@ test("registerNode again needs no ticket, so that one that is rotated strands no
   await expect(register(leader, { ...garbage, joinKey })).rejects.toMatchObject({
     code: Code.permissionDenied,
   });
+});
+
+/** How often the store was written to. */
+const writes = async (leader: TestLeader) => (await leader.raw.range("/")).revision;
+
+test("registerNode writes nothing without the present ticket, nor what is known", async () => {
+  await using leader = await testLeader();
+  const hardware = { vendor: "a", model: "b", serial: "c" };
+  await register(leader, { hardware });
+  const before = await writes(leader);
+  await register(leader, { hardware });
+  const wrong = { registerTicket: new Uint8Array([1]) };
+  await register(leader, { ...wrong, hardware: { ...hardware, serial: "d" } });
+  expect(await writes(leader)).toBe(before);
+  await register(leader, { hardware: { ...hardware, serial: "e" } });
+  expect(leader.stored(id)?.registration?.hardware?.serial).toBe("e");
+});
+
+test("registerNode keeps only so much of what a machine says", async () => {
+  await using leader = await testLeader();
+  const long = "x".repeat(20_000);
+  const hardware = create(HardwareSchema, { vendor: `a\u001b[31m\u202e${long}`, model: long });
+  hardware.$unknown = [{ no: 99, wireType: 2, data: new Uint8Array(40_000) }];
+  const pairs = Array.from({ length: 200 }, (_, at) => ({ key: `k${at}`, value: "v".repeat(60) }));
+  await register(leader, { hardware, labels: { pairs } });
+  const stored = await leader.raw.get(keys.node(id));
+  expect(stored?.value.length).toBeLessThan(4_000);
+  expect(leader.stored(id)?.registration?.hardware?.vendor).toMatch(/^a\[31mx+$/);
+  expect(leader.stored(id)?.labels?.pairs.length).toBeGreaterThan(20);
+});
+
+test("registerNode writes only so often for one address", async () => {
+  await using leader = await testLeader();
+  leader.registrations.take("192.0.2.7", REGISTRATION_RATE.burst);
+  const call = { ...machineCall, remoteAddress: "192.0.2.7" };
+  await expect(register(leader, {}, call)).rejects.toMatchObject({ code: Code.resourceExhausted });
+  await register(leader, {}, { ...machineCall, remoteAddress: "192.0.2.8" });
+});
+
+test.each([
+  ["of the present ticket", false],
+  ["of an old one, for which nothing is written any more,", true],
+])("commitNode is a sign of life of a NEW node %s", async (_, isOld) => {
+  await using leader = await testLeader();
+  await register(leader);
+  const seen = timestampFromMs(Date.now() - SEEN_MS - 1_000);
+  const other = isOld ? { ticketDigest: new Uint8Array(32) } : {};
+  await changeNode(leader, id, ({ registration }) => ({
+    fields: {
+      registration: { ...(registration ?? create(Node_RegistrationSchema)), seen, ...other },
+    },
+  }));
+  const before = await writes(leader);
+  await expect(commit(leader)).rejects.toMatchObject({ code: Code.permissionDenied });
+  await expect(commit(leader)).rejects.toMatchObject({ code: Code.permissionDenied });
+  expect((await writes(leader)) - before).toBe(isOld ? 0n : 1n);
 });
 
 test("registerNode refuses a node that was decommissioned", async () => {

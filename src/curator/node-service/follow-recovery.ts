@@ -2,7 +2,7 @@
 // hears which of them lie on its disk.
 import { operatorBox } from "../../base/pki/operator-box.ts";
 import { encryptTo } from "../../base/pki/sealed-box.ts";
-import type { Handler, ResponseInit } from "../../base/rpc/rpc.ts";
+import { Code, type Handler, type ResponseInit, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type {
   Recovery_Epoch as Epoch,
@@ -42,6 +42,9 @@ async function hear(
   requests: AsyncIterable<{ readonly storedEpochs: readonly bigint[] }>,
 ): Promise<void> {
   for await (const { storedEpochs } of requests) {
+    if (!leader.reports.take(id)) {
+      throw new RpcError(Code.resourceExhausted, `node ${id} reports too often, try later`);
+    }
     await leader.recovery.change((record) =>
       noteStored(record, id, storedEpochs) ? record : undefined,
     );

@@ -7,7 +7,7 @@ import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { noteSerials, revocationList } from "../consensus/revocations.ts";
-import { callingNode } from "../state/callers.ts";
+import { reportingNode } from "../state/callers.ts";
 import { memberOn, nodeOf, peerUrl } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import { findNode, requireKey } from "../state/nodes.ts";
@@ -24,7 +24,8 @@ const CLIENT_NAME = "curator";
 /** Makes the caller a member if it is none yet, and gives it certificates. */
 export function joinConsensus(leader: Leader): Handler<typeof Curator.method.joinConsensus> {
   return async ({ memberPublicKey, clientPublicKey }, call) => {
-    const { id } = callingNode(call);
+    // Each of them is certified anew, and what it had before revoked.
+    const { id } = reportingNode(leader, call);
     requireKey(memberPublicKey, "member_public_key");
     requireKey(clientPublicKey, "client_public_key");
     const ca = await leader.consensus.ca();

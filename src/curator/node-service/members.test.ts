@@ -20,6 +20,7 @@ import {
   NodeState,
   NodeStatusSchema,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { REPORT_RATE } from "../state/bounds.ts";
 import { keys } from "../state/keys.ts";
 import { nodeCall, type TestLeader, testCa, testLeader, userCall } from "../state/test-leader.ts";
 import { getConsensusStatus } from "./get-consensus-status.ts";
@@ -67,6 +68,25 @@ test.each<[string, Status["status"]]>([
   await expect(report(leader, request, nodeCall(id))).rejects.toMatchObject({
     code: Code.invalidArgument,
   });
+});
+
+test("updateNodeStatus writes what is new, at most so much, and only so often", async () => {
+  await using leader = await testLeader();
+  const { id } = await leader.add();
+  const tell = (externalAddress: string, more: NonNullable<Status["status"]> = {}) =>
+    report(leader, { nodeId: id, status: { externalAddress, ...more } }, nodeCall(id));
+  await tell("10.0.0.1");
+  const first = leader.stored(id);
+  await tell("10.0.0.1");
+  expect(leader.stored(id)).toBe(first);
+  await expect(tell("10.0.0.1", { bootId: new Uint8Array(2_000) })).rejects.toMatchObject({
+    code: Code.invalidArgument,
+  });
+  leader.reports.take(id, REPORT_RATE.burst - 3);
+  await expect(tell("10.0.0.2")).rejects.toMatchObject({ code: Code.resourceExhausted });
+  leader.time.now += 5_000;
+  await tell("10.0.0.2");
+  expect(leader.stored(id)?.status?.externalAddress).toBe("10.0.0.2");
 });
 
 test("updateNodeStatus refuses users, and nodes that speak for others", async () => {
@@ -247,6 +267,11 @@ test.each([[""], ["AAAA"], [`${wireguardPubkey} `], [Buffer.alloc(33).toString("
     await expect(network([], pubkey)).rejects.toMatchObject({ code: Code.invalidArgument });
   },
 );
+
+test("updateClusterNetworking takes only so many networks", async () => {
+  const many = Array.from({ length: 65 }, () => "192.0.2.1/32");
+  await expect(network(many)).rejects.toThrow("more than 64 prefixes");
+});
 
 test("updateClusterNetworking wants a status first, a request, and a node", async () => {
   const unknown = network([], wireguardPubkey, { status: create(NodeStatusSchema) });

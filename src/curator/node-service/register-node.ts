@@ -1,8 +1,8 @@
 // Curator.RegisterNode: puts a machine that asks for admission on the list.
-import { create } from "@bufbuild/protobuf";
+import { create, equals } from "@bufbuild/protobuf";
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { nodeId } from "../../base/pki/node-id.ts";
-import { type Call, Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
+import { type Call, Code, type Handler, originOf, RpcError } from "../../base/rpc/rpc.ts";
 import type {
   Curator,
   RegisterNodeRequest,
@@ -13,10 +13,13 @@ import {
   NodeSchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import {
+  type Hardware,
+  HardwareSchema,
   NodeLabelsSchema,
   NodeState,
   type NodeTPMUsage,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { ASKED_LABEL_BYTES, HARDWARE_LENGTH } from "../state/bounds.ts";
 import { provenKey } from "../state/callers.ts";
 import { loadConfiguration } from "../state/configuration.ts";
 import { keys } from "../state/keys.ts";
@@ -24,7 +27,8 @@ import { admissibleLabels } from "../state/labels.ts";
 import type { Leader } from "../state/leader.ts";
 import { commitNodes, nodeWrite, requireKey } from "../state/nodes.ts";
 import { recommendedSecurity, tpmUsage } from "../state/policy.ts";
-import { isRegisterTicket } from "../state/register-ticket.ts";
+import { presentTicket } from "../state/register-ticket.ts";
+import { forgetWrites, isRecent, whoGivesWay } from "../state/waiting.ts";
 
 /** Makes a NEW node, or finds that it made it before. */
 export function registerNode(leader: Leader): Handler<typeof Curator.method.registerNode> {
@@ -32,8 +36,10 @@ export function registerNode(leader: Leader): Handler<typeof Curator.method.regi
     const publicKey = provenKey(call);
     const id = nodeId(publicKey);
     requireKey(request.joinKey, "join_key");
-    const isKnown = hasRegistered(leader.nodes.get(id)?.node, request.joinKey);
-    if (!isKnown && !(await isRegisterTicket(leader.store, request.registerTicket))) {
+    const ticket = await presentTicket(leader.store);
+    const isAdmitted = ticket.isShown(request.registerTicket);
+    const before = leader.nodes.get(id)?.node;
+    if (!isAdmitted && !hasRegistered(before, request.joinKey)) {
       throw new RpcError(Code.permissionDenied, "wrong register ticket");
     }
     const clusterConfiguration = await loadConfiguration(leader.store);
@@ -41,7 +47,10 @@ export function registerNode(leader: Leader): Handler<typeof Curator.method.regi
     if (usage === undefined) {
       throw new RpcError(Code.permissionDenied, "the cluster demands a TPM");
     }
-    await leader.nodeLocks.hold(id, () => ensureNode(leader, publicKey, request, usage, call));
+    const machine = { publicKey, request, usage, ticketDigest: ticket.digest };
+    // Without the ticket nothing is written any more; that a node has registered is still so.
+    if (isAdmitted) await leader.nodeLocks.hold(id, () => ensureNode(leader, machine, call));
+    else if (before !== undefined) hasPassed(before, request.joinKey);
     // The same answer for a repeated call: the first one may have been lost.
     return {
       clusterConfiguration,
@@ -53,36 +62,40 @@ export function registerNode(leader: Leader): Handler<typeof Curator.method.regi
   };
 }
 
+/** A machine that shows the ticket. */
+interface Machine {
+  readonly publicKey: Uint8Array;
+  readonly request: RegisterNodeRequest;
+  readonly usage: NodeTPMUsage;
+  readonly ticketDigest: Uint8Array;
+}
+
 async function ensureNode(
   leader: Leader,
-  publicKey: Uint8Array,
-  { joinKey, labels, hardware }: RegisterNodeRequest,
-  usage: NodeTPMUsage,
+  machine: Machine,
   { remoteAddress: address }: Call,
 ): Promise<void> {
-  const id = nodeId(publicKey);
+  const id = nodeId(machine.publicKey);
+  const { joinKey } = machine.request;
   const before = leader.nodes.get(id);
   if (before !== undefined && hasPassed(before.node, joinKey)) return;
-  const asked = create(NodeLabelsSchema, { pairs: admissibleLabels(labels?.pairs ?? []) });
-  const node = {
-    ...(before?.node ?? create(NodeSchema)),
-    id,
-    publicKey,
-    joinKey,
-    fsmState: before?.node.fsmState ?? NodeState.NEW,
-    tpmUsage: usage,
-    labels: before?.node.labels ?? asked,
-    registration: create(Node_RegistrationSchema, {
-      address,
-      ...(hardware && { hardware }),
-      time: before?.node.registration?.time ?? timestampNow(),
-    }),
-  };
+  const node = registered(machine, address, before?.node);
+  if (before !== undefined && isUnchanged(before.node, node)) return;
+  requireRate(leader, address);
+  // Calls at the same time may find the same room: so many more there may be.
+  const givesWay = before === undefined && whoGivesWay(leader, address, machine.ticketDigest);
+  const gone = givesWay ? [givesWay] : [];
   await commitNodes(
     leader,
     // A machine that started over has a new join key, and its old one no use.
-    [...oldJoinKey(before?.node.joinKey, joinKey), nodeWrite(node), joinKeyWrite(joinKey, id)],
     [
+      ...gone.flatMap(forgetWrites),
+      ...oldJoinKey(before?.node.joinKey, joinKey),
+      nodeWrite(node),
+      joinKeyWrite(joinKey, id),
+    ],
+    [
+      ...gone.map((each) => ({ key: keys.node(each.id), modRevision: each.revision })),
       { key: keys.node(id), modRevision: before?.revision ?? 0n },
       await freeJoinKey(leader, joinKey, id),
     ],
@@ -90,7 +103,50 @@ async function ensureNode(
   if (before === undefined) leader.log.info(`Node ${id} has registered and waits for approval`);
 }
 
-/** A ticket that is rotated does not touch those that have used it: they have proved their key. */
+/** What is kept of a machine: only what is looked at, and only so much of it. */
+function registered(
+  { publicKey, request, usage, ticketDigest }: Machine,
+  address: string,
+  before: Readonly<Node> | undefined,
+): Node {
+  const { joinKey, labels, hardware } = request;
+  const asked = () =>
+    create(NodeLabelsSchema, { pairs: admissibleLabels(labels?.pairs ?? [], ASKED_LABEL_BYTES) });
+  return {
+    ...(before ?? create(NodeSchema)),
+    ...{ id: nodeId(publicKey), publicKey, joinKey, tpmUsage: usage },
+    fsmState: before?.fsmState ?? NodeState.NEW,
+    labels: before?.labels ?? asked(),
+    registration: create(Node_RegistrationSchema, {
+      address,
+      ...(hardware && { hardware: admissibleHardware(hardware) }),
+      time: before?.registration?.time ?? timestampNow(),
+      ticketDigest,
+      seen: timestampNow(),
+    }),
+  };
+}
+
+function admissibleHardware({ vendor, model, serial }: Hardware): Hardware {
+  const cut = (text: string) =>
+    text.slice(0, HARDWARE_LENGTH).toWellFormed().replaceAll(/\p{C}/gu, "");
+  return create(HardwareSchema, { vendor: cut(vendor), model: cut(model), serial: cut(serial) });
+}
+
+/** Whether a node says what it said before, and its last sign of life is not long ago. */
+function isUnchanged(before: Readonly<Node>, after: Node): boolean {
+  const { registration } = after;
+  const seen = before.registration?.seen;
+  if (registration === undefined || !isRecent(seen)) return false;
+  return equals(NodeSchema, before, { ...after, registration: { ...registration, seen } });
+}
+
+function requireRate({ registrations, allRegistrations }: Leader, address: string): void {
+  if (registrations.take(originOf(address)) && allRegistrations.take("")) return;
+  throw new RpcError(Code.resourceExhausted, `too many registrations from ${address}, try later`);
+}
+
+/** A ticket that is rotated strands nobody who has used it: they have proved their key. */
 function hasRegistered(before: Readonly<Node> | undefined, joinKey: Uint8Array): boolean {
   return before !== undefined && Buffer.compare(before.joinKey, joinKey) === 0;
 }

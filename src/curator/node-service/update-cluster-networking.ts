@@ -6,7 +6,8 @@ import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type { Node } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { ownPrefix } from "../state/addresses.ts";
-import { callingNode } from "../state/callers.ts";
+import { MOST_PREFIXES } from "../state/bounds.ts";
+import { reportingNode } from "../state/callers.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode, type NodeChange } from "../state/nodes.ts";
 
@@ -15,7 +16,7 @@ export function updateClusterNetworking(
   leader: Leader,
 ): Handler<typeof Curator.method.updateNodeClusterNetworking> {
   return async ({ clusternet }, call) => {
-    const { id } = callingNode(call);
+    const { id } = reportingNode(leader, call);
     const decide = ({ status, podRanges }: Readonly<Node>): NodeChange => {
       const address = status?.externalAddress ?? "";
       if (address === "") {
@@ -25,6 +26,9 @@ export function updateClusterNetworking(
         );
       }
       if (clusternet === undefined) throw invalid("clusternet must be set");
+      if (clusternet.prefixes.length > MOST_PREFIXES) {
+        throw invalid(`clusternet has more than ${MOST_PREFIXES} prefixes`);
+      }
       checkKey(leader, id, clusternet.wireguardPubkey);
       checkPrefixes(
         clusternet.prefixes.map(({ cidr }) => cidr),

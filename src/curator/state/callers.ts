@@ -10,7 +10,14 @@ export function callingNode({ peer }: Call): NodePeer {
   throw new RpcError(Code.permissionDenied, "only nodes may call this");
 }
 
-/** The same, if it has the role ConsensusMember; throws failedPrecondition where it has not. */
+/** The same, for calls that may change the state; throws resourceExhausted for too many. */
+export function reportingNode(leader: Leader, call: Call): NodePeer {
+  const peer = callingNode(call);
+  if (leader.reports.take(peer.id)) return peer;
+  throw new RpcError(Code.resourceExhausted, `node ${peer.id} reports too often, try later`);
+}
+
+/** The node that calls, if it has the role ConsensusMember; throws failedPrecondition where it has not. */
 export function callingMember(leader: Leader, call: Call): NodePeer {
   const peer = callingNode(call);
   if (findNode(leader, peer.id).node.roles?.consensusMember !== undefined) return peer;

@@ -79,3 +79,9 @@ test("admissibleLabels cuts off what is too much", () => {
   const asked = Array.from({ length: 200 }, (_, i) => ({ key: `k${i}`, value: "" }));
   expect(admissibleLabels(asked)).toHaveLength(MOST_LABELS);
 });
+
+test("admissibleLabels keeps only so many bytes together", () => {
+  const asked = Array.from({ length: 20 }, (_, at) => ({ key: `key${at + 10}`, value: "12345" }));
+  expect(admissibleLabels(asked, 100)).toHaveLength(10);
+  expect(admissibleLabels(asked, 99)).toHaveLength(9);
+});

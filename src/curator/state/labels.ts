@@ -32,14 +32,21 @@ export function sortLabels(labels: Iterable<Label>): Label[] {
 
 /**
  * The labels that a machine may have of those it asks for: malformed ones are
- * left out, of several with one key the first is kept, and what is too much is
- * cut off. A machine that waits to be admitted has nobody to read an error.
+ * left out, of several with one key the first is kept, and what is too much, or
+ * longer than `bytes` together, is cut off. A machine that waits to be admitted
+ * has nobody to read an error.
  */
-export function admissibleLabels(asked: Iterable<Label>): Label[] {
+export function admissibleLabels(
+  asked: Iterable<Label>,
+  bytes = Number.POSITIVE_INFINITY,
+): Label[] {
   const kept = new Map<string, Label>();
+  let left = bytes;
   for (const { key, value } of asked) {
     if (kept.size === MOST_LABELS) break;
     if (!isLabelKey(key) || !isLabelValue(value) || kept.has(key)) continue;
+    left -= key.length + value.length;
+    if (left < 0) break;
     kept.set(key, { key, value });
   }
   return sortLabels(kept.values());

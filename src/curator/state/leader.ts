@@ -4,11 +4,13 @@ import type { Store } from "../../base/etcd/etcd.ts";
 import { Lock, NamedLocks } from "../../base/event/event.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import type { Issuer } from "../../base/pki/certificate.ts";
+import { Allowance } from "../../base/rpc/rpc.ts";
 import {
   ConsensusRevocationsSchema,
   RecoverySchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { AddressMoves } from "./address-moves.ts";
+import { ALL_REGISTRATIONS_RATE, REGISTRATION_RATE, REPORT_RATE } from "./bounds.ts";
 import { loadCa } from "./cluster-pki.ts";
 import type { Consensus } from "./consensus.ts";
 import { Heartbeats } from "./heartbeats.ts";
@@ -28,6 +30,11 @@ export interface Leader {
   readonly addressMoves: AddressMoves;
   /** By node ID. Who changes a node holds its lock from reading to writing. */
   readonly nodeLocks: NamedLocks;
+  /** How often RegisterNode may still write, by address and in all. */
+  readonly registrations: Allowance;
+  readonly allRegistrations: Allowance;
+  /** How often what members report may still be written, by node ID. */
+  readonly reports: Allowance;
   /** Who changes what no two nodes may share holds it too, taken before a node's. */
   readonly meshLock: Lock;
   /** Who changes the configuration of the cluster holds it. */
@@ -73,6 +80,9 @@ export function makeLeader({ store, key, clock, ...parts }: LeaderParts): Leader
     heartbeats: new Heartbeats(clock),
     addressMoves: new AddressMoves(clock),
     nodeLocks: new NamedLocks(),
+    registrations: new Allowance(REGISTRATION_RATE, clock),
+    allRegistrations: new Allowance(ALL_REGISTRATIONS_RATE, clock),
+    reports: new Allowance(REPORT_RATE, clock),
     meshLock: new Lock(),
     configurationLock: new Lock(),
     ticketLock: new Lock(),

@@ -1,5 +1,5 @@
 // Finding and changing nodes, for handlers.
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, equals, toBinary } from "@bufbuild/protobuf";
 import type { Compare, Write } from "../../base/etcd/etcd.ts";
 import { nodeId, PUBLIC_KEY_BYTES } from "../../base/pki/node-id.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
@@ -68,6 +68,8 @@ export async function changeNode(
     const { node, revision } = findNode(leader, id);
     const { fields, writes = [], compares = [] } = await decide(node);
     if (fields === undefined && writes.length === 0) return;
+    // Who says again what is known already costs nobody a write.
+    if (writes.length === 0 && equals(NodeSchema, node, { ...node, ...fields })) return;
     const changed = fields === undefined ? [] : [nodeWrite({ ...node, ...fields })];
     await commitNodes(
       leader,

@@ -297,15 +297,16 @@ export type RegisterNodeRequest = Message<"metropolis.node.core.curator.proto.ap
   haveLocalTpm: boolean;
 
   /**
-   * Labels that the machine asks for. Malformed ones are dropped, and of
-   * several with the same key all but the first.
+   * Labels that the machine asks for. Malformed ones are dropped, of several with
+   * the same key all but the first, and what goes beyond 2 KiB.
    *
    * @generated from field: metropolis.proto.common.NodeLabels labels = 4;
    */
   labels?: NodeLabels | undefined;
 
   /**
-   * What the firmware says about the machine, for the operator who decides.
+   * What the firmware says about the machine, for the operator who decides. Kept
+   * are the printable ones of the first 128 characters of each.
    *
    * @generated from field: metropolis.proto.common.Hardware hardware = 100;
    */
