@@ -18,28 +18,29 @@ export function checkFirmware(hasEfi: boolean): void {
   );
 }
 
-/** True if the node to be will not work without a TPM and Secure Boot. */
-export function needsTpm({ cluster }: NodeParameters): boolean {
+/** What becomes of a machine's TPM, as far as the medium says. */
+export function tpmMode({ cluster }: NodeParameters): TpmMode | undefined {
   // Whoever registers with a cluster learns its rules from the cluster.
-  if (cluster.case !== "clusterBootstrap") return false;
-  const mode = cluster.value.initialClusterConfiguration?.tpmMode ?? TpmMode.TPM_MODE_INVALID;
-  return mode === TpmMode.TPM_MODE_INVALID || mode === TpmMode.TPM_MODE_REQUIRED;
+  if (cluster.case !== "clusterBootstrap") return undefined;
+  const mode = cluster.value.initialClusterConfiguration?.tpmMode;
+  return mode || TpmMode.TPM_MODE_REQUIRED;
 }
 
 /** Throws an InstallerError if the machine lacks what the parameters demand. */
 export function checkSecurity(parameters: NodeParameters, machine: Security): void {
-  if (!needsTpm(parameters)) return;
-  if (!machine.hasTpm) {
+  const mode = tpmMode(parameters);
+  if (mode === TpmMode.TPM_MODE_REQUIRED && !machine.hasTpm) {
     throw new InstallerError(
       "This machine has no TPM 2.0, which the cluster requires. Switch it on in the firmware's " +
         "settings, or write a medium with --bootstrap-tpm-mode=best-effort",
     );
   }
-  // Without Secure Boot the TPM would seal the key to a state that anyone can bring about.
-  if (!machine.isSecureBoot) {
-    throw new InstallerError(
-      "Secure Boot is off, and the cluster requires it. Enrol the keys and switch it on in the " +
-        "firmware's settings, or write a medium with --bootstrap-tpm-mode=best-effort",
-    );
-  }
+  const isUsed = mode === TpmMode.TPM_MODE_REQUIRED || mode === TpmMode.TPM_MODE_BEST_EFFORT;
+  if (!isUsed || !machine.hasTpm || machine.isSecureBoot) return;
+  // Without Secure Boot the TPM would seal the key to a state that anyone can bring about. The node
+  // would say so at its first start; here nothing is written yet.
+  throw new InstallerError(
+    "Secure Boot is off, and the cluster uses this machine's TPM. Enrol the keys and switch it on " +
+      "in the firmware's settings, or write a medium with --bootstrap-tpm-mode=disabled",
+  );
 }
