@@ -138,15 +138,22 @@ async function register(
     ...(parameters.labels && { labels: parameters.labels }),
   };
   const answer = await channel.client(Curator).registerNode(request, { signal: all.signal });
-  if (isSealing(answer) && attempt.refusal !== undefined) {
-    const { message, advice } = attempt.refusal;
-    throw new EnrolmentError(`the cluster demands the TPM: ${message}`, advice);
-  }
+  requireDemanded(answer, attempt.refusal);
   all.log.info(`Registered as ${attempt.id}`);
   return answer;
 }
 
-function isSealing({ tpmUsage }: RegisterNodeResponse): boolean {
+/** Throws an {@link EnrolmentError} where the cluster demands what this machine must not do. */
+export function requireDemanded(
+  answer: Pick<RegisterNodeResponse, "tpmUsage">,
+  refusal: SealError | undefined,
+): void {
+  if (!isSealing(answer) || refusal === undefined) return;
+  const { message, advice } = refusal;
+  throw new EnrolmentError(`the cluster demands the TPM: ${message}`, advice);
+}
+
+function isSealing({ tpmUsage }: Pick<RegisterNodeResponse, "tpmUsage">): boolean {
   return tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED;
 }
 
