@@ -10,7 +10,13 @@ export {
 } from "./election.ts";
 export { etcdStore } from "./etcd-store.ts";
 export { applyUpdate, type FollowOptions, follow, type Update } from "./follow.ts";
-export { etcdMembers, type Member, type MemberStatus, type Members } from "./members.ts";
+export {
+  etcdMembers,
+  type Member,
+  type MemberStatus,
+  type Members,
+  type Snapshot,
+} from "./members.ts";
 export { memoryStore } from "./memory-store.ts";
 export {
   CompactedError,

@@ -31,8 +31,9 @@ test("status, snapshot and defragment tell of the database", async () => {
   expect(status.version).toMatch(/^3\./);
   expect(status.leader).toBe(status.memberId);
   expect(status.databaseBytes).toBeGreaterThan(0n);
-  const blobs = await Array.fromAsync(members.snapshot());
-  const bytes = Buffer.concat(blobs);
+  const snapshot = await members.snapshot();
+  const bytes = Buffer.concat(await Array.fromAsync(snapshot.parts));
+  expect(bytes).toHaveLength(snapshot.bytes);
   // The last 32 bytes are the hash of the rest.
   const hash = new Bun.CryptoHasher("sha256").update(bytes.subarray(0, -32)).digest();
   expect(bytes.subarray(-32)).toEqual(Buffer.from(hash));

@@ -1,5 +1,10 @@
 // The members of an etcd cluster, and the care of one of them.
-import { Cluster, Maintenance, type Member as WireMember } from "../../gen/etcd/rpc_pb.ts";
+import {
+  Cluster,
+  Maintenance,
+  type SnapshotResponse,
+  type Member as WireMember,
+} from "../../gen/etcd/rpc_pb.ts";
 import type { CallOptions, Channel } from "../rpc/rpc.ts";
 
 /** One member. */
@@ -37,13 +42,22 @@ export interface Members {
   remove(id: bigint): Promise<void>;
   updatePeerUrls(id: bigint, peerUrls: readonly string[]): Promise<void>;
   status(): Promise<MemberStatus>;
-  /** The whole database, as a file that etcdutl reads. */
-  snapshot(signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** The whole database, as a file that etcdutl reads. Its parts must be read, or the signal abort. */
+  snapshot(signal?: AbortSignal): Promise<Snapshot>;
   /** Gives freed space back; the member stands still meanwhile. */
   defragment(): Promise<void>;
   /** Hands raft leadership over; only its holder can. */
   moveLeader(to: bigint): Promise<void>;
 }
+
+/** A file whose size is known before it comes. */
+export interface Snapshot {
+  readonly bytes: number;
+  readonly parts: AsyncIterable<Uint8Array>;
+}
+
+/** The hash of the rest, with which etcd ends a snapshot; it does not count it as remaining. */
+const HASH_BYTES = 32;
 
 /** Changes of membership wait for a quorum to agree. */
 const options: CallOptions = { timeoutMs: 10_000 };
@@ -78,13 +92,31 @@ export function etcdMembers(channel: Channel): Members {
         databaseBytesInUse: dbSizeInUse,
       };
     },
-    snapshot: async function* (signal) {
-      for await (const { blob } of maintenance.snapshot({}, { signal })) yield blob;
+    snapshot: async (signal) => {
+      const answers = maintenance.snapshot({}, { signal })[Symbol.asyncIterator]();
+      const { value: first } = await answers.next();
+      const bytes = (first?.blob.length ?? 0) + Number(first?.remainingBytes ?? 0) + HASH_BYTES;
+      return { bytes, parts: blobs(first, answers) };
     },
     defragment: async () =>
       void (await maintenance.defragment({}, { timeoutMs: DEFRAGMENT_TIMEOUT_MS })),
     moveLeader: async (targetId) => void (await maintenance.moveLeader({ targetId }, options)),
   };
+}
+
+async function* blobs(
+  first: SnapshotResponse | undefined,
+  others: AsyncIterator<SnapshotResponse>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for (let next = first; next !== undefined; ) {
+      yield next.blob;
+      const { done, value } = await others.next();
+      next = done === true ? undefined : value;
+    }
+  } finally {
+    await others.return?.();
+  }
 }
 
 const emptyMember = { id: 0n, name: "", peerUrls: [], isLearner: true };

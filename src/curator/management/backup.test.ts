@@ -1,8 +1,10 @@
-// Backups: for the operator's key alone, and not without one.
+// Backups: signed by the CA, for the operator's key alone, and not without one.
 import { expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import { decryptStream } from "../../base/pki/age.ts";
 import { generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
+import { verifyBackup } from "../../base/pki/signed-backup.ts";
+import { fingerprint } from "../../base/pki/verify.ts";
 import { Code, testCall } from "../../base/rpc/rpc.ts";
 import { BackupRequestSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
 import type { Leader } from "../state/leader.ts";
@@ -15,13 +17,20 @@ async function* parts(leader: Leader): AsyncGenerator<Uint8Array> {
   }
 }
 
-test("a backup is the snapshot of etcd, for the operator's key alone", async () => {
+test("a backup is the snapshot of etcd, signed, and for the operator's key alone", async () => {
   await using leader = await testLeader();
   const pair = generateBoxKeyPair();
   await leader.recovery.change((record) => ({ ...record, operatorPublicKey: pair.publicKey }));
-  const read = Buffer.concat(await Array.fromAsync(decryptStream(pair.privateKey, parts(leader))));
-  const snapshot = Buffer.concat(await Array.fromAsync(leader.consensus.snapshot()));
-  expect(read.equals(snapshot)).toBe(true);
+  const taken: Uint8Array[] = [];
+  const trusted = fingerprint((await leader.ca()).certificate);
+  const content = decryptStream(pair.privateKey, parts(leader));
+  const facts = await verifyBackup(content, trusted, async (part) => taken.push(part));
+  expect(facts.cluster).toBe("cluster.internal");
+  expect(Math.abs(Date.now() - facts.time.getTime())).toBeLessThan(60_000);
+  expect(facts.revision).toBe((await leader.store.range("/leader/")).revision);
+  const snapshot = await leader.consensus.snapshot();
+  const state = Buffer.concat(await Array.fromAsync(snapshot.parts));
+  expect(Buffer.concat(taken).equals(state)).toBe(true);
   const other = decryptStream(generateBoxKeyPair().privateKey, parts(leader));
   await expect(Array.fromAsync(other)).rejects.toThrow();
 });

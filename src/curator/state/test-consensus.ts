@@ -1,5 +1,5 @@
 // An etcd for tests whose members are a list in memory, which obey at once.
-import type { Member } from "../../base/etcd/etcd.ts";
+import type { Member, Snapshot } from "../../base/etcd/etcd.ts";
 import { type Issuer, issueCa } from "../../base/pki/certificate.ts";
 import { generateKeyPair } from "../../base/pki/keys.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
@@ -44,8 +44,12 @@ export class SimulatedConsensus implements Consensus {
     this.members = this.members.filter((one) => one.id !== id);
   }
 
-  async *snapshot(): AsyncGenerator<Uint8Array> {
-    yield new TextEncoder().encode("the whole state");
+  async snapshot(): Promise<Snapshot> {
+    const state = new TextEncoder().encode("the whole state");
+    const parts = async function* () {
+      yield state;
+    };
+    return { bytes: state.length, parts: parts() };
   }
 
   async ca(): Promise<Issuer> {
