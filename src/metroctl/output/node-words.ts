@@ -9,6 +9,7 @@ import {
 } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
 import { printable } from "./printable.ts";
+import { utcText } from "./time-words.ts";
 
 /** Durations above this are the cluster's way to say that it heard nothing. */
 const NEVER_SECONDS = 1_000_000_000n;
@@ -84,7 +85,5 @@ export function fingerprintOf({ pubkey }: Node): string {
 
 /** `YYYY-MM-DD hh:mm:ss UTC`. */
 export function timeText(time: Timestamp | undefined): string {
-  if (time === undefined) return "";
-  const [day = "", clock = ""] = new Date(Number(time.seconds) * 1000).toISOString().split("T");
-  return `${day} ${clock.slice(0, 8)} UTC`;
+  return time === undefined ? "" : utcText(new Date(Number(time.seconds) * 1000));
 }

@@ -2,6 +2,7 @@
 import type { Node } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { fingerprintOf, hardwareText, timeText } from "./node-words.ts";
 import { printable } from "./printable.ts";
+import { ago } from "./time-words.ts";
 
 const tpm: Readonly<Record<Node["tpmUsage"], string>> = {
   0: "unknown",
@@ -32,17 +33,4 @@ function askedText({ registration }: Node, now: Date): string {
   const time = registration?.time;
   if (time === undefined) return "";
   return `${timeText(time)} (${ago(now.getTime() / 1000 - Number(time.seconds))})`;
-}
-
-const units = [
-  ["day", 86_400],
-  ["hour", 3_600],
-  ["minute", 60],
-] as const;
-
-/** `3 minutes ago`, in the greatest unit that fits. */
-function ago(seconds: number): string {
-  const [name, length] = units.find((unit) => seconds >= unit[1]) ?? ["second", 1];
-  const count = Math.max(0, Math.floor(seconds / length));
-  return `${count} ${name}${count === 1 ? "" : "s"} ago`;
 }

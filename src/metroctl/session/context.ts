@@ -4,6 +4,7 @@
 //     owner-key.pem owner.pem ca.pem      the owner's key (0600), certificate, the cluster's CA
 //     ownership-secret                    from genusb to takeownership: proves the CA
 //     recovery-key.txt                    opens backups, and disks that no majority opens (0600)
+//     newest-backup.json                  when the newest backup was made that was seen here
 //     context.json                        endpoints and proxy, so that no flags are needed
 //     current-context                     the name of the context in use, when not `default`
 //     contexts/<name>/                    any further cluster, the same files
@@ -30,6 +31,7 @@ export const contextFiles = {
   ca: "ca.pem",
   secret: "ownership-secret",
   recoveryKey: "recovery-key.txt",
+  newestBackup: "newest-backup.json",
   reach: "context.json",
 } as const;
 

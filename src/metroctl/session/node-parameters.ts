@@ -5,6 +5,7 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { NodeParametersSchema } from "../../gen/metropolis/proto/api/configuration_pb.ts";
 import type { ClusterConfigurationSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { UserError } from "../output/user-error.ts";
+import { backupCa } from "./backup-file.ts";
 import { openCluster } from "./cluster.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import { type ContextFolder, chosenContext, contextFiles } from "./context.ts";
@@ -49,11 +50,12 @@ export async function bootstrapParameters(
  * Parameters for a machine that waits for `metroctl cluster restore`, serialized.
  * The cluster in the backup keeps its owner, and its keys stay as they are.
  *
- * Throws a {@link UserError} when the context cannot open a backup.
+ * Throws a {@link UserError} when the context cannot open a backup, or not judge one.
  */
 export function restoreParameters(args: ClusterArgs, configuration: Configuration): Uint8Array {
   const context = chosenContext(args);
   const { publicKey } = recoveryKey(context);
+  const restoreCaFingerprint = Buffer.from(backupCa(context).replace(/^SHA256:/, ""), "hex");
   return serialize({
     case: "clusterBootstrap",
     value: {
@@ -63,6 +65,7 @@ export function restoreParameters(args: ClusterArgs, configuration: Configuratio
       // By it the machine proves that it was made from this medium: it is sent all secrets.
       ownershipSecret: ensureSecret(context),
       restore: true,
+      restoreCaFingerprint,
     },
   });
 }

@@ -1,22 +1,22 @@
 // Bringing a backup to a new machine: it proves first that it was made from our medium,
 // because it is told everything that the cluster knows.
 import { randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { decryptStream } from "../../base/pki/age.ts";
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { ownershipProof } from "../../base/pki/ownership-proof.ts";
 import { selfSignedKey } from "../../base/pki/verify.ts";
 import { connect } from "../../base/rpc/rpc.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 import { UserError } from "../output/user-error.ts";
+import { decryptedBackup } from "./backup-file.ts";
 import { type ContextFolder, contextFiles } from "./context.ts";
 import { initialCredentials, loadOwnerKey } from "./owner.ts";
 import { target } from "./reach.ts";
 import { RECOVERY_PORT } from "./recover.ts";
-import { recoveryKey } from "./recovery-key.ts";
 
 const NONCE_BYTES = 32;
 const CALL_MS = 15_000;
+/** The machine takes small messages only. */
+const MESSAGE_BYTES = 32 << 10;
 /** Taking a large state in takes its time. */
 const RESTORE_MS = 10 * 60_000;
 
@@ -29,16 +29,14 @@ export interface Restoring {
 }
 
 /**
- * Sends the backup to the machine at an address; returns when it has taken it in.
+ * Sends a backup, which was checked, to the machine at an address; returns when the machine
+ * has checked it too, and taken it in.
  *
- * Throws a {@link UserError} when the context lacks a key, when the file is not a whole
- * backup of this context's cluster, and when the machine is not of our medium.
+ * Throws a {@link UserError} when the context lacks a key, and when the machine is not of our
+ * medium.
  */
 export async function restoreBackup(context: ContextFolder, restoring: Restoring): Promise<void> {
-  const { privateKey } = recoveryKey(context);
   const { address, file, proxy } = restoring;
-  // All of it once before anything is sent: half a backup must not reach a machine.
-  for await (const _ of decryptStream(privateKey, createReadStream(file)));
   let shown: Uint8Array | undefined;
   const verify = (certificate: Uint8Array) => {
     shown = selfSignedKey([certificate]);
@@ -50,12 +48,16 @@ export async function restoreBackup(context: ContextFolder, restoring: Restoring
   const nonce = randomBytes(NONCE_BYTES);
   const { proof } = await node.proveNode({ nonce }, { timeoutMs: CALL_MS });
   requireProof(context, address, nonce, shown ?? new Uint8Array(), proof);
-  const requests = messages(decryptStream(privateKey, createReadStream(file)));
+  const requests = messages(decryptedBackup(context, file));
   for await (const _ of node.restore(requests, { timeoutMs: RESTORE_MS })) break;
 }
 
 async function* messages(parts: AsyncIterable<Uint8Array>) {
-  for await (const data of parts) yield { data };
+  for await (const part of parts) {
+    for (let at = 0; at < part.length; at += MESSAGE_BYTES) {
+      yield { data: part.subarray(at, at + MESSAGE_BYTES) };
+    }
+  }
 }
 
 async function ownerKeyCredentials(context: ContextFolder) {

@@ -37,6 +37,16 @@ test("planBootstrap keeps what the parameters say", () => {
   expect(plan.configuration.clusterDomain).toBe("example.org");
 });
 
+test("planBootstrap takes a backup of one CA only", () => {
+  const restoreCaFingerprint = new Uint8Array(32).fill(0xab);
+  const plan = planBootstrap(parameters({ restore: true, restoreCaFingerprint }), true);
+  expect([plan.isRestore, plan.restoreCa]).toEqual([true, `SHA256:${"ab".repeat(32)}`]);
+  expect(planBootstrap(parameters(), true).restoreCa).toBe("");
+  const blind = () => planBootstrap(parameters({ restore: true }), true);
+  expect(blind).toThrow("the fingerprint of the backup's CA has 0 bytes, not 32");
+  expect(blind).toThrow(EnrolmentError);
+});
+
 test("planBootstrap refuses an owner key of another length", () => {
   const wrong = parameters({ ownerPublicKey: new Uint8Array(31) });
   expect(() => planBootstrap(wrong, true)).toThrow("the owner's public key has 31 bytes, not 32");

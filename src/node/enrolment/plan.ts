@@ -17,6 +17,8 @@ import { EnrolmentError } from "./enrolment-error.ts";
 
 /** Length of an Ed25519 public key. */
 const KEY_BYTES = 32;
+/** SHA-256. */
+const HASH_BYTES = 32;
 
 /** Everything about a new cluster that is decided and not random. */
 export interface BootstrapPlan {
@@ -27,6 +29,8 @@ export interface BootstrapPlan {
   readonly operatorRecoveryKey: Uint8Array;
   /** The cluster is that of a backup. */
   readonly isRestore: boolean;
+  /** Then the fingerprint of the CA that must have signed it, else empty. */
+  readonly restoreCa: string;
   readonly configuration: ClusterConfiguration;
   readonly labels: NodeLabels;
   readonly tpmUsage: TpmUsage;
@@ -85,11 +89,19 @@ export function planBootstrap(
     ownershipSecret,
     operatorRecoveryKey,
     isRestore: parameters.restore,
+    restoreCa: parameters.restore ? restoreCa(parameters) : "",
     configuration,
     labels: labels ?? create(NodeLabelsSchema),
     tpmUsage: chooseTpmUsage(configuration.tpmMode, hasTpm),
     storageSecurity: chooseSecurity(configuration.storageSecurityPolicy),
   };
+}
+
+/** A machine that cannot tell a forged backup from ours would take it. */
+function restoreCa({ restoreCaFingerprint: hash }: NodeParameters_ClusterBootstrap): string {
+  if (hash.length === HASH_BYTES) return `SHA256:${hash.toHex()}`;
+  const found = `${hash.length} bytes, not ${HASH_BYTES}`;
+  throw new EnrolmentError(`the fingerprint of the backup's CA has ${found}`, WRITE_MEDIUM);
 }
 
 /** How a storage security of the API is done on the disk. */

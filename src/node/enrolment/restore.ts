@@ -27,6 +27,7 @@ export function restoreSteps(
           key: ring.node,
           ownerPublicKey: plan.ownerPublicKey,
           ownershipSecret: plan.ownershipSecret,
+          caFingerprint: plan.restoreCa,
           takeIn: () => takeIn(all, id, file),
           ...{ log: all.log, signal: all.signal },
         },

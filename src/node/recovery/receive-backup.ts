@@ -7,6 +7,7 @@ import { selfSigned } from "../../base/pki/certificate.ts";
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
 import { ownershipProof } from "../../base/pki/ownership-proof.ts";
+import { BackupError, type BackupFacts, verifyBackup } from "../../base/pki/signed-backup.ts";
 import { selfSignedKey } from "../../base/pki/verify.ts";
 import {
   type Call,
@@ -16,7 +17,6 @@ import {
   serve,
   service,
   smallLimits,
-  usualLimits,
 } from "../../base/rpc/rpc.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 
@@ -27,13 +27,15 @@ const GRACE_MS = 2_000;
 
 /** What is waited for. */
 export interface Waiting {
-  /** Where the backup goes. */
+  /** Where the snapshot in the backup goes. */
   readonly file: string;
   /** By this key the machine proves itself in TLS. */
   readonly key: KeyPair;
   readonly ownerPublicKey: Uint8Array;
   readonly ownershipSecret: Uint8Array;
-  /** Makes use of the file. Throws where it is damaged. */
+  /** Of the CA that must have signed the backup. */
+  readonly caFingerprint: string;
+  /** Makes use of the file, which is the cluster's own. Throws where etcd cannot. */
   readonly takeIn: () => Promise<void>;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -51,8 +53,11 @@ export async function receiveBackup(
     services: [service(Recovery, handlers(waiting, taken.resolve))],
     authorize: (call) => admit(call, waiting.ownerPublicKey),
     isMember: (certificates) => isOwner(selfSignedKey(certificates), waiting.ownerPublicKey),
-    // The owner, whose key is all that he has yet, sends the backup in pieces.
-    limits: { ...smallLimits, nodeRequestBytes: usualLimits.requestBytes },
+    // The owner, whose key is all that he has yet, sends the backup in pieces of 32 KiB.
+    limits: { ...smallLimits, nodeRequestBytes: smallLimits.requestBytes },
+    // Nobody else is even told what is served.
+    withReflection: false,
+    withHealth: false,
     listen,
     tls: { keyPem: privateKeyPem(key), certificatePem: certificate },
     onError: (method, error) => log.warning(`${method.name} failed: ${errorText(error)}`),
@@ -99,13 +104,18 @@ function handlers(waiting: Waiting, done: () => void): Partial<Implementation<ty
 }
 
 async function take(
-  { file, takeIn, log }: Waiting,
+  { file, caFingerprint, takeIn, log }: Waiting,
   requests: AsyncIterable<{ readonly data: Uint8Array }>,
 ): Promise<void> {
   const handle = await open(file, "w", 0o600);
+  let facts: BackupFacts;
   try {
-    for await (const { data } of requests) await handle.write(data);
+    facts = await verifyBackup(parts(requests), caFingerprint, (part) => handle.writeFile(part));
     await handle.sync();
+  } catch (cause) {
+    if (!(cause instanceof BackupError)) throw cause;
+    log.error(`A backup was refused: ${cause.message}`);
+    throw new RpcError(Code.invalidArgument, `the backup is refused: ${cause.message}`, { cause });
   } finally {
     await handle.close();
   }
@@ -113,7 +123,14 @@ async function take(
     await takeIn();
   } catch (cause) {
     log.error(`The backup cannot be used: ${errorText(cause)}`);
-    throw new RpcError(Code.invalidArgument, "the backup is damaged", { cause });
+    throw new RpcError(Code.invalidArgument, "etcd cannot use the backup", { cause });
   }
-  log.info("Took the backup in");
+  const { cluster, time, revision } = facts;
+  log.info(`Took in the backup of ${cluster} of ${time.toISOString()}, revision ${revision}`);
+}
+
+async function* parts(
+  requests: AsyncIterable<{ readonly data: Uint8Array }>,
+): AsyncGenerator<Uint8Array> {
+  for await (const { data } of requests) yield data;
 }

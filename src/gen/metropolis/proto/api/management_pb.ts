@@ -1360,8 +1360,9 @@ export const Management: GenService<{
   },
   /**
    * Backup gives everything that the cluster keeps in consensus, as of one
-   * moment, encrypted to the operator's recovery key. The parts of the answer,
-   * one after the other, are the backup.
+   * moment, signed by the cluster's CA and encrypted to the operator's recovery
+   * key. The parts of the answer, one after the other, are the backup: a file in
+   * the format of age, with a tar archive inside.
    *
    *   FAILED_PRECONDITION  the cluster was made without a recovery key of the
    *                        operator

@@ -273,12 +273,14 @@ export const Recovery: GenService<{
   /**
    * Restore gives a new node the state of a cluster. The caller proves itself
    * with a self-signed certificate of the owner's key in the node parameters.
-   * The messages together are the backup, in the clear. There is one answer, when
-   * the node has taken it in; it serves the restored cluster a moment later.
+   * The messages together are the backup, decrypted; the node checks that the CA
+   * in its parameters has signed it. There is one answer, when the node has taken
+   * it in; it serves the restored cluster a moment later.
    *
    *   PERMISSION_DENIED    not the owner's key
    *   FAILED_PRECONDITION  the node waits for no backup
-   *   INVALID_ARGUMENT     the backup is damaged; the node goes on waiting
+   *   INVALID_ARGUMENT     the backup is damaged, forged or of another cluster; the
+   *                        node goes on waiting
    *
    * @generated from rpc metropolis.node.core.recovery.Recovery.Restore
    */
