@@ -1,13 +1,13 @@
-// `metroctl cluster backup <file>`: everything that the cluster keeps in consensus,
-// encrypted to the operator's recovery key.
-import { createReadStream } from "node:fs";
+// `metroctl cluster backup <file>`: everything that the cluster keeps in consensus, signed
+// by its CA and encrypted to the operator's recovery key.
 import { open, rename, rm } from "node:fs/promises";
 import { defineCommand } from "citty";
-import { decryptStream } from "../../../base/pki/age.ts";
 import { answer } from "../../output/message.ts";
+import { backupText, checkBackup } from "../../session/backup-file.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
-import { chosenContext } from "../../session/context.ts";
+import { type ContextFolder, chosenContext } from "../../session/context.ts";
+import { saveNewestBackup } from "../../session/newest-backup.ts";
 import { loadRecoveryKey } from "../../session/recovery-key.ts";
 
 /** A large state takes its time. */
@@ -25,18 +25,22 @@ export default defineCommand({
     const partial = `${file}.part`;
     try {
       const bytes = await save(partial, cluster.management.backup({}, { timeoutMs: BACKUP_MS }));
-      const pair = loadRecoveryKey(chosenContext(args));
-      // Where the key is at hand: a backup that does not open is none.
-      if (pair !== undefined)
-        for await (const _ of decryptStream(pair.privateKey, createReadStream(partial)));
+      const checked = await check(chosenContext(args), partial);
       await rename(partial, file);
-      const checked = pair === undefined ? "not checked: the recovery key is not here" : "checked";
       answer(`Saved ${bytes} bytes to ${file}, ${checked}`);
     } finally {
       await rm(partial, { force: true });
     }
   },
 });
+
+/** Where the key is at hand: a backup that does not open is none. */
+async function check(context: ContextFolder, path: string): Promise<string> {
+  if (loadRecoveryKey(context) === undefined) return "not checked: the recovery key is not here";
+  const facts = await checkBackup(context, path);
+  saveNewestBackup(context, facts);
+  return `checked: ${backupText(facts)}`;
+}
 
 async function save(
   path: string,
