@@ -1,13 +1,15 @@
 // The rehearsal of the worst day: a backup is taken, all machines are gone for good, and
 // the cluster goes on on a new one.
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { environment, run } from "../../src/base/process/process.ts";
+import { chapters } from "../../src/handbook/handbook.ts";
 import { clusterConfiguration } from "../../src/metroctl/session/bootstrap-args.ts";
 import { ContextFolder, contextFiles } from "../../src/metroctl/session/context.ts";
 import { restoreParameters } from "../../src/metroctl/session/node-parameters.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
-import { settle } from "./support.ts";
+import { outputs, settle } from "./support.ts";
 
 const PATIENCE_MS = 60_000;
 /** The machine that nobody knows yet. */
@@ -15,12 +17,17 @@ const FRESH = 4;
 
 let cluster: ProcessCluster;
 let backup: string;
+/** Made before it, when a node had not joined yet that was there later. */
+let older: string;
 
 beforeAll(async () => {
   cluster = await processCluster({ name: "restored", nodes: 3, spare: 2 });
   backup = join(cluster.home, "cluster.backup");
+  older = join(cluster.home, "older.backup");
 });
 afterAll(async () => cluster?.[Symbol.asyncDispose]());
+
+const context = () => new ContextFolder(cluster.operator.folder, "restored");
 
 /** Makes the new machine of a medium for restoring, and waits until it waits. */
 async function freshMachine(): Promise<void> {
@@ -36,11 +43,16 @@ async function freshMachine(): Promise<void> {
   await machine.console.waitFor(/Waiting for a backup/, { timeoutMs: PATIENCE_MS });
 }
 
-/** The workstation is lost, too, but for the two keys that the handbook says to keep. */
+/** The workstation is lost, too, but for the three files that the handbook says to keep. */
 function forgetAllButKeys(): void {
-  const context = new ContextFolder(cluster.operator.folder, "restored");
-  const { ownerCertificate, ca, secret } = contextFiles;
-  for (const file of [ownerCertificate, ca, secret]) context.remove(file);
+  const { ownerCertificate, secret } = contextFiles;
+  for (const file of [ownerCertificate, secret]) context().remove(file);
+}
+
+/** The commands that the handbook prints for an operator without metroctl. */
+function handbookCommands(): string {
+  const text = chapters.map((chapter) => chapter.text).join("\n");
+  return /^```sh\n(age -d [\s\S]*?)^```/m.exec(text)?.[1] ?? "exit 1";
 }
 
 /** A command that must fail; what it says. */
@@ -54,12 +66,35 @@ async function refusal(...words: readonly string[]): Promise<string> {
 test("a backup is whole, encrypted, and for its owner alone", async () => {
   await cluster.voters(3);
   await cluster.write("before-the-backup");
-  expect(await cluster.metroctl("cluster", "backup", backup)).toContain("checked");
+  await cluster.metroctl("cluster", "backup", older);
+  await cluster.write("between-the-backups");
+  const said = await cluster.metroctl("cluster", "backup", backup);
+  expect(said).toContain("checked: cluster cluster.internal, made at");
   await cluster.write("after-the-backup");
   const bytes = readFileSync(backup);
   for (const secret of ["before-the-backup", "metropolis-", "curator"]) {
     expect(bytes.includes(secret)).toBe(false);
   }
+});
+
+test("an operator without metroctl opens it as the handbook says", async () => {
+  const folder = join(cluster.home, "by-hand");
+  mkdirSync(folder);
+  copyFileSync(backup, join(folder, "cluster.backup"));
+  copyFileSync(join(context().path, contextFiles.recoveryKey), join(folder, "recovery-key.txt"));
+  const env = environment({ PATH: `${dirname(outputs("etcdutl"))}:${process.env.PATH}` });
+  const script = `cd "$0"\n${handbookCommands()}`;
+  const { text } = await run(["sh", "-ec", script, folder], { env });
+  expect(text).toContain("Signature Verified Successfully");
+  const ca = context().read(contextFiles.ca) ?? "";
+  expect(readFileSync(join(folder, "ca.pem"), "utf8")).toBe(ca);
+  const [, sha256 = "none"] = /"sha256": "([0-9a-f]{64})"/.exec(text) ?? [];
+  expect(text).toContain(`${sha256}  snapshot.db`);
+  const [, revision = "none"] = /"revision": "(\d+)"/.exec(text) ?? [];
+  // etcdutl: hash, revision, number of keys, size. Something may have been written meanwhile.
+  const [, found = "0"] = /^[0-9a-f]+, (\d+), \d+, /m.exec(text) ?? [];
+  expect(Number(found)).toBeGreaterThanOrEqual(Number(revision));
+  expect(Number(found)).toBeLessThan(Number(revision) + 100);
 });
 
 test("a new machine refuses what is no backup, and goes on waiting", async () => {
@@ -73,10 +108,14 @@ test("a new machine refuses what is no backup, and goes on waiting", async () =>
   writeFileSync(damaged, bytes);
   expect(await refusal("cluster", "restore", address, damaged)).toContain("damaged, or cut off");
   expect(await refusal("cluster", "restore", address, "/nowhere")).toContain("no such file");
+  const old = await refusal("cluster", "restore", address, older);
+  expect(old).toContain("older than the newest backup that was made here");
 }, 120_000);
 
 test("a new machine takes the backup in, and the cluster is back as it was then", async () => {
   const { address } = cluster.machine(FRESH);
+  // Nothing knows of a newest backup any more; the older one was refused before.
+  context().remove(contextFiles.newestBackup);
   await cluster.metroctl("cluster", "restore", address, backup);
   await settle("ownership", PATIENCE_MS, async () => {
     const words = ["--endpoints", address, "--proxy", cluster.cluster.proxy, "takeownership"];
@@ -84,7 +123,7 @@ test("a new machine takes the backup in, and the cluster is back as it was then"
   });
   const { id } = await cluster.nodeOn(FRESH);
   const listed = await cluster.metroctl("node", "list", "-o", "json");
-  expect(listed).toContain("before-the-backup");
+  expect(listed).toContain("between-the-backups");
   expect(listed).not.toContain("after-the-backup");
   const nodes = await cluster.nodes();
   expect(nodes).toHaveLength(4);
