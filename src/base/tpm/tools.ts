@@ -1,4 +1,5 @@
 // Running tpm2-tools.
+import { Lock } from "../event/event.ts";
 import { ExitError, run } from "../process/process.ts";
 import { toolError } from "./tpm-error.ts";
 
@@ -26,15 +27,17 @@ export function tools(tcti: string): Tools {
   };
 }
 
-/** The same for a TPM that has no resource manager in front: clears up after each tool. */
+/** The same for a TPM that has no resource manager in front: one at a time, each cleared up after. */
 export function withoutManager(inner: Tools): Tools {
-  return async (args, input) => {
-    try {
-      return await inner(args, input);
-    } finally {
-      // A TPM has room for three of each, and nobody else empties it.
-      await inner(["flushcontext", "--transient-object"]);
-      await inner(["flushcontext", "--loaded-session"]);
-    }
-  };
+  const turn = new Lock();
+  return (args, input) =>
+    turn.hold(async () => {
+      try {
+        return await inner(args, input);
+      } finally {
+        // A TPM has room for three of each, and nobody else empties it.
+        await inner(["flushcontext", "--transient-object"]);
+        await inner(["flushcontext", "--loaded-session"]);
+      }
+    });
 }
