@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { run } from "../process/process.ts";
 import { type SoftwareTpm, softwareTpm, testSigner } from "./test-tpm.ts";
 import { hasTpm, openTpm, type PcrValues, type Tpm } from "./tpm.ts";
 
@@ -115,6 +116,23 @@ test("Tpm.measure closes for this boot what was open, until the next one", async
   await using after = await softwareTpm(state);
   expect(await unseal(sealed, await open(after))).toEqual(secret);
   rmSync(state, { recursive: true });
+});
+
+test("Tpm.measure extends every bank that is switched on", async () => {
+  await using other = await softwareTpm();
+  const banks = async () => {
+    const { text } = await run(["tpm2", "pcrread", "sha1:11+sha256:11+sha384:11+sha512:11"], {
+      env: { TPM2TOOLS_TCTI: other.tcti },
+    });
+    return [...text.matchAll(/0x([0-9A-F]+)/g)].map(([, digits = ""]) => digits);
+  };
+  const before = await banks();
+  expect(before.length).toBeGreaterThanOrEqual(2);
+  expect(before.filter((digits) => !/^0+$/.test(digits))).toEqual([]);
+  await (await open(other)).measure(11, "metropolis:running");
+  const after = await banks();
+  expect(after).toHaveLength(before.length);
+  expect(after.filter((digits) => /^0+$/.test(digits))).toEqual([]);
 });
 
 test("Tpm.unseal refuses signatures of another key, and for another reference", async () => {
