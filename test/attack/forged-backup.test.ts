@@ -9,12 +9,12 @@ import { LogTree } from "../../src/base/logtree/logtree.ts";
 import { ageRecipient, encryptStream } from "../../src/base/pki/age.ts";
 import { type Issuer, issueCa, selfSigned } from "../../src/base/pki/certificate.ts";
 import { certificatePem, generateKeyPair, privateKeyPem } from "../../src/base/pki/keys.ts";
-import { type BackupFacts, signedBackup } from "../../src/base/pki/signed-backup.ts";
+import { type BackupFacts, signedBackup, verifyBackup } from "../../src/base/pki/signed-backup.ts";
 import { fingerprint } from "../../src/base/pki/verify.ts";
 import { run } from "../../src/base/process/process.ts";
 import { Code, connect, RpcError } from "../../src/base/rpc/rpc.ts";
 import { Recovery } from "../../src/gen/metropolis/node/core/recovery/recovery_pb.ts";
-import { checkBackup } from "../../src/metroctl/session/backup-file.ts";
+import { checkBackup, checkedContent } from "../../src/metroctl/session/backup-file.ts";
 import { ContextFolder, contextFiles } from "../../src/metroctl/session/context.ts";
 import { saveNewestBackup } from "../../src/metroctl/session/newest-backup.ts";
 import { ensureOwnerKey } from "../../src/metroctl/session/owner.ts";
@@ -143,7 +143,7 @@ test("who has old backups does not get deleted nodes back unnoticed", async () =
   const said = await refusal();
   expect(said).toContain("made at");
   expect(said).toContain("(7 days ago), revision 3");
-  expect(said).toContain("is older than the newest backup that was made here");
+  expect(said).toContain("is older than the newest backup known here, made at");
   expect(said).toContain("nodes and users that were deleted since are members again");
   await restore("--yes");
   expect(taken).toHaveLength(1);
@@ -182,6 +182,19 @@ test("who can cut a backup off gets half of it nowhere", async () => {
     await expect(checkBackup(context, file)).rejects.toThrow(reason);
   }
   expect(await refusal("--yes")).toContain("is refused: damaged, or cut off");
+});
+
+test("who exchanges the file after it was checked gets no other state restored", async () => {
+  await place(made(ca));
+  const { digest } = await checkBackup(context, file);
+  await place(made(ca, { revision: 3n }));
+  const sent: Uint8Array[] = [];
+  const sending = async () => {
+    for await (const part of checkedContent(context, file, digest)) sent.push(part);
+  };
+  await expect(sending()).rejects.toThrow("was changed: run it again");
+  const received = verifyBackup(parts(...sent), fingerprint(ca.certificate), async () => {});
+  await expect(received).rejects.toThrow("the end is missing");
 });
 
 test("who has the owner's key, but not the CA's, gets nothing past the machine itself", async () => {

@@ -109,7 +109,7 @@ test("a new machine refuses what is no backup, and goes on waiting", async () =>
   expect(await refusal("cluster", "restore", address, damaged)).toContain("damaged, or cut off");
   expect(await refusal("cluster", "restore", address, "/nowhere")).toContain("no such file");
   const old = await refusal("cluster", "restore", address, older);
-  expect(old).toContain("older than the newest backup that was made here");
+  expect(old).toContain("older than the newest backup known here");
 }, 120_000);
 
 test("a new machine takes the backup in, and the cluster is back as it was then", async () => {

@@ -11,8 +11,33 @@ import { type ContextFolder, contextFiles } from "./context.ts";
 import { trustedCa } from "./owner.ts";
 import { recoveryKey } from "./recovery-key.ts";
 
-/** The content of a backup, which is to be verified. */
-export function decryptedBackup(context: ContextFolder, file: string): AsyncGenerator<Uint8Array> {
+/** A backup that was found good. */
+export interface CheckedBackup extends BackupFacts {
+  /** Of its content: what is sent later must be this. */
+  readonly digest: string;
+}
+
+/**
+ * The content of a backup that was checked. Throws a {@link UserError} in place of the last
+ * part when the file is another one now.
+ */
+export async function* checkedContent(
+  context: ContextFolder,
+  file: string,
+  digest: string,
+): AsyncGenerator<Uint8Array> {
+  const hash = new Bun.CryptoHasher("sha256");
+  let last: Uint8Array = new Uint8Array();
+  for await (const part of decrypted(context, file)) {
+    hash.update(part);
+    yield last;
+    last = part;
+  }
+  if (hash.digest("hex") !== digest) throw new UserError(`${file} was changed: run it again`);
+  yield last;
+}
+
+function decrypted(context: ContextFolder, file: string): AsyncGenerator<Uint8Array> {
   return decryptStream(recoveryKey(context).privateKey, createReadStream(file));
 }
 
@@ -22,14 +47,23 @@ export function decryptedBackup(context: ContextFolder, file: string): AsyncGene
  * Throws a {@link UserError} when the context lacks a key or the CA, and when the file is
  * not a whole backup of the context's cluster.
  */
-export async function checkBackup(context: ContextFolder, file: string): Promise<BackupFacts> {
+export async function checkBackup(context: ContextFolder, file: string): Promise<CheckedBackup> {
   const caFingerprint = backupCa(context);
-  const content = decryptedBackup(context, file);
+  const hash = new Bun.CryptoHasher("sha256");
+  const content = hashed(decrypted(context, file), hash);
   try {
-    return await verifyBackup(content, caFingerprint, async () => {});
+    const facts = await verifyBackup(content, caFingerprint, async () => {});
+    return { ...facts, digest: hash.digest("hex") };
   } catch (cause) {
     if (!(cause instanceof SealedBoxError || cause instanceof BackupError)) throw cause;
     throw new UserError(`${file} is refused: ${cause.message}. Take another backup`, { cause });
+  }
+}
+
+async function* hashed(parts: AsyncIterable<Uint8Array>, hash: Bun.CryptoHasher) {
+  for await (const part of parts) {
+    hash.update(part);
+    yield part;
   }
 }
 

@@ -1,7 +1,10 @@
 // The newest backup that a context has seen, so that an older one is not restored unnoticed:
 // whoever can put files where backups are kept could bring deleted nodes and users back.
 import type { BackupFacts } from "../../base/pki/signed-backup.ts";
+import { utcText } from "../output/time-words.ts";
+import { UserError } from "../output/user-error.ts";
 import { type ContextFolder, contextFiles } from "./context.ts";
+import { confirm } from "./prompt.ts";
 
 /** What is remembered of it. */
 export type Newest = Pick<BackupFacts, "time" | "revision">;
@@ -28,6 +31,29 @@ export function saveNewestBackup(context: ContextFolder, { time, revision }: New
 /** Whether one is older than another: by its time or, where clocks went wrong, by its revision. */
 export function isOlder(one: Newest, other: Newest): boolean {
   return one.time < other.time || one.revision < other.revision;
+}
+
+/** What is asked where an older one comes. */
+export interface AgeQuestion {
+  /** Begins the question; the newest that is known follows. */
+  readonly whatIsOlder: string;
+  /** What may be wrong, or follows from going on. */
+  readonly meaning: string;
+  /** What was left undone, when the answer is not yes. */
+  readonly refused: string;
+}
+
+/** Asks where a backup is older than the newest. Throws a {@link UserError} unless the answer is yes. */
+export async function askAboutAge(
+  context: ContextFolder,
+  one: Newest,
+  { whatIsOlder, meaning, refused }: AgeQuestion,
+): Promise<void> {
+  const newest = newestBackup(context);
+  if (newest === undefined || !isOlder(one, newest)) return;
+  const known = `made at ${utcText(newest.time)}, revision ${newest.revision}`;
+  const question = `${whatIsOlder} is older than the newest backup known here, ${known}.\n${meaning} Go on (yes/no)? `;
+  if (!(await confirm(question))) throw new UserError(refused);
 }
 
 interface Saved {

@@ -7,7 +7,7 @@ import { selfSignedKey } from "../../base/pki/verify.ts";
 import { connect } from "../../base/rpc/rpc.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 import { UserError } from "../output/user-error.ts";
-import { decryptedBackup } from "./backup-file.ts";
+import { checkedContent } from "./backup-file.ts";
 import { type ContextFolder, contextFiles } from "./context.ts";
 import { initialCredentials, loadOwnerKey } from "./owner.ts";
 import { target } from "./reach.ts";
@@ -24,6 +24,8 @@ const RESTORE_MS = 10 * 60_000;
 export interface Restoring {
   readonly address: string;
   readonly file: string;
+  /** Of the file's content when it was checked. */
+  readonly digest: string;
   /** SOCKS5 proxy, `host:port`. */
   readonly proxy?: string | undefined;
 }
@@ -36,7 +38,7 @@ export interface Restoring {
  * medium.
  */
 export async function restoreBackup(context: ContextFolder, restoring: Restoring): Promise<void> {
-  const { address, file, proxy } = restoring;
+  const { address, file, digest, proxy } = restoring;
   let shown: Uint8Array | undefined;
   const verify = (certificate: Uint8Array) => {
     shown = selfSignedKey([certificate]);
@@ -48,7 +50,7 @@ export async function restoreBackup(context: ContextFolder, restoring: Restoring
   const nonce = randomBytes(NONCE_BYTES);
   const { proof } = await node.proveNode({ nonce }, { timeoutMs: CALL_MS });
   requireProof(context, address, nonce, shown ?? new Uint8Array(), proof);
-  const requests = messages(decryptedBackup(context, file));
+  const requests = messages(checkedContent(context, file, digest));
   for await (const _ of node.restore(requests, { timeoutMs: RESTORE_MS })) break;
 }
 

@@ -2,15 +2,12 @@
 // made with `install genusb --bootstrap --restore` and waits for it.
 import { existsSync } from "node:fs";
 import { defineCommand } from "citty";
-import type { BackupFacts } from "../../../base/pki/signed-backup.ts";
 import { answer, say } from "../../output/message.ts";
-import { utcText } from "../../output/time-words.ts";
 import { UserError } from "../../output/user-error.ts";
 import { backupText, checkBackup } from "../../session/backup-file.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
-import { type ContextFolder, chosenContext } from "../../session/context.ts";
-import { isOlder, newestBackup, saveNewestBackup } from "../../session/newest-backup.ts";
-import { confirm } from "../../session/prompt.ts";
+import { chosenContext } from "../../session/context.ts";
+import { type AgeQuestion, askAboutAge, saveNewestBackup } from "../../session/newest-backup.ts";
 import { restoreBackup } from "../../session/restore.ts";
 
 export default defineCommand({
@@ -29,10 +26,10 @@ export default defineCommand({
     const context = chosenContext(args);
     const proxy = args.proxy ?? context.reach().proxy;
     // All of it once before anything is sent: half a backup must not reach a machine.
-    const facts = await checkBackup(context, file);
+    const { digest, ...facts } = await checkBackup(context, file);
     say(`The backup is good: ${backupText(facts)}`);
-    if (args.yes !== true) await askAboutAge(context, file, facts);
-    await restoreBackup(context, { address, file, proxy });
+    if (args.yes !== true) await askAboutAge(context, facts, ageQuestion(file));
+    await restoreBackup(context, { address, file, digest, proxy });
     saveNewestBackup(context, facts);
     // The endpoints of before are gone with their machines.
     context.saveReach({ endpoints: [address], ...(proxy === undefined ? {} : { proxy }) });
@@ -42,11 +39,11 @@ export default defineCommand({
 });
 
 /** An old backup brings back who was deleted since, so it is not taken without a word. */
-async function askAboutAge(context: ContextFolder, file: string, facts: BackupFacts) {
-  const newest = newestBackup(context);
-  if (newest === undefined || !isOlder(facts, newest)) return;
-  const question =
-    `${file} is older than the newest backup that was made here, at ${utcText(newest.time)}, revision ${newest.revision}.\n` +
-    "All that changed since is lost, and nodes and users that were deleted since are members again. Go on (yes/no)? ";
-  if (!(await confirm(question))) throw new UserError("nothing was sent: take the newest backup");
+function ageQuestion(file: string): AgeQuestion {
+  return {
+    whatIsOlder: file,
+    meaning:
+      "All that changed since is lost, and nodes and users that were deleted since are members again.",
+    refused: "nothing was sent: take the newest backup",
+  };
 }
