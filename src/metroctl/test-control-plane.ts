@@ -76,6 +76,8 @@ export class TestControlPlane implements AsyncDisposable {
     tpmMode: 1,
     storageSecurityPolicy: 3,
   };
+  /** What the cluster gives as its backup. */
+  backup: AsyncIterable<Uint8Array> | undefined;
   /** Set to make the nodes' watch speak. */
   readonly news = new Value<number>();
   /** What the next change is refused with. */
@@ -213,7 +215,11 @@ export class TestControlPlane implements AsyncDisposable {
       this.changes.push({ method, request });
       return {};
     };
+    const backup = () => this.backup ?? [];
     return {
+      backup: async function* () {
+        for await (const data of backup()) yield { data };
+      },
       getNodes: async function* ({ filter }) {
         yield* find(filter);
       },
