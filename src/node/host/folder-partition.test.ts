@@ -49,3 +49,25 @@ test("release leaves everything as it is", async () => {
   await partition().release();
   await partition().open(lock(1));
 });
+
+const passphrase = (byte: number) => lock(byte).passphrase;
+
+test("addKey and keepKey change what opens, and last", async () => {
+  await partition().create(lock(1), log);
+  for (let i = 0; i < 2; i++) await partition().addKey(passphrase(1), passphrase(2));
+  for (const key of [1, 2]) await partition().open(lock(key));
+  expect(await partition().keepKey(passphrase(2))).toBe(1);
+  expect(await partition().keepKey(passphrase(2))).toBe(0);
+  await expect(partition().open(lock(1))).rejects.toThrow(FolderError);
+  expect([await partition().opens(passphrase(1)), await partition().opens(passphrase(2))]).toEqual([
+    false,
+    true,
+  ]);
+});
+
+test("addKey and keepKey want a key that opens", async () => {
+  await partition().create(lock(1), log);
+  await expect(partition().addKey(passphrase(2), passphrase(3))).rejects.toThrow(FolderError);
+  await expect(partition().keepKey(passphrase(2))).rejects.toThrow(FolderError);
+  await partition().open(lock(1));
+});

@@ -1,5 +1,6 @@
-// A folder that stands for the data partition. It is not encrypted, but it opens only
-// with the key it was made with, so that a node depends on its cluster as on a machine.
+// A folder that stands for the data partition. It is not encrypted, but it has key slots as a
+// real one has, and opens only with a key of one, so that a node depends on its cluster as on
+// a machine.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
@@ -17,8 +18,14 @@ function check({ protection, passphrase }: DataLock): string {
   return createHash("sha256").update("data folder").update(passphrase).digest("hex");
 }
 
-/** The data partition at `target`; `keyCheck` is the file that knows its key. */
+const ofKey = (passphrase: Uint8Array) => check({ protection: "encrypted", passphrase });
+
+/** The data partition at `target`; `keyCheck` is the file that knows its keys, one a line. */
 export function folderPartition(target: string, keyCheck: string): DataPartition {
+  const slots = () => (existsSync(keyCheck) ? readFileSync(keyCheck, "utf8").split("\n") : []);
+  const require = (slot: string, what: string) => {
+    if (!slots().includes(slot)) throw new FolderError(`${what} ${target}: no key for it`);
+  };
   return {
     create: async (lock) => {
       await rm(target, { recursive: true, force: true });
@@ -27,9 +34,20 @@ export function folderPartition(target: string, keyCheck: string): DataPartition
       return {};
     },
     open: async (lock) => {
-      const made = existsSync(keyCheck) ? readFileSync(keyCheck, "utf8") : "";
-      if (made !== check(lock)) throw new FolderError(`open ${target}: no key for it`);
+      require(check(lock), "open");
       return {};
+    },
+    opens: async (passphrase) => slots().includes(ofKey(passphrase)),
+    addKey: async (present, next) => {
+      require(ofKey(present), "add a key to");
+      const all = new Set([...slots(), ofKey(next)]);
+      await writeFileAtomic(keyCheck, [...all].join("\n"));
+    },
+    keepKey: async (passphrase) => {
+      require(ofKey(passphrase), "keep the key of");
+      const others = slots().length - 1;
+      if (others > 0) await writeFileAtomic(keyCheck, ofKey(passphrase));
+      return others;
     },
     release: async () => {},
   };

@@ -6,7 +6,16 @@ import type { Logger } from "../../base/logtree/logtree.ts";
 import { run } from "../../base/process/process.ts";
 import { BLOCK_BYTES, type DataLayout, dataLayout } from "./data-layout.ts";
 import { type Growing, size } from "./growth.ts";
-import { closeLuks, formatLuks, MAPPED_DEVICE, openLuks, type Protection } from "./luks.ts";
+import {
+  addLuksKey,
+  closeLuks,
+  formatLuks,
+  keepLuksKey,
+  MAPPED_DEVICE,
+  openLuks,
+  opensLuks,
+  type Protection,
+} from "./luks.ts";
 
 /** How a data partition is protected, and the key to it. */
 export interface DataLock {
@@ -21,6 +30,12 @@ export interface DataPartition {
   create(lock: DataLock, log: Logger): Promise<DataVolume>;
   /** Opens and mounts what was made before. */
   open(lock: DataLock): Promise<DataVolume>;
+  /** Whether it opens with a passphrase. */
+  opens(passphrase: Uint8Array): Promise<boolean>;
+  /** Lets it open with another passphrase, too, for good; does nothing where it does. */
+  addKey(present: Uint8Array, next: Uint8Array): Promise<void>;
+  /** Lets it open with this passphrase alone, for good; gives how many others there were. */
+  keepKey(passphrase: Uint8Array): Promise<number>;
   /** Unmounts and closes what an earlier attempt may have left. */
   release(): Promise<void>;
 }
@@ -153,6 +168,9 @@ export function dataPartition(partition: string, target: string): DataPartition 
   return {
     create: (lock, log) => create(partition, target, lock, log),
     open: (lock) => open(partition, target, lock),
+    opens: (passphrase) => opensLuks(partition, passphrase),
+    addKey: (present, next) => addLuksKey(partition, present, next),
+    keepKey: (passphrase) => keepLuksKey(partition, passphrase),
     release: () => releaseData(target),
   };
 }

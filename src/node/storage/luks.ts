@@ -2,8 +2,8 @@
 //
 // Passphrases go in by standard input, never by an argument that /proc would show.
 import { existsSync } from "node:fs";
-import { run } from "../../base/process/process.ts";
-import { UNLOCK_KEY_BYTES } from "./keys.ts";
+import { ExitError, run } from "../../base/process/process.ts";
+import { KeyError, UNLOCK_KEY_BYTES } from "./keys.ts";
 
 /** How the data partition is protected. */
 export type Protection = "insecure" | "encrypted" | "authenticated";
@@ -69,4 +69,71 @@ export async function openLuks(device: string, passphrase: Uint8Array): Promise<
 export async function closeLuks(): Promise<void> {
   if (!existsSync(MAPPED_DEVICE)) return;
   await run(["cryptsetup", "close", NAME], { env: ENVIRONMENT });
+}
+
+/** What cryptsetup ends with where no slot, or not the one that was named, has this key. */
+const WRONG_KEY = 2;
+
+const KEY_ON_STDIN = ["--key-file=-", `--keyfile-size=${UNLOCK_KEY_BYTES}`];
+
+/** Whether a passphrase opens a device: any of its key slots, or the one that is named. */
+export async function opensLuks(
+  device: string,
+  passphrase: Uint8Array,
+  slot?: string,
+): Promise<boolean> {
+  const named = slot === undefined ? [] : [`--key-slot=${slot}`];
+  const argv = ["cryptsetup", "open", "--test-passphrase", "--type", "luks2", ...named];
+  try {
+    await run([...argv, ...KEY_ON_STDIN, device], { input: passphrase, env: ENVIRONMENT });
+    return true;
+  } catch (error) {
+    if (error instanceof ExitError && error.exitCode === WRONG_KEY) return false;
+    throw error;
+  }
+}
+
+/** Gives a device another key slot; does nothing where `next` opens it already. */
+export async function addLuksKey(
+  device: string,
+  present: Uint8Array,
+  next: Uint8Array,
+): Promise<void> {
+  if (await opensLuks(device, next)) return;
+  const argv = ["cryptsetup", "luksAddKey", "--batch-mode", ...PBKDF, ...KEY_ON_STDIN];
+  // Both come by standard input, one after the other. The header is synced, and there twice.
+  await run([...argv, `--new-keyfile-size=${UNLOCK_KEY_BYTES}`, device, "-"], {
+    input: Buffer.concat([present, next]),
+    env: ENVIRONMENT,
+  });
+}
+
+/**
+ * Destroys all key slots but the one of a passphrase; gives how many. Throws a
+ * {@link KeyError}, and changes nothing, where it opens none.
+ */
+export async function keepLuksKey(device: string, passphrase: Uint8Array): Promise<number> {
+  const slots = await luksSlots(device);
+  const kept = await findAsync(slots, (slot) => opensLuks(device, passphrase, slot));
+  if (kept === undefined) throw new KeyError(`keep key of ${device}: it opens no slot`);
+  const others = slots.filter((slot) => slot !== kept);
+  for (const slot of others) {
+    const argv = ["cryptsetup", "luksKillSlot", "--batch-mode", ...KEY_ON_STDIN, device, slot];
+    await run(argv, { input: passphrase, env: ENVIRONMENT });
+  }
+  return others.length;
+}
+
+async function luksSlots(device: string): Promise<readonly string[]> {
+  const argv = ["cryptsetup", "luksDump", "--dump-json-metadata", device];
+  const { keyslots } = JSON.parse((await run(argv, { env: ENVIRONMENT })).text);
+  return Object.keys(keyslots);
+}
+
+async function findAsync<T>(
+  items: readonly T[],
+  isIt: (item: T) => Promise<boolean>,
+): Promise<T | undefined> {
+  for (const item of items) if (await isIt(item)) return item;
+  return undefined;
 }
