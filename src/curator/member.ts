@@ -19,7 +19,7 @@ import { leaderTask } from "./leader-task.ts";
 import { listener } from "./listener.ts";
 import type { LeaderAddress } from "./local/get-current-leader.ts";
 import { localServer } from "./local-server.ts";
-import { settleRecovery } from "./recovery/keeper.ts";
+import { keepRecovery } from "./recovery/keeper.ts";
 import type { Settings } from "./settings.ts";
 import type { Consensus } from "./state/consensus.ts";
 import { keys } from "./state/keys.ts";
@@ -59,7 +59,7 @@ export function member({ settings, store, consensus, ownAddress, ...rest }: Memb
     run("election", elect({ self, store, nodes, consensus, ttlSeconds, verdict }, leading));
     run("membership", leaderTask(leading, settleMembership));
     run("waiting", leaderTask(leading, settleWaiting));
-    run("recovery", leaderTask(leading, settleRecovery));
+    run("recovery", leaderTask(leading, keepRecovery));
     run("address", locateLeader({ self, store, nodes, ownAddress }, address));
     run("local", localServer({ ...settings, self, leading, opened, port }));
     run("listener", listener({ ...settings, self, store, nodes, address, leading }, opened, port));

@@ -23,6 +23,7 @@ import { updateNodeRoles } from "./management/update-node-roles.ts";
 import { commitNode } from "./node-service/commit-node.ts";
 import { followConsensus } from "./node-service/follow-consensus.ts";
 import { followRecovery } from "./node-service/follow-recovery.ts";
+import { followUnlockKey } from "./node-service/follow-unlock-key.ts";
 import { getConsensusStatus } from "./node-service/get-consensus-status.ts";
 import { heartbeat } from "./node-service/heartbeat.ts";
 import { issueCertificate } from "./node-service/issue-certificate.ts";
@@ -81,6 +82,7 @@ export function leaderServices(leader: Leader): Service[] {
       joinConsensus: joinConsensus(leader),
       followConsensus: followConsensus(leader),
       followRecovery: followRecovery(leader),
+      followUnlockKey: followUnlockKey(leader),
       renewCertificate: renewCertificate(leader),
       issueCertificate: issueCertificate(leader),
       updateNodeClusterNetworking: updateClusterNetworking(leader),

@@ -112,7 +112,8 @@ function runCluster(
 ) {
   const { membership, isOpen, address, consensus: etcd, curator: member } = news;
   const { lock, isReached, names } = news;
-  const common = { paths, membership, isOpen, address, roles: news.roles, lock };
+  const { roles: ownRoles, storage } = news;
+  const common = { paths, membership, isOpen, address, roles: ownRoles, lock, storage };
   const owner = program.owner === undefined ? {} : { etcdOwner: program.owner };
   const controls = { consensus: etcd, curator: member, ...owner };
   const seeds = () => [
@@ -126,7 +127,6 @@ function runCluster(
     enrolment({
       ...common,
       ...controls,
-      storage: news.storage,
       etcdutl,
       storageLog: tree.logger("root.storage"),
     }),

@@ -1,14 +1,17 @@
 // A cluster of three machines: the second half of the handbook's demo, message by
 // message; then everything is switched off, and what comes back without help.
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { fromBinary } from "@bufbuild/protobuf";
 import { run } from "../../src/base/process/process.ts";
-import { RecoverySchema } from "../../src/gen/metropolis/proto/private/private_pb.ts";
+import { connect } from "../../src/base/rpc/rpc.ts";
+import { Recovery } from "../../src/gen/metropolis/node/core/recovery/recovery_pb.ts";
 import { isReachable, type Machine } from "../../src/launcher/launcher.ts";
-import { findBytes, partitionOf } from "./disk-image.ts";
-import { API_PORT, golden, patience, scratch } from "./golden.ts";
+import { ContextFolder } from "../../src/metroctl/session/context.ts";
+import { ownerCredentials } from "../../src/metroctl/session/owner.ts";
+import { RECOVERY_PORT } from "../../src/metroctl/session/recover.ts";
+import { findBytes } from "./disk-image.ts";
+import { API_PORT, golden, patience } from "./golden.ts";
 import { spellings } from "./secrets.ts";
 import { type Three, threeMachines } from "./three.ts";
 
@@ -83,8 +86,8 @@ export function threeNodes(): void {
     await Bun.sleep(patience(three.cluster, LOCKED_MS));
     const target = { host: machine.address, port: API_PORT };
     expect(await isReachable(three.cluster.proxy, target)).toBe(false);
+    const key = await unlockKey(three, machine);
     await machine.kill();
-    const key = await unlockKey(machine, three.owner.folder);
     expect(findBytes(machine.files.disk, spellings(key))).toEqual([]);
   });
 }
@@ -96,17 +99,17 @@ async function switchOffAtOnce({ cluster }: Three): Promise<void> {
 }
 
 /**
- * The machine's cluster unlock key, as only the operator can learn it from the disk:
- * from the copy on the ESP that is encrypted to the operator's recovery key.
+ * The machine's cluster unlock key, as only the operator can learn it: from what the locked
+ * node gives the owner, encrypted to the operator's recovery key.
  */
-async function unlockKey({ files }: Machine, owner: string): Promise<Uint8Array> {
-  const { offset } = await partitionOf(files.disk, "esp");
-  const file = join(scratch("recovery"), "recovery.pb");
-  const image = `${files.disk}@@${offset}`;
-  await run(["mcopy", "-n", "-i", image, "::/metropolis/recovery.pb", file]);
-  const [epoch] = fromBinary(RecoverySchema, readFileSync(file)).epochs;
-  const input = epoch?.operatorEncryptedClusterUnlockKey ?? new Uint8Array();
-  const { stdout } = await run(["age", "-d", "-i", recoveryKeyFile(owner)], { input });
+async function unlockKey({ cluster, owner }: Three, { address }: Machine): Promise<Uint8Array> {
+  const context = new ContextFolder(owner.folder, "default");
+  const credentials = { ...ownerCredentials(context), verify: () => {} };
+  const target = `${address}:${RECOVERY_PORT}`;
+  using channel = connect({ target, credentials, proxy: cluster.proxy });
+  const lock = await channel.client(Recovery).getLock({}, { timeoutMs: WAITS_MS });
+  const input = lock.operatorEncryptedClusterUnlockKey;
+  const { stdout } = await run(["age", "-d", "-i", recoveryKeyFile(owner.folder)], { input });
   expect(new TextDecoder().decode(stdout)).toStartWith("metropolis box: operator's view of ");
   // The unlock key, and the join key behind it.
   return stdout.slice(-64, -32);

@@ -16,7 +16,7 @@ export interface BoxKeyPair {
 
 /** What is in a box, and whose it is. */
 export interface BoxContent {
-  readonly purpose: "cluster unlock key" | "operator's view";
+  readonly purpose: "cluster unlock key" | "operator's view" | "recovery share";
   readonly nodeId: string;
 }
 

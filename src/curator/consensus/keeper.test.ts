@@ -17,7 +17,11 @@ import { nodeCall, type TestLeader, testLeader } from "../state/test-leader.ts";
 import { settleMembership } from "./keeper.ts";
 
 const roles = create(NodeRolesSchema, { consensusMember: {} });
-const join = { memberPublicKey: new Uint8Array(32), clientPublicKey: new Uint8Array(32).fill(1) };
+const join = {
+  memberPublicKey: new Uint8Array(32),
+  clientPublicKey: new Uint8Array(32).fill(1),
+  sharePublicKey: new Uint8Array(32).fill(2),
+};
 
 function keeping(leader: TestLeader): AsyncDisposable {
   const supervisor = new Supervisor(

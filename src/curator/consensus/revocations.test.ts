@@ -18,7 +18,11 @@ import { nodeCall, type TestLeader, testLeader } from "../state/test-leader.ts";
 import { settleMembership } from "./keeper.ts";
 
 const roles = create(NodeRolesSchema, { consensusMember: {} });
-const keys = { memberPublicKey: new Uint8Array(32), clientPublicKey: new Uint8Array(32).fill(1) };
+const keys = {
+  memberPublicKey: new Uint8Array(32),
+  clientPublicKey: new Uint8Array(32).fill(1),
+  sharePublicKey: new Uint8Array(32).fill(2),
+};
 
 /** Joins, and gives the serial numbers of the two certificates, in hexadecimal digits. */
 async function join(leader: TestLeader, id: string): Promise<readonly string[]> {

@@ -53,7 +53,7 @@ export async function noteSerials(
   serials: readonly Uint8Array[],
 ): Promise<void> {
   const all = [...(leader.nodes.get(id)?.node.consensusSerials ?? []), ...serials];
-  const fields = { consensusSerials: all.slice(-KEPT_SERIALS) };
+  const fields = { consensusSerials: all.slice(-KEPT_SERIALS), heldConsensus: true };
   await revoke(leader, all.slice(0, -KEPT_SERIALS), (change) =>
     changeNode(leader, id, () => ({ fields, ...change })),
   );

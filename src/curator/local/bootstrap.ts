@@ -72,10 +72,11 @@ async function restore(leader: Leader, request: BootstrapRequest, owner: Uint8Ar
   const ca = await leader.ca();
   const node = await emitNode(leader.store, ca, request.nodePublicKey);
   const others = leader.nodes.list().filter(({ id }) => id !== leader.self);
+  const recovery = firstRecovery(request, await leader.recovery.current());
   await commitNodes(
     leader,
     [
-      nodeWrite(firstNode(leader.self, request)),
+      nodeWrite(firstNode(leader.self, request, recovery)),
       joinKeyWrite(leader.self, request),
       ...others.filter(isMember).map(({ node: each }) => nodeWrite(withoutConsensus(each))),
       ...restoredOwner(owner, request),
@@ -83,7 +84,7 @@ async function restore(leader: Leader, request: BootstrapRequest, owner: Uint8Ar
     ],
     node.compares,
   );
-  await leader.recovery.change((before) => firstRecovery(request, before));
+  await leader.recovery.change(() => recovery);
   // They were of the CA of a consensus that is gone.
   await leader.revocations.change(() => create(ConsensusRevocationsSchema));
   leader.log.info(`Restored the cluster, with ${leader.self} as its only consensus member`);
@@ -116,10 +117,12 @@ function firstRecovery(request: BootstrapRequest, before: Readonly<Recovery>): R
   const epoch = (before.epochs.at(-1)?.epoch ?? 0n) + 1n;
   const members = [{ nodeId: nodeId(request.nodePublicKey), isStored: true }];
   const first = { epoch, threshold: 1, publicKey: request.recoveryPublicKey, members };
+  // Others of a backup's nodes may have had new keys since: each gets another one anyway.
+  const unlockKeyGeneration = before.unlockKeyGeneration + 1n;
   const operatorPublicKey = before.operatorPublicKey.length
     ? before.operatorPublicKey
     : request.operatorRecoveryKey;
-  return create(RecoverySchema, { operatorPublicKey, epochs: [first] });
+  return create(RecoverySchema, { operatorPublicKey, epochs: [first], unlockKeyGeneration });
 }
 
 /** The answer was lost, or power before it was kept: the same keys get it again. */
@@ -148,7 +151,7 @@ function clusterWrites(request: BootstrapRequest): Write[] {
   });
   const recovery = firstRecovery(request, create(RecoverySchema));
   return [
-    nodeWrite(firstNode(id, request)),
+    nodeWrite(firstNode(id, request, recovery)),
     joinKeyWrite(id, request),
     { put: keys.initialOwner, value: toBinary(InitialOwnerSchema, owner) },
     ...(request.recoveryPublicKey.length > 0
@@ -159,7 +162,7 @@ function clusterWrites(request: BootstrapRequest): Write[] {
 }
 
 /** The first node skips the stations of others: it is UP, and carries the cluster. */
-function firstNode(id: string, request: BootstrapRequest) {
+function firstNode(id: string, request: BootstrapRequest, { unlockKeyGeneration }: Recovery) {
   return create(NodeSchema, {
     id,
     publicKey: request.nodePublicKey,
@@ -171,6 +174,9 @@ function firstNode(id: string, request: BootstrapRequest) {
     storageSecurity: request.storageSecurity,
     labels: create(NodeLabelsSchema, { pairs: admissibleLabels(request.labels?.pairs ?? []) }),
     consensusSerials: request.consensusSerials,
+    sharePublicKey: request.sharePublicKey,
+    heldConsensus: true,
+    unlockKeyGeneration,
   });
 }
 

@@ -20,6 +20,7 @@ export function checkBootstrap(request: BootstrapRequest, self: string): void {
   if (request.tpmUsage === NodeTPMUsage.NODE_TPM_INVALID) throw invalid("tpm_usage must be set");
   requireLength(request.ownershipSecret, "ownership_secret", true);
   requireLength(request.recoveryPublicKey, "recovery_public_key", true);
+  requireLength(request.sharePublicKey, "share_public_key", false);
   const isInsecure = request.storageSecurity === NodeStorageSecurity.INSECURE;
   requireLength(request.clusterUnlockKey, "cluster_unlock_key", isInsecure);
   checkPolicy(request);

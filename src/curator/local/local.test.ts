@@ -103,6 +103,7 @@ const usual = {
   ownerPublicKey: owner.publicKey,
   ownershipSecret: secret,
   recoveryPublicKey: new Uint8Array(32).fill(2),
+  sharePublicKey: new Uint8Array(32).fill(3),
 };
 
 /** The leader of a member that belongs to no cluster yet. */

@@ -8,9 +8,11 @@ import type {
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { requireDispensable } from "../consensus/quorum.ts";
 import { revoke } from "../consensus/revocations.ts";
+import { withoutHolder } from "../recovery/unlock-keys.ts";
 import { keys } from "../state/keys.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode, findNode, namedId } from "../state/nodes.ts";
+import { rotateTicket } from "../state/register-ticket.ts";
 
 /** Removes everything that is stored about a node. */
 export function deleteNode(leader: Leader): Handler<typeof Management.method.deleteNode> {
@@ -21,12 +23,19 @@ export function deleteNode(leader: Leader): Handler<typeof Management.method.del
       requireDeletable(present, request);
       // The flags say what is intended; that the cluster shall never decide anything again is not.
       await requireDispensable(leader, id);
-      await revoke(leader, present.consensusSerials, ({ writes, compares }) =>
-        changeNode(leader, id, (node) => {
-          requireDeletable(node, request);
-          const gone = [keys.node(id), keys.joinKey(node.joinKey), keys.certificate(`node-${id}`)];
-          return { writes: [...writes, ...gone.map((key) => ({ delete: key }))], compares };
-        }),
+      // It is in etcd, too.
+      if (present.heldConsensus) await leader.ticketLock.hold(() => rotateTicket(leader.store));
+      await revoke(leader, present.consensusSerials, (revoked) =>
+        withoutHolder(leader, present, ({ writes, compares }) =>
+          changeNode(leader, id, (node) => {
+            requireDeletable(node, request);
+            const all = [keys.node(id), keys.joinKey(node.joinKey), keys.certificate(`node-${id}`)];
+            return {
+              writes: [...revoked.writes, ...writes, ...all.map((key) => ({ delete: key }))],
+              compares: [...revoked.compares, ...compares],
+            };
+          }),
+        ),
       );
     });
     leader.heartbeats.forget(id);

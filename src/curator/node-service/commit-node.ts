@@ -31,13 +31,14 @@ export function commitNode(leader: Leader): Handler<typeof Curator.method.commit
     requireCommittable(findNode(leader, id).node, request);
     checkUnlockKey(request);
 
+    const { unlockKeyGeneration } = await leader.recovery.current();
     const ca = await leader.ca();
     let certificate = new Uint8Array();
     await changeNode(leader, id, async (node) => {
       requireCommittable(node, request);
       const emitted = await emitNode(leader.store, ca, publicKey);
       certificate = new Uint8Array(emitted.certificate);
-      return { fields: committed(request), ...emitted };
+      return { fields: { ...committed(request), unlockKeyGeneration }, ...emitted };
     });
     return { caCertificate: ca.certificate, nodeCertificate: certificate };
   };

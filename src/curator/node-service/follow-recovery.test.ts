@@ -2,26 +2,36 @@
 import { expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import { Value } from "../../base/event/event.ts";
-import { decryptWith } from "../../base/pki/sealed-box.ts";
+import { boxKeyPair, decryptWith, generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
 import { Code } from "../../base/rpc/rpc.ts";
 import { FollowRecoveryRequestSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { DeleteNodeRequestSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { NodeRolesSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { deleteNode } from "../management/delete-node.ts";
 import { isCovered, settleRecovery } from "../recovery/keeper.ts";
-import { nodeCall, type TestLeader, testLeader } from "../state/test-leader.ts";
+import { nodeCall, type TestLeader, testLeader, userCall } from "../state/test-leader.ts";
 import { followRecovery } from "./follow-recovery.ts";
 
 const roles = create(NodeRolesSchema, { consensusMember: {} });
+/** All members read their shares with the same one here. */
+const shareKey = generateBoxKeyPair();
+const sharePublicKey = shareKey.publicKey;
 
 async function members(leader: TestLeader, count: number) {
   const added = [];
   for (let i = 0; i < count; i++) {
     const clusterUnlockKey = new Uint8Array(32).fill(i + 1);
-    added.push(await leader.add({ roles, clusterUnlockKey, joinKey: new Uint8Array(32).fill(i) }));
+    const joinKey = new Uint8Array(32).fill(i);
+    added.push(await leader.add({ roles, clusterUnlockKey, joinKey, sharePublicKey }));
   }
   leader.consensus.members = added.map(({ id: name }, index) => ({
     ...{ id: BigInt(index), name, peerUrls: [], isLearner: false },
   }));
   return added.map(({ id }) => id);
+}
+
+function openShare(nodeId: string, { share = new Uint8Array() }: { share?: Uint8Array } = {}) {
+  return decryptWith(shareKey, { purpose: "recovery share", nodeId }, share);
 }
 
 /** A node that reports what it has stored, and hears what to hold. */
@@ -50,7 +60,7 @@ test("a member hears of its epoch once there is one, and of its peers", async ()
   expect(await settleRecovery(leader)).toBe(false);
   const [epoch] = await follower.next();
   expect(epoch).toMatchObject({ epoch: 1n, threshold: 2 });
-  expect(epoch?.share).toHaveLength(33);
+  expect(await openShare(one, epoch)).toHaveLength(33);
   expect(epoch?.peers).toEqual([{ nodeId: two, joinPublicKey: new Uint8Array(32).fill(1) }]);
   follower.end();
 });
@@ -74,17 +84,14 @@ test("the cluster forgets shares that are stored, and drops the epoch before", a
   for (const { end } of followers) end();
 });
 
-test("in a cluster of one the share opens the node's key", async () => {
+test("in a cluster of one the share is the recovery key", async () => {
   await using leader = await testLeader();
   const [only = ""] = await members(leader, 1);
   await settleRecovery(leader);
   const follower = following(leader, only);
   const [epoch] = await follower.next();
-  const pair = { privateKey: epoch?.share ?? new Uint8Array() };
-  const content = { purpose: "cluster unlock key", nodeId: only } as const;
-  const box = epoch?.encryptedClusterUnlockKey ?? new Uint8Array();
-  const key = await decryptWith(pair, content, box);
-  expect(key).toEqual(new Uint8Array(32).fill(1));
+  const share = await openShare(only, epoch);
+  expect(boxKeyPair(share).publicKey).toEqual(new Uint8Array(epoch?.recoveryPublicKey ?? []));
   follower.end();
 });
 
@@ -121,6 +128,38 @@ async function stored(leader: TestLeader, id: string): Promise<boolean> {
   const all = epochs.flatMap(({ members }) => members);
   return all.some(({ nodeId, isStored }) => nodeId === id && isStored);
 }
+
+test("a node that is deleted is no peer of anybody any more, and that is told at once", async () => {
+  await using leader = await testLeader();
+  const [one = "", two = "", three = ""] = await members(leader, 3);
+  await settleRecovery(leader);
+  const follower = following(leader, one);
+  const peers = async () => {
+    const [epoch] = await follower.next();
+    return epoch?.peers?.map((each: { nodeId?: string }) => each.nodeId);
+  };
+  expect(await peers()).toEqual([two, three].toSorted());
+  for (const id of [one, two, three]) leader.heartbeats.record(id);
+  const request = create(DeleteNodeRequestSchema, {
+    node: { case: "id", value: two },
+    safetyBypassHasRoles: {},
+    safetyBypassNotDecommissioned: {},
+  });
+  await deleteNode(leader)(request, userCall());
+  expect(await peers()).toEqual([three]);
+  follower.end();
+});
+
+test("a member that has not said how to encrypt its share gets none, and no vote", async () => {
+  await using leader = await testLeader();
+  await members(leader, 1);
+  const clusterUnlockKey = new Uint8Array(32);
+  const { id } = await leader.add({ roles, clusterUnlockKey, joinKey: new Uint8Array(32) });
+  const learner = { id: 9n, name: id, peerUrls: [], isLearner: true };
+  leader.consensus.members = [...leader.consensus.members, learner];
+  await settleRecovery(leader);
+  expect(await isCovered(leader, id)).toBe(false);
+});
 
 test("nodes without a key of their own hold no shares", async () => {
   await using leader = await testLeader();

@@ -10,7 +10,7 @@ import { noteSerials, revocationList } from "../consensus/revocations.ts";
 import { reportingNode } from "../state/callers.ts";
 import { memberOn, nodeOf, peerUrl } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
-import { findNode, requireKey } from "../state/nodes.ts";
+import { changeNode, findNode, requireKey } from "../state/nodes.ts";
 
 /** Days; the node asks again long before they are over. */
 const VALID_DAYS = 730;
@@ -23,11 +23,12 @@ const CLIENT_NAME = "curator";
 
 /** Makes the caller a member if it is none yet, and gives it certificates. */
 export function joinConsensus(leader: Leader): Handler<typeof Curator.method.joinConsensus> {
-  return async ({ memberPublicKey, clientPublicKey }, call) => {
+  return async ({ memberPublicKey, clientPublicKey, sharePublicKey }, call) => {
     // Each of them is certified anew, and what it had before revoked.
     const { id } = reportingNode(leader, call);
     requireKey(memberPublicKey, "member_public_key");
     requireKey(clientPublicKey, "client_public_key");
+    requireKey(sharePublicKey, "share_public_key");
     const ca = await leader.consensus.ca();
     const validity = validFor(VALID_DAYS);
     const certificates = {
@@ -35,6 +36,12 @@ export function joinConsensus(leader: Leader): Handler<typeof Curator.method.joi
       clientCertificate: await issueEtcdMember(ca, clientPublicKey, CLIENT_NAME, [], validity),
     };
     const members = await leader.consensusLock.hold(async () => {
+      // Before it is a member: a member's share is made as soon as it is one.
+      await changeNode(leader, id, (node) =>
+        Buffer.compare(node.sharePublicKey, sharePublicKey) === 0
+          ? {}
+          : { fields: { sharePublicKey } },
+      );
       const present = await ensureMember(leader, id);
       await noteSerials(leader, id, Object.values(certificates).map(serialOf));
       return present;

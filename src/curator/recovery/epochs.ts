@@ -3,9 +3,13 @@
 // An epoch is a key whose shares are with the members of consensus. When those change
 // there is a new one, and the old ones stay until every member of the new one has it
 // on its disk, and etcd has just these members: so at every instant, whatever majority
-// etcd needs holds the shares that open its disks.
+// etcd needs holds the shares that open its disks. A member that is silent keeps no old
+// epoch alive: once a majority has the newest, they open without it, and it joins them.
+//
+// Shares are encrypted to their holders as soon as they are made: this record is in etcd,
+// which every member holds, also one that is about to be removed.
 import { create } from "@bufbuild/protobuf";
-import { generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
+import { encryptTo, generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
 import { splitSecret } from "../../base/pki/shares.ts";
 import {
   type Recovery_Epoch as Epoch,
@@ -13,10 +17,18 @@ import {
   type Recovery,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 
+/** Who is to hold a share. */
+export interface Holder {
+  /** Of the node. */
+  readonly id: string;
+  /** X25519: only its holder can read its share. */
+  readonly sharePublicKey: Uint8Array;
+}
+
 /** Who shall hold the key, and how many of them it takes. */
 export interface Holders {
-  /** IDs of nodes, sorted. */
-  readonly members: readonly string[];
+  /** In the order of their IDs. */
+  readonly members: readonly Holder[];
   /** 0: they hold no shares, an operator has to help. */
   readonly threshold: number;
 }
@@ -34,7 +46,7 @@ export function isFitting(
   const newest = epochs.at(-1);
   if (newest === undefined || newest.threshold !== threshold) return false;
   const held = newest.members.map(({ nodeId }) => nodeId).toSorted();
-  if (held.join() !== members.join()) return false;
+  if (held.join() !== members.map(({ id }) => id).join()) return false;
   // A share that is neither here nor there is lost.
   return newest.members.every(
     ({ isStored, share }) => isStored || threshold === 0 || share.length > 0,
@@ -51,7 +63,7 @@ const MOST_EPOCHS = 8;
 export async function withNewEpoch(record: Recovery, holders: Holders): Promise<Recovery> {
   const next = await newEpoch((record.epochs.at(-1)?.epoch ?? 0n) + 1n, holders);
   const latest = record.epochs.slice(2 - MOST_EPOCHS);
-  const relied = record.epochs.findLast(isStoredByAll);
+  const relied = record.epochs.findLast((epoch) => isRelied(epoch));
   const isKept = relied === undefined || latest.includes(relied);
   record.epochs = [...(isKept ? [] : [relied]), ...latest, next];
   return record;
@@ -60,28 +72,55 @@ export async function withNewEpoch(record: Recovery, holders: Holders): Promise<
 async function newEpoch(epoch: bigint, { members, threshold }: Holders): Promise<Epoch> {
   const { publicKey, privateKey } = generateBoxKeyPair();
   const shares = threshold === 0 ? [] : await splitSecret(privateKey, members.length, threshold);
-  return create(EpochSchema, {
-    epoch,
-    threshold,
-    publicKey,
-    members: members.map((nodeId, index) => ({
-      nodeId,
-      share: shares[index] ?? new Uint8Array(),
-    })),
-  });
+  const boxed = members.map((member, index) => boxedShare(member, shares[index]));
+  return create(EpochSchema, { epoch, threshold, publicKey, members: await Promise.all(boxed) });
 }
 
-/** Whether each member has it on its disk. */
-export function isStoredByAll({ members }: Readonly<Epoch>): boolean {
-  return members.every(({ isStored }) => isStored);
+async function boxedShare({ id: nodeId, sharePublicKey }: Holder, share: Uint8Array | undefined) {
+  if (share === undefined) return { nodeId };
+  const content = { purpose: "recovery share", nodeId } as const;
+  return { nodeId, share: await encryptTo(sharePublicKey, content, share) };
 }
 
-/** Forgets all epochs before the newest that everyone has; true if there were any. */
-export function prune(record: Recovery): boolean {
-  const relied = record.epochs.findLastIndex(isStoredByAll);
-  if (relied <= 0) return false;
-  record.epochs = record.epochs.slice(relied);
-  return true;
+/**
+ * Whether the members open their disks with it: all have it on theirs, or all that are not
+ * silent, and enough of them.
+ */
+export function isRelied(
+  { members, threshold }: Readonly<Epoch>,
+  isSilent: (id: string) => boolean = () => false,
+): boolean {
+  const count = members.filter(({ isStored }) => isStored).length;
+  // A member that was deleted is gone from the list, but not from those that it takes.
+  if (count < Math.max(threshold, majority(members.length))) return false;
+  return members.every(({ nodeId, isStored }) => isStored || isSilent(nodeId));
+}
+
+/**
+ * Forgets all epochs before the newest that is relied upon, and gives those. Only the newest
+ * of all does without the silent: they can have that one and no other.
+ */
+export function prune(
+  { epochs }: Recovery,
+  isSilent: (id: string) => boolean = () => false,
+): readonly Epoch[] {
+  const newest = epochs.at(-1);
+  const relied =
+    newest !== undefined && isRelied(newest, isSilent)
+      ? epochs.length - 1
+      : epochs.findLastIndex((epoch) => isRelied(epoch));
+  return epochs.splice(0, Math.max(0, relied));
+}
+
+/** Takes a node that is deleted out of all epochs; true if it was in one. */
+export function forgetMember({ epochs }: Recovery, id: string): boolean {
+  let isNews = false;
+  for (const epoch of epochs) {
+    const others = epoch.members.filter(({ nodeId }) => nodeId !== id);
+    if (others.length < epoch.members.length) isNews = true;
+    epoch.members = others;
+  }
+  return isNews;
 }
 
 /** Notes what a node says to have on its disk; true if that is news. */

@@ -2,11 +2,14 @@
 // majority etcd needs can open its disks.
 import { expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
+import { generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
+import { DeleteNodeRequestSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { NodeRolesSchema, NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { settleMembership } from "../consensus/keeper.ts";
+import { deleteNode } from "../management/delete-node.ts";
 import { nodeOf } from "../state/consensus.ts";
 import { changeNode } from "../state/nodes.ts";
-import { type TestLeader, testLeader } from "../state/test-leader.ts";
+import { type TestLeader, testLeader, userCall } from "../state/test-leader.ts";
 import { majority, noteStored } from "./epochs.ts";
 import { settleRecovery } from "./keeper.ts";
 
@@ -24,7 +27,8 @@ async function cluster(leader: TestLeader, count: number): Promise<readonly stri
 
 async function newcomer(leader: TestLeader, isLearner: boolean): Promise<string> {
   const clusterUnlockKey = crypto.getRandomValues(new Uint8Array(32));
-  const { id, publicKey: joinKey } = await leader.add({ roles, clusterUnlockKey });
+  const sharePublicKey = generateBoxKeyPair().publicKey;
+  const { id, publicKey: joinKey } = await leader.add({ roles, clusterUnlockKey, sharePublicKey });
   await changeNode(leader, id, () => ({ fields: { joinKey } }));
   const member = { id: BigInt(leader.consensus.members.length + 1), name: id, peerUrls: [] };
   leader.consensus.members = [...leader.consensus.members, { ...member, isLearner }];
@@ -41,15 +45,16 @@ async function store(leader: TestLeader, ...ids: readonly string[]): Promise<voi
 }
 
 /**
- * Whether any majority of etcd's voters could open its disks now: each of them holds an
- * epoch of which enough members are among them.
+ * Whether any majority of etcd's voters could open its disks now, without those that were off
+ * all the time: each of them holds an epoch of which enough members are among them.
  */
-async function opens(leader: TestLeader): Promise<boolean> {
+async function opens(leader: TestLeader, off: readonly string[] = []): Promise<boolean> {
   const { epochs } = await leader.recovery.current();
-  const voters = leader.consensus.members.filter(({ isLearner }) => !isLearner).map(nodeOf);
+  const all = leader.consensus.members.filter(({ isLearner }) => !isLearner).map(nodeOf);
+  const voters = all.filter((id) => !off.includes(id));
   const hold = (id: string) =>
     epochs.filter(({ members }) => members.some((one) => one.nodeId === id && one.isStored));
-  return subsets(voters, majority(voters.length)).every((quorum) =>
+  return subsets(voters, majority(all.length)).every((quorum) =>
     quorum.every((id) =>
       hold(id).some((epoch) => {
         const sharers = quorum.filter((other) => hold(other).includes(epoch));
@@ -70,19 +75,23 @@ const voters = ({ consensus }: TestLeader) =>
   consensus.members.filter(({ isLearner }) => !isLearner).length;
 
 /** Lets nodes store one after the other, with a look at every instant. */
-async function settle(leader: TestLeader, storing: readonly string[]): Promise<void> {
+async function settle(
+  leader: TestLeader,
+  storing: readonly string[],
+  off: readonly string[] = [],
+): Promise<void> {
   for (const id of [...storing, ...storing]) {
     await settleMembership(leader);
-    expect(await opens(leader)).toBe(true);
+    expect(await opens(leader, off)).toBe(true);
     await settleRecovery(leader);
-    expect(await opens(leader)).toBe(true);
+    expect(await opens(leader, off)).toBe(true);
     await store(leader, id);
-    expect(await opens(leader)).toBe(true);
+    expect(await opens(leader, off)).toBe(true);
   }
   for (let i = 0; i < 3; i++) {
     await settleMembership(leader);
     await settleRecovery(leader);
-    expect(await opens(leader)).toBe(true);
+    expect(await opens(leader, off)).toBe(true);
   }
 }
 
@@ -131,7 +140,35 @@ test("a member that is silent holds up no change", async () => {
   leader.time.now += 60_000;
   for (const id of rest) leader.heartbeats.record(id);
   await changeNode(leader, gone, () => ({ fields: { roles: create(NodeRolesSchema) } }));
-  await settle(leader, rest);
+  await settle(leader, rest, [silent]);
   expect(leader.consensus.members.map(nodeOf)).toEqual([silent, ...rest]);
   expect(leader.stored(silent)?.fsmState).toBe(NodeState.UP);
+  // The epoch that the one that is gone was of is with nobody who was told.
+  const numbers = async () => (await leader.recovery.current()).epochs.map(({ epoch }) => epoch);
+  expect(await numbers()).toEqual([2n]);
+  // It comes back, is told the newest, and everything is as with all of them there.
+  leader.heartbeats.record(silent);
+  await store(leader, silent);
+  await settle(leader, [silent, ...rest]);
+  expect(await opens(leader)).toBe(true);
+});
+
+test.each([2, 3, 4, 5])("of %i members one is deleted", async (count) => {
+  await using leader = await testLeader();
+  const [gone = "", ...rest] = await cluster(leader, count);
+  const id = create(DeleteNodeRequestSchema, {
+    node: { case: "id", value: gone },
+    safetyBypassHasRoles: {},
+    safetyBypassNotDecommissioned: {},
+  });
+  for (const each of rest) leader.heartbeats.record(each);
+  await deleteNode(leader)(id, userCall());
+  const { epochs } = await leader.recovery.current();
+  const holders = epochs.flatMap(({ members }) => members.map(({ nodeId }) => nodeId));
+  expect(holders.toSorted()).toEqual(rest.toSorted());
+  // Those that are left open their disks without it, where they are a majority of before.
+  if (rest.length >= majority(count)) expect(await opens(leader, [gone])).toBe(true);
+  await settle(leader, rest, [gone]);
+  expect(voters(leader)).toBe(count - 1);
+  expect(await opens(leader)).toBe(true);
 });

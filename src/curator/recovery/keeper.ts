@@ -7,28 +7,50 @@ import {
 import { loadConfiguration } from "../state/configuration.ts";
 import { nodeOf } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
-import { type Holders, isFitting, isStoredByAll, majority, prune, withNewEpoch } from "./epochs.ts";
+import {
+  type Holder,
+  type Holders,
+  isFitting,
+  isRelied,
+  majority,
+  prune,
+  withNewEpoch,
+} from "./epochs.ts";
+import { rotate, settleUnlockKeys } from "./unlock-keys.ts";
+
+/** Keeps all that cold starts and locked disks depend on; false where something is left. */
+export async function keepRecovery(leader: Leader): Promise<boolean> {
+  const isSettled = await settleRecovery(leader);
+  await settleUnlockKeys(leader);
+  return isSettled;
+}
 
 /**
  * Makes a new epoch where one is due; false while members have yet to store it, or while
  * etcd's members are not yet those that it is for.
  */
 export async function settleRecovery(leader: Leader): Promise<boolean> {
-  const { holders, isInEffect } = await wanted(leader);
+  const { holders, isInEffect, isAmongUs } = await wanted(leader);
   if (holders.members.length === 0) return true;
   await leader.recovery.change(async (record) => {
+    if (!isFitting(record, holders)) {
+      leader.log.info(
+        `Sharing a new recovery key among ${holders.members.length} consensus members, ` +
+          (holders.threshold === 0
+            ? "for the operator alone"
+            : `${holders.threshold} of them open it`),
+      );
+      return withNewEpoch(record, holders);
+    }
     // Until then the disks have to open for the members that there still are, too.
-    if (isFitting(record, holders)) return isInEffect && prune(record) ? record : undefined;
-    leader.log.info(
-      `Sharing a new recovery key among ${holders.members.length} consensus members, ` +
-        (holders.threshold === 0
-          ? "for the operator alone"
-          : `${holders.threshold} of them open it`),
-    );
-    return withNewEpoch(record, holders);
+    const dropped = isInEffect ? prune(record, (id) => isSilent(leader, id)) : [];
+    const isRotated = rotate(record, dropped, isAmongUs);
+    if (isRotated) leader.log.info("All nodes get new cluster unlock keys");
+    return dropped.length > 0 || isRotated ? record : undefined;
   });
-  const newest = (await leader.recovery.current()).epochs.at(-1);
-  return newest !== undefined && isStoredByAll(newest) && isInEffect;
+  const { epochs, isRotationDue } = await leader.recovery.current();
+  const newest = epochs.at(-1);
+  return newest !== undefined && isRelied(newest) && isInEffect && !isRotationDue;
 }
 
 /**
@@ -38,14 +60,14 @@ export async function settleRecovery(leader: Leader): Promise<boolean> {
  * by then, would not have the shares that it takes.
  */
 export async function isCovered(leader: Leader, id: string): Promise<boolean> {
-  const { holders } = await wanted(leader);
+  const { holders, isComplete } = await wanted(leader);
+  // One that has not said yet how its share is to be encrypted has none.
+  if (!isComplete) return false;
   if (holders.members.length === 0) return true;
   const record = await leader.recovery.current();
   const newest = record.epochs.at(-1);
   if (newest === undefined || !isFitting(record, holders)) return false;
-  return newest.members.every(
-    ({ nodeId, isStored }) => isStored || (nodeId !== id && isSilent(leader, nodeId)),
-  );
+  return isRelied(newest, (nodeId) => nodeId !== id && isSilent(leader, nodeId));
 }
 
 /** What one cannot wait for. */
@@ -55,29 +77,51 @@ function isSilent({ self, nodes, heartbeats }: Leader, id: string): boolean {
   return heartbeats.health(id, state) === Node_Health.HEARTBEAT_TIMEOUT;
 }
 
-/**
- * The members that etcd will have, learners too and without those that leave, as far as their
- * disks are encrypted; and whether these are all that it has already, each with its vote.
- */
-async function wanted(leader: Leader): Promise<{ holders: Holders; isInEffect: boolean }> {
+interface Wanted {
+  /**
+   * The members that etcd will have, learners too and without those that leave, as far as
+   * their disks are encrypted.
+   */
+  readonly holders: Holders;
+  /** Whether each of them can be given a share. */
+  readonly isComplete: boolean;
+  /** Whether these are all that etcd has already, each with its vote. */
+  readonly isInEffect: boolean;
+  /** Whether etcd has no member that it should not have: what is written stays among us. */
+  readonly isAmongUs: boolean;
+}
+
+async function wanted(leader: Leader): Promise<Wanted> {
   const present = await leader.consensus.list();
-  const members = present
-    .map(nodeOf)
-    .filter((id) => isHolder(leader, id))
-    .toSorted();
+  const encrypted = present.map(nodeOf).filter((id) => isEncryptedMember(leader, id));
+  const members = encrypted.map((id) => holder(leader, id)).filter(isReachable);
   const { recoveryPolicy } = await loadConfiguration(leader.store);
   const isOperator = recoveryPolicy === Policy.OPERATOR;
+  const isAmongUs = present.every((each) => hasRole(leader, nodeOf(each)));
   return {
-    holders: { members, threshold: isOperator ? 0 : majority(members.length) },
-    isInEffect: present.every((each) => !each.isLearner && hasRole(leader, nodeOf(each))),
+    holders: {
+      members: members.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+      threshold: isOperator ? 0 : majority(members.length),
+    },
+    isComplete: members.length === encrypted.length,
+    isInEffect: isAmongUs && present.every(({ isLearner }) => !isLearner),
+    isAmongUs,
   };
+}
+
+function holder({ nodes }: Leader, id: string): Holder {
+  return { id, sharePublicKey: nodes.get(id)?.node.sharePublicKey ?? new Uint8Array() };
+}
+
+function isReachable({ sharePublicKey }: Holder): boolean {
+  return sharePublicKey.length > 0;
 }
 
 function hasRole({ nodes }: Leader, id: string): boolean {
   return nodes.get(id)?.node.roles?.consensusMember !== undefined;
 }
 
-function isHolder({ nodes }: Leader, id: string): boolean {
+function isEncryptedMember({ nodes }: Leader, id: string): boolean {
   const node = nodes.get(id)?.node;
   return (
     node?.fsmState === NodeState.UP &&

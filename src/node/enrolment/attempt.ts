@@ -12,7 +12,7 @@ import type { Slot } from "../../image/image.ts";
 import { ETCD_PORTS, type EtcdPorts, type Member } from "../consensus/config.ts";
 import type { Owner } from "../consensus/pki.ts";
 import { type Control, untilFirst } from "../control/control.ts";
-import type { Lock } from "../recovery/recovery.ts";
+import { emptyLock, type Lock, type OwnKeys } from "../recovery/recovery.ts";
 import { type CuratorSettings, curatorSettings } from "../roles/settings.ts";
 import { isMember } from "../roles/while-role.ts";
 import type { Credentials } from "../storage/credentials.ts";
@@ -120,8 +120,12 @@ async function keepSlot({ paths, slot, log }: Surroundings): Promise<void> {
 }
 
 /** The lock of a node that was never locked: it has made its keys just now. */
-export function openLock(own: Omit<Lock, "epochs" | "key">, clusterUnlockKey: Uint8Array): Lock {
-  return { ...own, epochs: [], key: new Value(clusterUnlockKey) };
+export function openLock(
+  { paths }: Surroundings,
+  own: OwnKeys,
+  clusterUnlockKey: Uint8Array,
+): Lock {
+  return emptyLock(paths.esp.recovery, own, new Value(clusterUnlockKey));
 }
 
 /** What the step `shut` does, in every flow. */

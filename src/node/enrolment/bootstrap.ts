@@ -15,7 +15,7 @@ import {
 import type { Member } from "../consensus/config.ts";
 import { connectEtcd } from "../consensus/connection.ts";
 import { caRecords, createEtcdCa, createMember } from "../consensus/pki.ts";
-import { firstEpoch, writeEpochs } from "../recovery/recovery.ts";
+import { firstRecovery, shareKeyPair } from "../recovery/recovery.ts";
 import { connectCurator, persist } from "../roles/curator.ts";
 import type { CuratorSettings } from "../roles/settings.ts";
 import { type Credentials, makeCredentials, saveCredentials } from "../storage/credentials.ts";
@@ -155,6 +155,7 @@ async function makeCluster(all: Surroundings, attempt: Attempt): Promise<Credent
     recoveryPublicKey: ring.recovery.publicKey,
     restored: plan.isRestore,
     consensusSerials: [...left(attempt.serials, "certificates of consensus")],
+    sharePublicKey: shareKeyPair(ring.nodeUnlockKey).publicKey,
   };
   const options = { signal: all.signal, timeoutMs: BOOTSTRAP_TIMEOUT_MS };
   // Asked again with the same keys it answers the same, so a lost answer does no harm.
@@ -178,8 +179,11 @@ async function commit(all: Surroundings, { plan, ring, id }: Attempt, own: Crede
   await writeFileAtomic(all.paths.data.roles, toBinary(NodeRolesSchema, firstRoles()));
   const { join, nodeUnlockKey, clusterUnlockKey } = ring;
   const known = { nodeId: id, join, nodeUnlockKey, clusterCa: own.ca };
-  const secrets = { ...known, recovery: ring.recovery, clusterUnlockKey };
-  await writeEpochs(esp.recovery, [await firstEpoch(secrets, plan.operatorRecoveryKey)]);
+  const lock = openLock(all, known, clusterUnlockKey);
+  const owner = { ...known, joinKey: join.publicKey };
+  await lock.file.write(
+    await firstRecovery(owner, ring.recovery, clusterUnlockKey, plan.operatorRecoveryKey),
+  );
   await writeCommitment(all, isSealing(plan));
   const { storageSecurity } = plan;
   const configured = { ...known, storageSecurity, isSealed: isSealing(plan) };
@@ -187,5 +191,5 @@ async function commit(all: Surroundings, { plan, ring, id }: Attempt, own: Crede
   // Everything that the sealed configuration leads to has to be on the disk before it is.
   syncDisks();
   await writeFileAtomic(esp.sealedConfiguration, sealed);
-  all.lock.set(openLock(known, clusterUnlockKey));
+  all.lock.set(lock);
 }

@@ -6,18 +6,20 @@
 //   the operator ─────────────────────────────────────┘
 import { readFileSync } from "node:fs";
 import { fromBinary } from "@bufbuild/protobuf";
-import { sleep, Value } from "../../base/event/event.ts";
+import { sleep } from "../../base/event/event.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { ClusterDirectorySchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import {
+  emptyLock,
   gatherShares,
+  held,
   type Lock,
-  loadEpochs,
   RECOVERY_PORT,
   unlockedKey,
 } from "../recovery/recovery.ts";
 import { connectAsStranger, directorySeeds, hostAndPort } from "../roles/connection.ts";
+import { dataPassphrase } from "../storage/keys.ts";
 import type { Surroundings } from "./attempt.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
 import type { NodeSecrets } from "./keyring.ts";
@@ -27,22 +29,30 @@ const PAUSE_MS = 1_000;
 /** Gets it, however long that takes. Throws where the cluster refuses it for good. */
 export async function clusterKey(all: Surroundings, secrets: NodeSecrets): Promise<Uint8Array> {
   const lock = await makeLock(all, secrets);
-  for (const epoch of lock.epochs) {
-    const key = await unlockedKey(epoch);
-    if (key !== undefined) lock.key.set(key);
-  }
+  const own = await ownKey(all, lock);
+  if (own !== undefined) lock.key.set(own);
   // From here on others can ask for this node's share.
   all.lock.set(lock);
-  return lock.key.current ?? askEverybody(all, secrets, lock);
+  return own ?? askEverybody(all, secrets, lock);
 }
 
-async function makeLock(
-  { paths, log }: Surroundings,
-  { nodeId, nodeUnlockKey, join, clusterCa }: NodeSecrets,
-): Promise<Lock> {
-  const own = { nodeId, join, clusterCa, nodeUnlockKey };
-  const epochs = await loadEpochs(paths.esp.recovery, own, log);
-  return { ...own, epochs, key: new Value<Uint8Array>() };
+async function makeLock({ paths, log }: Surroundings, secrets: NodeSecrets): Promise<Lock> {
+  const lock = emptyLock(paths.esp.recovery, secrets);
+  return { ...lock, ...held(lock.nodeId, await lock.file.read(log.warning)) };
+}
+
+/** The key, where this node's share is all it takes. */
+async function ownKey(all: Surroundings, lock: Lock): Promise<Uint8Array | undefined> {
+  for (const epoch of lock.epochs.toReversed()) {
+    const key = await unlockedKey(epoch);
+    if (key !== undefined && (await opensDisk(all, lock, key))) return key;
+  }
+  return undefined;
+}
+
+/** That of an ESP from a time when the cluster was another one does not. */
+function opensDisk({ partition }: Surroundings, { nodeUnlockKey }: Lock, key: Uint8Array) {
+  return partition.opens(dataPassphrase(nodeUnlockKey, key));
 }
 
 async function askEverybody(
@@ -53,9 +63,10 @@ async function askEverybody(
   const end = new AbortController();
   const signal = AbortSignal.any([all.signal, end.signal]);
   const places = () => directoryPlaces(all.paths.esp.clusterDirectory);
+  const opens = (key: Uint8Array) => opensDisk(all, lock, key);
   const ways = [
     askLeader(all, secrets, signal),
-    gatherShares(lock, places, all.log, signal),
+    gatherShares(lock, { places, opens }, all.log, signal),
     lock.key.first(signal),
   ];
   try {

@@ -18,6 +18,7 @@ import {
   lastSteps,
   left,
   type Outcome,
+  openLock,
   prepareData,
   type Steps,
   type Surroundings,
@@ -73,7 +74,10 @@ async function resealStale({ vault, paths, log }: Surroundings, secrets: NodeSec
 async function wholeKey(all: Surroundings, secrets: NodeSecrets): Promise<Uint8Array> {
   const { nodeUnlockKey, storageSecurity } = secrets;
   // What is not encrypted needs no key, and the cluster has none.
-  if (storageSecurity === Security.INSECURE) return nodeUnlockKey;
+  if (storageSecurity === Security.INSECURE) {
+    all.lock.set(openLock(all, secrets, new Uint8Array()));
+    return nodeUnlockKey;
+  }
   return dataPassphrase(nodeUnlockKey, await clusterKey(all, secrets));
 }
 

@@ -221,5 +221,5 @@ async function commit(
   // Everything that the sealed configuration leads to has to be on the disk before it is.
   syncDisks();
   await writeFileAtomic(paths.esp.sealedConfiguration, sealed);
-  all.lock.set(openLock(known, clusterUnlockKey));
+  all.lock.set(openLock(all, known, clusterUnlockKey));
 }

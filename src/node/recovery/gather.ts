@@ -7,8 +7,8 @@ import { certificatePem, privateKeyPem } from "../../base/pki/keys.ts";
 import { CertificateError, selfSignedKey } from "../../base/pki/verify.ts";
 import { connect, RpcError } from "../../base/rpc/rpc.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
+import type { Lock } from "./lock.ts";
 import { type LockedEpoch, missingPeers, unlockedKey } from "./locked-key.ts";
-import type { Lock } from "./recovery.ts";
 
 const PAUSE_MS = 500;
 const CALL_MS = 5_000;
@@ -20,10 +20,17 @@ const REMIND_MS = 60_000;
 /** Where nodes were last, as `host:port` of their recovery service, by ID. */
 export type Places = () => ReadonlyMap<string, string>;
 
+/** What is around a locked node. */
+export interface Outside {
+  readonly places: Places;
+  /** Whether a cluster unlock key opens the disk: that of an old epoch may do so no more. */
+  readonly opens: (key: Uint8Array) => Promise<boolean>;
+}
+
 /** Gathers shares until they make the key; sets `lock.key` then. Never ends without one. */
 export async function gatherShares(
   lock: Lock,
-  places: Places,
+  { places, opens }: Outside,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
@@ -32,18 +39,24 @@ export async function gatherShares(
     certificatePem: certificatePem(await selfSigned(lock.join)),
   };
   const reporter = new Reporter(log);
+  const useful = new Set(lock.epochs);
   for (;;) {
     signal.throwIfAborted();
     // Before anything is asked: an answer may take its time.
-    reporter.tell(lock.epochs);
+    reporter.tell([...useful]);
     // The newest first: only that one is sure to be with all members.
-    for (const epoch of lock.epochs.toReversed()) {
+    for (const epoch of [...useful].toReversed()) {
       await askPeers(epoch, places(), tls, signal);
       const key = await unlockedKey(epoch);
       if (key === undefined) continue;
-      log.info(`${epoch.shares.size} shares of recovery epoch ${epoch.epoch.epoch} make the key`);
-      lock.key.set(key);
-      return key;
+      const { epoch: number } = epoch.epoch;
+      if (await opens(key)) {
+        log.info(`${epoch.shares.size} shares of recovery epoch ${number} make the key`);
+        lock.key.set(key);
+        return key;
+      }
+      useful.delete(epoch);
+      log.warning(`Recovery epoch ${number} makes a key that opens nothing any more`);
     }
     await sleep(PAUSE_MS, signal);
   }

@@ -11,8 +11,8 @@ import {
   RpcError,
 } from "../../base/rpc/rpc.ts";
 import type { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
+import type { Lock } from "./lock.ts";
 import type { LockedEpoch } from "./locked-key.ts";
-import type { Lock } from "./recovery.ts";
 
 const KEY_BYTES = 32;
 
@@ -39,7 +39,7 @@ export function isKnownTo(lock: Lock): (certificates: readonly Uint8Array[]) => 
 }
 
 function isPeer({ epochs }: Lock, key: Uint8Array): boolean {
-  const peers = epochs.flatMap(({ own }) => own.peers);
+  const peers = epochs.flatMap(({ epoch }) => epoch.peers);
   return peers.some((peer) => constantTimeEqual(peer.joinPublicKey, key));
 }
 
@@ -71,10 +71,10 @@ function callerKey({ peer }: Call): Uint8Array {
 function shareFor({ epochs }: Lock, number: bigint, key: Uint8Array): Uint8Array {
   const found = epochs.find(({ epoch }) => epoch.epoch === number);
   if (found === undefined) throw new RpcError(Code.notFound, `no epoch ${number} here`);
-  const isOfIt = found.own.peers.some((peer) => constantTimeEqual(peer.joinPublicKey, key));
+  const isOfIt = found.epoch.peers.some((peer) => constantTimeEqual(peer.joinPublicKey, key));
   if (!isOfIt) throw new RpcError(Code.permissionDenied, "this key is not of that epoch");
   if (found.epoch.threshold < 2) throw new RpcError(Code.notFound, `epoch ${number} has no shares`);
-  return found.own.share;
+  return found.epoch.share;
 }
 
 function requireLocked({ key }: Lock): void {
@@ -82,21 +82,19 @@ function requireLocked({ key }: Lock): void {
   throw new RpcError(Code.failedPrecondition, "the node is not locked");
 }
 
-function describeLock({ nodeId, epochs }: Lock) {
-  const newest = epochs.at(-1)?.epoch;
+function describeLock({ nodeId, epochs, operatorBox }: Lock) {
   return {
     nodeId,
     epochs: epochs.map((each) => describeEpoch(nodeId, each)),
-    operatorEncryptedClusterUnlockKey:
-      newest?.operatorEncryptedClusterUnlockKey ?? new Uint8Array(),
+    operatorEncryptedClusterUnlockKey: operatorBox,
   };
 }
 
-function describeEpoch(nodeId: string, { epoch, own, shares }: LockedEpoch) {
+function describeEpoch(nodeId: string, { epoch, shares }: LockedEpoch) {
   return {
     epoch: epoch.epoch,
     threshold: epoch.threshold,
     shares: [...shares.keys()].map((id) => (id === "" ? nodeId : id)),
-    members: [nodeId, ...own.peers.map((peer) => peer.nodeId)].toSorted(),
+    members: [nodeId, ...epoch.peers.map((peer) => peer.nodeId)].toSorted(),
   };
 }

@@ -4,29 +4,25 @@
 
 import { decryptWith } from "../../base/pki/sealed-box.ts";
 import { combineShares } from "../../base/pki/shares.ts";
-import type {
-  Recovery_Epoch as Epoch,
-  RecoveryShare,
-} from "../../gen/metropolis/proto/private/private_pb.ts";
+import type { Recovery_Epoch as Epoch } from "../../gen/metropolis/proto/private/private_pb.ts";
 
 /** One epoch, as this node holds it. */
 export interface LockedEpoch {
   /** Of this node. */
   readonly nodeId: string;
   readonly epoch: Epoch;
-  readonly own: RecoveryShare;
   /** Shares by node ID, this node's own under "". */
   readonly shares: Map<string, Uint8Array>;
 }
 
 /** An epoch with this node's share. */
-export function lockedEpoch(nodeId: string, epoch: Epoch, own: RecoveryShare): LockedEpoch {
-  return { nodeId, epoch, own, shares: new Map([["", own.share]]) };
+export function lockedEpoch(nodeId: string, epoch: Epoch): LockedEpoch {
+  return { nodeId, epoch, shares: new Map([["", epoch.share]]) };
 }
 
 /** The peers whose shares are not here yet. */
-export function missingPeers({ own, shares }: LockedEpoch): RecoveryShare["peers"] {
-  return own.peers.filter(({ nodeId }) => !shares.has(nodeId));
+export function missingPeers({ epoch, shares }: LockedEpoch): Epoch["peers"] {
+  return epoch.peers.filter(({ nodeId }) => !shares.has(nodeId));
 }
 
 /** The key, as soon as there are enough honest shares. */

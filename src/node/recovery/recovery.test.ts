@@ -23,12 +23,16 @@ async function codeOf(work: Promise<unknown>): Promise<Code | undefined> {
   }
 }
 
+function outside(all: readonly TestMember[], opens = async () => true) {
+  return { places: () => placesOf(all), opens };
+}
+
 function gather(
   member: TestMember,
   all: readonly TestMember[],
   signal = AbortSignal.timeout(8_000),
 ) {
-  return gatherShares(member.lock, () => placesOf(all), quietLog().log, signal);
+  return gatherShares(member.lock, outside(all), quietLog().log, signal);
 }
 
 async function asKey(key: KeyPair) {
@@ -58,7 +62,7 @@ test("too few members open nothing, and say whom they wait for", async () => {
   const { log, text } = quietLog();
   const [first] = present;
   if (first === undefined) throw new Error("no members");
-  const attempt = gatherShares(first.lock, () => placesOf(all), log, AbortSignal.timeout(2_500));
+  const attempt = gatherShares(first.lock, outside(all), log, AbortSignal.timeout(2_500));
   await expect(attempt).rejects.toThrow("timed out");
   expect(first.lock.key.current).toBeUndefined();
   expect(text()).toContain("Waiting for 1 more of: metropolis-2, metropolis-3, metropolis-4");
@@ -69,12 +73,25 @@ test("a member that lies holds up nobody", async () => {
   const all = await testMembers(4, 2);
   const liar = all[1];
   if (liar === undefined) throw new Error("no members");
-  for (const { own } of liar.lock.epochs) own.share = own.share.map((byte) => byte ^ 1);
+  for (const { epoch } of liar.lock.epochs) epoch.share = epoch.share.map((byte) => byte ^ 1);
   const services = all.slice(1).map((member) => serving(member));
   const [first] = all;
   if (first === undefined) throw new Error("no members");
   expect(await gather(first, all)).toEqual(first.clusterUnlockKey);
   for (const service of services) await service[Symbol.asyncDispose]();
+}, 20_000);
+
+test("a key that opens nothing any more is not taken, and what it is of is asked for no longer", async () => {
+  const [first, second] = await testMembers(2, 2);
+  if (!first || !second) throw new Error("no members");
+  await using _ = serving(second);
+  const { log, text } = quietLog();
+  const around = outside([first, second], async () => false);
+  const attempt = gatherShares(first.lock, around, log, AbortSignal.timeout(2_500));
+  await expect(attempt).rejects.toThrow("timed out");
+  expect(first.lock.key.current).toBeUndefined();
+  expect(text()).toContain("epoch 4 makes a key that opens nothing any more");
+  expect(text()).toContain("Waiting for the cluster");
 }, 20_000);
 
 test("a machine that is not who it should be gives no share", async () => {

@@ -8,56 +8,24 @@
 // The port is open while the node reaches no leader, and closed else: a running cluster
 // gives keys by its own rules, to nodes that it still knows.
 import type { Value } from "../../base/event/event.ts";
-import { errorText, type Logger } from "../../base/logtree/logtree.ts";
 import { selfSigned } from "../../base/pki/certificate.ts";
-import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
+import { certificatePem, privateKeyPem } from "../../base/pki/keys.ts";
 import { serve, service, smallLimits } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
-import type { Holder } from "../storage/sealed.ts";
 import { authorizeLocked, isKnownTo, recoveryHandlers } from "./handlers.ts";
-import { type LockedEpoch, lockedEpoch } from "./locked-key.ts";
-import { openShare, readEpochs } from "./stored-epochs.ts";
+import type { Lock } from "./lock.ts";
 
 export { followEpochs } from "./follow-epochs.ts";
+export { followUnlockKey } from "./follow-unlock-key.ts";
 export { gatherShares } from "./gather.ts";
-export { type LockedEpoch, unlockedKey } from "./locked-key.ts";
+export { emptyLock, held, type Lock, type OwnKeys } from "./lock.ts";
+export { unlockedKey } from "./locked-key.ts";
 export { receiveBackup } from "./receive-backup.ts";
-export { firstEpoch, readEpochs, writeEpochs } from "./stored-epochs.ts";
+export { firstRecovery, shareKeyPair } from "./stored-epochs.ts";
 
 /** The port of every node that is locked, or cut off. */
 export const RECOVERY_PORT = 7847;
-
-/** What a node serves and waits for while it is locked. */
-export interface Lock {
-  readonly nodeId: string;
-  /** By this key nodes know each other while they are locked. */
-  readonly join: KeyPair;
-  /** DER. */
-  readonly clusterCa: Uint8Array;
-  /** Under this the shares lie on the disk. */
-  readonly nodeUnlockKey: Uint8Array;
-  readonly epochs: readonly LockedEpoch[];
-  /** Set to the key when it is there, from whomever. */
-  readonly key: Value<Uint8Array>;
-}
-
-/** The epochs on the disk, with this node's shares; what cannot be read is left out. */
-export async function loadEpochs(
-  path: string,
-  holder: Holder,
-  log: Logger,
-): Promise<readonly LockedEpoch[]> {
-  const loaded: LockedEpoch[] = [];
-  for (const epoch of await readEpochs(path)) {
-    try {
-      loaded.push(lockedEpoch(holder.nodeId, epoch, openShare(epoch, holder)));
-    } catch (error) {
-      log.warning(`Recovery epoch ${epoch.epoch} cannot be used: ${errorText(error)}`);
-    }
-  }
-  return loaded;
-}
 
 /** Serves recovery while there is a lock and the cluster is not reached. */
 export function recovery(

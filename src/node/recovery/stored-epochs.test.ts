@@ -1,109 +1,121 @@
-// Tests of recovery.pb.
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+// Tests of what a node holds of recovery epochs.
+import { expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import { generateKeyPair } from "../../base/pki/keys.ts";
 import { openOperatorBox } from "../../base/pki/operator-box.ts";
 import { generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
-import { RecoveryEpochSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
-import { lockedEpoch } from "./locked-key.ts";
-import { loadEpochs, unlockedKey } from "./recovery.ts";
-import {
-  firstEpoch,
-  heldEpochs,
-  isSameEpochs,
-  openShare,
-  readEpochs,
-  writeEpochs,
-} from "./stored-epochs.ts";
-import { quietLog } from "./test-member.ts";
+import { FollowRecoveryResponseSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { type Recovery, RecoverySchema } from "../../gen/metropolis/proto/private/private_pb.ts";
+import { held } from "./lock.ts";
+import { unlockedKey } from "./locked-key.ts";
+import { firstRecovery, rekeyed, toHold } from "./stored-epochs.ts";
+import { boxed } from "./test-member.ts";
 
-let folder: string;
-let path: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "node-recovery-"));
-  path = join(folder, "recovery.pb");
+const join = generateKeyPair();
+const nodeId = "metropolis-1";
+const holder = { nodeId, clusterCa: Uint8Array.of(1), nodeUnlockKey: new Uint8Array(32).fill(7) };
+const owner = { ...holder, joinKey: join.publicKey };
+const operator = generateBoxKeyPair();
+const recoveryKey = generateBoxKeyPair();
+const clusterUnlockKey = new Uint8Array(32).fill(3);
+const nothing = create(RecoverySchema);
+const peer = (nodeId: string) => ({
+  nodeId,
+  joinPublicKey: new Uint8Array(32).fill(nodeId.length),
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
-const nodeId = "metropolis-a";
-const nodeUnlockKey = new Uint8Array(32).fill(7);
-const holder = { nodeId, clusterCa: Uint8Array.of(1), nodeUnlockKey };
+/** An epoch as the cluster tells it; its share is empty once it is stored. */
+async function told(epoch: bigint, { isNew = true, threshold = 2, peers = ["a", "bb"] } = {}) {
+  const share = Uint8Array.of(Number(epoch), 1, 2, 3, 4, 5);
+  return {
+    ...{ epoch, threshold, recoveryPublicKey: recoveryKey.publicKey, peers: peers.map(peer) },
+    ...(isNew && { share: await boxed(nodeId, owner.nodeUnlockKey, share) }),
+  };
+}
 
-function told(epoch: bigint, share = Uint8Array.of(Number(epoch), 1, 2, 3, 4, 5)) {
-  return create(RecoveryEpochSchema, { epoch, threshold: 2, share });
+async function after(
+  present: Recovery,
+  ...all: readonly ReturnType<typeof told>[]
+): Promise<Recovery> {
+  const { publicKey: operatorPublicKey } = operator;
+  const epochs = await Promise.all(all);
+  const message = create(FollowRecoveryResponseSchema, { epochs, operatorPublicKey });
+  return toHold(present, message, owner, clusterUnlockKey);
+}
+
+const numbers = ({ epochs }: Recovery) => epochs.map(({ epoch }) => epoch);
+const peersOf = ({ epochs }: Recovery) =>
+  epochs.map(({ peers }) => peers.map(({ nodeId }) => nodeId));
+
+async function opened(recovery: Recovery): Promise<Uint8Array | undefined> {
+  const [epoch] = held(nodeId, recovery).epochs;
+  return epoch && unlockedKey(epoch);
 }
 
 test("a node alone opens the first epoch with its own key, and the operator opens it too", async () => {
-  const operator = generateBoxKeyPair();
-  const own = {
-    join: generateKeyPair(),
-    recovery: generateBoxKeyPair(),
-    clusterUnlockKey: new Uint8Array(32).fill(3),
-    ...holder,
-  };
-  await writeEpochs(path, [await firstEpoch(own, operator.publicKey)]);
-  const text = readFileSync(path);
-  for (const secret of [own.clusterUnlockKey, own.recovery.privateKey, nodeUnlockKey]) {
-    expect(text.includes(secret)).toBe(false);
-  }
-  const [epoch] = await loadEpochs(path, holder, quietLog().log);
-  if (epoch === undefined) throw new Error("no epoch");
-  expect(await unlockedKey(epoch)).toEqual(own.clusterUnlockKey);
-  const box = epoch.epoch.operatorEncryptedClusterUnlockKey;
-  const view = await openOperatorBox(operator, nodeId, box);
-  expect(view).toEqual({ clusterUnlockKey: own.clusterUnlockKey, joinKey: own.join.publicKey });
+  const first = await firstRecovery(owner, recoveryKey, clusterUnlockKey, operator.publicKey);
+  expect(await opened(first)).toEqual(clusterUnlockKey);
+  const view = await openOperatorBox(operator, nodeId, first.operatorEncryptedClusterUnlockKey);
+  expect(view).toEqual({ clusterUnlockKey, joinKey: join.publicKey });
 });
 
-test("what was encrypted for one node does not open as another's", async () => {
-  const own = {
-    ...holder,
-    join: generateKeyPair(),
-    recovery: generateBoxKeyPair(),
-    clusterUnlockKey: new Uint8Array(32).fill(3),
-  };
-  const epoch = await firstEpoch(own, new Uint8Array());
-  const other = lockedEpoch("metropolis-b", epoch, openShare(epoch, holder));
-  expect(await unlockedKey(other)).toBeUndefined();
-});
-
-test.each([
-  ["under another machine's key", { nodeUnlockKey: new Uint8Array(32).fill(8) }],
-  ["of another node", { nodeId: "metropolis-2" }],
-  ["of another cluster", { clusterCa: Uint8Array.of(2) }],
-])("an epoch %s is left out, with a word", async (_, other) => {
-  await writeEpochs(path, heldEpochs([], [told(1n)], holder));
-  const { log, text } = quietLog();
-  expect(await loadEpochs(path, { ...holder, ...other }, log)).toEqual([]);
-  expect(text()).toContain("Recovery epoch 1 cannot be used");
+test("another key takes the place of the one before, for the cluster and for the operator", async () => {
+  const first = await firstRecovery(owner, recoveryKey, clusterUnlockKey, operator.publicKey);
+  const next = new Uint8Array(32).fill(4);
+  const second = await rekeyed(first, owner, next);
+  expect(await opened(second)).toEqual(next);
+  const view = await openOperatorBox(operator, nodeId, second.operatorEncryptedClusterUnlockKey);
+  expect(view.clusterUnlockKey).toEqual(next);
+  expect(await rekeyed(second, owner, next)).toEqual(second);
 });
 
 test("what is held follows what is told, and keeps shares that the cluster has forgotten", async () => {
-  const first = heldEpochs([], [told(1n)], holder);
-  const forgotten = told(1n, new Uint8Array());
-  const both = heldEpochs(first, [forgotten, told(2n)], holder);
-  expect(both.map(({ epoch }) => epoch)).toEqual([1n, 2n]);
-  expect(both[0]).toBe(first[0] ?? both[1]);
-  const last = heldEpochs(both, [told(2n, new Uint8Array())], holder);
-  expect(last.map(({ epoch }) => epoch)).toEqual([2n]);
-  expect([isSameEpochs(both, last), isSameEpochs(last, [...last])]).toEqual([false, true]);
-  // A share that is neither told nor held cannot be held.
-  expect(heldEpochs([], [forgotten], holder)).toEqual([]);
+  const first = await after(nothing, told(1n));
+  const both = await after(first, told(1n, { isNew: false }), told(2n));
+  expect(numbers(both)).toEqual([1n, 2n]);
+  expect(both.epochs[0]).toEqual(first.epochs[0] as Recovery["epochs"][number]);
+  const last = await after(both, told(2n, { isNew: false }));
+  expect(numbers(last)).toEqual([2n]);
+  expect(await after(last, told(2n, { isNew: false }))).toEqual(last);
 });
 
-test("the share of one epoch does not pass for that of another", async () => {
-  const [first, second] = heldEpochs([], [told(1n), told(2n)], holder);
-  if (first === undefined || second === undefined) throw new TypeError("no epochs");
-  await writeEpochs(path, [{ ...first, sealedShare: second.sealedShare }]);
-  expect(await loadEpochs(path, holder, quietLog().log)).toEqual([]);
+test("a leader that knows of no epoch, or of no share, costs nobody what he has", async () => {
+  const first = await after(nothing, told(1n));
+  expect(await after(first)).toEqual(first);
+  expect(await after(nothing, told(1n, { isNew: false }))).toEqual(nothing);
 });
 
-test("no file, and one that a power cut left empty, hold no epochs", async () => {
-  expect(await readEpochs(path)).toEqual([]);
-  writeFileSync(path, "");
-  expect(await readEpochs(path)).toEqual([]);
-  writeFileSync(path, "\x0a\xffdamaged");
-  expect(await readEpochs(path)).toEqual([]);
+test("whoever is told of no more is no peer of a known epoch any more", async () => {
+  const first = await after(nothing, told(1n));
+  expect(peersOf(first)).toEqual([["a", "bb"]]);
+  expect(peersOf(await after(first, told(1n, { isNew: false, peers: ["a"] })))).toEqual([["a"]]);
+});
+
+test("the other one of two stays a peer until the epoch is replaced", async () => {
+  const first = await after(nothing, told(1n, { peers: ["a"] }));
+  expect(peersOf(await after(first, told(1n, { isNew: false, peers: [] })))).toEqual([["a"]]);
+});
+
+test("a share that is another node's is not taken", async () => {
+  const share = await boxed(nodeId, new Uint8Array(32), new Uint8Array(33));
+  const foreign = async () => ({ ...(await told(1n)), share });
+  await expect(after(nothing, foreign())).rejects.toThrow();
+});
+
+test("an operator who changes his key opens what is held with the new one", async () => {
+  const first = await after(nothing, told(1n));
+  const other = generateBoxKeyPair();
+  const message = create(FollowRecoveryResponseSchema, {
+    epochs: [await told(1n, { isNew: false })],
+    operatorPublicKey: other.publicKey,
+  });
+  const next = await toHold(first, message, owner, clusterUnlockKey);
+  const box = next.operatorEncryptedClusterUnlockKey;
+  expect((await openOperatorBox(other, nodeId, box)).clusterUnlockKey).toEqual(clusterUnlockKey);
+});
+
+test("what was encrypted for one node does not open as another's", async () => {
+  const first = await firstRecovery(owner, recoveryKey, clusterUnlockKey, operator.publicKey);
+  const [epoch] = held("metropolis-2", first).epochs;
+  expect(epoch && (await unlockedKey(epoch))).toBeUndefined();
 });

@@ -1,111 +1,131 @@
-// recovery.pb: the epochs of the recovery key that this node holds, its shares sealed
-// under the node unlock key, which the TPM guards in turn.
-import { readFile } from "node:fs/promises";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { replaceFileErased } from "../../base/linux/atomic-file.ts";
-import type { KeyPair } from "../../base/pki/keys.ts";
+// What this node holds of the epochs of the recovery key, in the form of recovery.pb, and how
+// that changes. Decisions only; epoch-file.ts keeps the file.
+//
+// The node encrypts its cluster unlock key to each epoch's public key itself, always the one
+// key that its disk opens with, and reads its share with a key that is made of the node
+// unlock key: so neither is ever told, or kept by the cluster, in the clear.
+import { create } from "@bufbuild/protobuf";
+import { constantTimeEqual, hkdf } from "../../base/pki/hkdf.ts";
+import { keyCheck } from "../../base/pki/key-check.ts";
 import { operatorBox } from "../../base/pki/operator-box.ts";
-import { type BoxKeyPair, encryptTo } from "../../base/pki/sealed-box.ts";
-import {
-  type RecoveryEpoch,
-  RecoveryEpochSchema,
+import { type BoxKeyPair, boxKeyPair, decryptWith, encryptTo } from "../../base/pki/sealed-box.ts";
+import type {
+  FollowRecoveryResponse,
+  RecoveryEpoch,
 } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import {
   type Recovery_Epoch as Epoch,
   Recovery_EpochSchema as EpochSchema,
+  Recovery_Epoch_PeerSchema as PeerSchema,
   type Recovery,
   RecoverySchema,
-  type RecoveryShare,
-  RecoveryShareSchema,
 } from "../../gen/metropolis/proto/private/private_pb.ts";
-import { closeShare, type Holder, openShareEnvelope } from "../storage/sealed.ts";
+import type { Holder } from "../storage/sealed.ts";
 
-/** What the first epoch is made of. */
-export interface FirstSecrets extends Holder {
-  readonly recovery: BoxKeyPair;
-  readonly join: KeyPair;
-  readonly clusterUnlockKey: Uint8Array;
+const KEY_BYTES = 32;
+
+/** Whose file it is. */
+export interface EpochOwner extends Holder {
+  /** Ed25519 public key: the operator knows the locked node by it. */
+  readonly joinKey: Uint8Array;
 }
 
-/** Reads the file; no epochs where there is none, or it is damaged: the cluster makes others. */
-export async function readEpochs(path: string): Promise<readonly Epoch[]> {
-  try {
-    return fromBinary(RecoverySchema, await readFile(path)).epochs;
-  } catch {
-    return [];
-  }
+/** By this key the node reads what the cluster encrypts to it: its shares. */
+export function shareKeyPair(nodeUnlockKey: Uint8Array): BoxKeyPair {
+  const info = "metropolis recovery share box v1";
+  return boxKeyPair(hkdf(nodeUnlockKey, { info, bytes: KEY_BYTES }));
 }
 
-/** Writes the file for good. With an old epoch fewer machines might open this disk. */
-export async function writeEpochs(path: string, epochs: readonly Epoch[]): Promise<void> {
-  const message: Recovery = create(RecoverySchema, { epochs: [...epochs] });
-  await replaceFileErased(path, toBinary(RecoverySchema, message));
-}
-
-/** What only this node may read of an epoch. Throws a SealError where it is another's. */
-export function openShare({ epoch, sealedShare }: Epoch, holder: Holder): RecoveryShare {
-  const payload = openShareEnvelope(holder, shareName(epoch), sealedShare);
-  return fromBinary(RecoveryShareSchema, payload);
-}
-
-/** Bound to the share: that of another epoch does not open. */
-function shareName(epoch: bigint): string {
-  return `recovery epoch ${epoch}`;
-}
-
-/** The epoch of a cluster of one: the only share is the recovery key itself. */
-export async function firstEpoch(own: FirstSecrets, operatorKey: Uint8Array): Promise<Epoch> {
-  const { nodeId, recovery, clusterUnlockKey, join } = own;
-  const content = { purpose: "cluster unlock key", nodeId } as const;
-  const view = { clusterUnlockKey, joinKey: join.publicKey };
-  const told = create(RecoveryEpochSchema, {
-    epoch: 1n,
-    threshold: 1,
-    recoveryPublicKey: recovery.publicKey,
-    encryptedClusterUnlockKey: await encryptTo(recovery.publicKey, content, clusterUnlockKey),
-    operatorEncryptedClusterUnlockKey: await operatorBox(operatorKey, nodeId, view),
-    share: recovery.privateKey,
-  });
-  return sealEpoch(told, own);
-}
-
-/** An epoch that the cluster has told, in the form of the file. */
-export function sealEpoch(told: RecoveryEpoch, holder: Holder): Epoch {
-  const peers = told.peers.map(({ nodeId, joinPublicKey }) => ({ nodeId, joinPublicKey }));
-  const share = create(RecoveryShareSchema, { share: told.share, peers });
-  const bytes = toBinary(RecoveryShareSchema, share);
-  return create(EpochSchema, {
-    epoch: told.epoch,
-    threshold: told.threshold,
-    recoveryPublicKey: told.recoveryPublicKey,
-    encryptedClusterUnlockKey: told.encryptedClusterUnlockKey,
-    operatorEncryptedClusterUnlockKey: told.operatorEncryptedClusterUnlockKey,
-    sealedShare: closeShare(holder, shareName(told.epoch), bytes),
-  });
+/** What a cluster of one holds: its only share is the recovery key itself. */
+export function firstRecovery(
+  owner: EpochOwner,
+  { publicKey, privateKey }: BoxKeyPair,
+  clusterUnlockKey: Uint8Array,
+  operatorPublicKey: Uint8Array,
+): Promise<Recovery> {
+  const first = { epoch: 1n, threshold: 1, recoveryPublicKey: publicKey, share: privateKey };
+  const held = { epochs: [first], operatorPublicKey };
+  return rekeyed(create(RecoverySchema, held), owner, clusterUnlockKey);
 }
 
 /**
- * The epochs to hold after the cluster has told which: new ones as told, known ones as they
- * are on the disk, since the cluster has forgotten their shares.
+ * What to hold after the cluster has told which epochs: new ones as told, of known ones the
+ * shares that are on the disk, since the cluster has forgotten them.
  */
-export function heldEpochs(
-  present: readonly Epoch[],
-  told: readonly RecoveryEpoch[],
-  holder: Holder,
-): readonly Epoch[] {
-  const held: Epoch[] = [];
-  for (const each of told) {
-    const known = present.find(({ epoch }) => epoch === each.epoch);
-    if (known !== undefined) held.push(known);
-    else if (each.share.length > 0 || each.threshold === 0) {
-      held.push(sealEpoch(each, holder));
-    }
-  }
-  return held;
+export async function toHold(
+  present: Recovery,
+  { epochs: told, operatorPublicKey }: FollowRecoveryResponse,
+  owner: EpochOwner,
+  clusterUnlockKey: Uint8Array,
+): Promise<Recovery> {
+  const held = await Promise.all(
+    told.map((each) => {
+      const known = present.epochs.find(({ epoch }) => epoch === each.epoch);
+      return known === undefined ? newEpoch(each, owner) : knownEpoch(known, each);
+    }),
+  );
+  const epochs = held.filter((each) => each !== undefined);
+  // A leader that knows of none yet must not cost us those we have.
+  if (epochs.length === 0) return present;
+  const isSameOperator = constantTimeEqual(present.operatorPublicKey, operatorPublicKey);
+  const next = {
+    ...present,
+    epochs,
+    operatorPublicKey,
+    ...(!isSameOperator && { operatorEncryptedClusterUnlockKey: new Uint8Array() }),
+  };
+  return rekeyed(next, owner, clusterUnlockKey);
 }
 
-/** Whether two lists hold the same epochs in the same order. */
-export function isSameEpochs(one: readonly Epoch[], other: readonly Epoch[]): boolean {
-  const numbers = (epochs: readonly Epoch[]) => epochs.map(({ epoch }) => epoch).join();
-  return numbers(one) === numbers(other);
+async function newEpoch(told: RecoveryEpoch, owner: EpochOwner): Promise<Epoch | undefined> {
+  const { epoch, threshold, recoveryPublicKey, share: box } = told;
+  if (box.length === 0 && threshold > 0) return undefined;
+  const share = threshold === 0 ? box : await openShare(box, owner);
+  const peers = plainPeers(told);
+  return create(EpochSchema, { epoch, threshold, recoveryPublicKey, share, peers });
+}
+
+function openShare(box: Uint8Array, { nodeId, nodeUnlockKey }: EpochOwner): Promise<Uint8Array> {
+  const content = { purpose: "recovery share", nodeId } as const;
+  return decryptWith(shareKeyPair(nodeUnlockKey), content, box);
+}
+
+/**
+ * A deleted member is told of no more, and gets no share of an epoch that it was of. Where the
+ * others could not open that without it, as after the deletion of one of two, nothing changes
+ * until the cluster replaces the epoch, a moment later: until then etcd needs that member, too.
+ */
+function knownEpoch(known: Epoch, told: RecoveryEpoch): Epoch {
+  const canDoWithout = told.peers.length + 1 >= known.threshold;
+  return canDoWithout ? create(EpochSchema, { ...known, peers: plainPeers(told) }) : known;
+}
+
+function plainPeers({ peers }: RecoveryEpoch): Epoch["peers"] {
+  return peers.map(({ nodeId, joinPublicKey }) => create(PeerSchema, { nodeId, joinPublicKey }));
+}
+
+/** The same with another cluster unlock key in it; what holds that already stays as it is. */
+export async function rekeyed(
+  recovery: Recovery,
+  { nodeId, joinKey }: EpochOwner,
+  clusterUnlockKey: Uint8Array,
+): Promise<Recovery> {
+  const unlockKeyCheck = keyCheck(clusterUnlockKey);
+  const isSame = constantTimeEqual(recovery.unlockKeyCheck, unlockKeyCheck);
+  const isMade = (box: Uint8Array) => isSame && box.length > 0;
+  const content = { purpose: "cluster unlock key", nodeId } as const;
+  const epochs = recovery.epochs.map(async (each) => {
+    if (isMade(each.encryptedClusterUnlockKey)) return each;
+    const box = await encryptTo(each.recoveryPublicKey, content, clusterUnlockKey);
+    return create(EpochSchema, { ...each, encryptedClusterUnlockKey: box });
+  });
+  const { operatorPublicKey, operatorEncryptedClusterUnlockKey: box } = recovery;
+  return create(RecoverySchema, {
+    epochs: await Promise.all(epochs),
+    operatorPublicKey,
+    operatorEncryptedClusterUnlockKey: isMade(box)
+      ? box
+      : await operatorBox(operatorPublicKey, nodeId, { clusterUnlockKey, joinKey }),
+    unlockKeyCheck,
+  });
 }

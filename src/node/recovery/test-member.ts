@@ -4,16 +4,16 @@ import { create } from "@bufbuild/protobuf";
 import { Value } from "../../base/event/event.ts";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { generateKeyPair, type KeyPair } from "../../base/pki/keys.ts";
-import { operatorBox } from "../../base/pki/operator-box.ts";
 import { type BoxKeyPair, encryptTo, generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
 import { splitSecret } from "../../base/pki/shares.ts";
 import { connect } from "../../base/rpc/rpc.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
-import { RecoveryEpochSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { FollowRecoveryResponseSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { RecoverySchema } from "../../gen/metropolis/proto/private/private_pb.ts";
 import { freePort } from "../consensus/test-etcd.ts";
-import { lockedEpoch } from "./locked-key.ts";
-import { type Lock, recovery } from "./recovery.ts";
-import { openShare, sealEpoch } from "./stored-epochs.ts";
+import { emptyLock, held, type Lock } from "./lock.ts";
+import { recovery } from "./recovery.ts";
+import { shareKeyPair, toHold } from "./stored-epochs.ts";
 
 /** One machine, and what it would know when it is switched on. */
 export interface TestMember {
@@ -40,30 +40,32 @@ export async function testMembers(
       const clusterUnlockKey = crypto.getRandomValues(new Uint8Array(32));
       const nodeUnlockKey = crypto.getRandomValues(new Uint8Array(32));
       const peers = joins.map((each, i) => ({ nodeId: id(i), joinPublicKey: each.publicKey }));
-      const told = create(RecoveryEpochSchema, {
-        epoch: 4n,
-        threshold,
-        recoveryPublicKey: key.publicKey,
-        encryptedClusterUnlockKey: await encryptTo(
-          key.publicKey,
-          { purpose: "cluster unlock key", nodeId: id(index) },
-          clusterUnlockKey,
-        ),
-        operatorEncryptedClusterUnlockKey: await operatorBox(operator.publicKey, id(index), {
-          clusterUnlockKey,
-          joinKey: join.publicKey,
-        }),
-        share: shares[index] ?? new Uint8Array(),
+      const share = shares[index];
+      const epoch = {
+        ...{ epoch: 4n, threshold, recoveryPublicKey: key.publicKey },
+        ...(share && { share: await boxed(id(index), nodeUnlockKey, share) }),
         peers: peers.filter(({ nodeId }) => nodeId !== id(index)),
-      });
-      const holder = { nodeId: id(index), clusterCa: new Uint8Array(), nodeUnlockKey };
-      const epoch = sealEpoch(told, holder);
-      const epochs = [lockedEpoch(id(index), epoch, openShare(epoch, holder))];
-      const lock: Lock = { ...holder, join, epochs, key: new Value<Uint8Array>() };
+      };
+      const { publicKey: operatorPublicKey } = operator;
+      const told = create(FollowRecoveryResponseSchema, { epochs: [epoch], operatorPublicKey });
+      const own = { nodeId: id(index), join, nodeUnlockKey, clusterCa: new Uint8Array() };
+      const owner = { ...own, joinKey: join.publicKey };
+      const content = await toHold(create(RecoverySchema), told, owner, clusterUnlockKey);
+      const lock = { ...emptyLock("/nowhere", own), ...held(id(index), content) };
       const port = await freePort();
       return { id: id(index), join, port, clusterUnlockKey, nodeUnlockKey, lock };
     }),
   );
+}
+
+/** A share as the cluster tells it. */
+export function boxed(
+  nodeId: string,
+  nodeUnlockKey: Uint8Array,
+  share: Uint8Array,
+): Promise<Uint8Array> {
+  const content = { purpose: "recovery share", nodeId } as const;
+  return encryptTo(shareKeyPair(nodeUnlockKey).publicKey, content, share);
 }
 
 /** Switches a member on: it serves its share. */

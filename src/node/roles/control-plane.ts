@@ -27,6 +27,7 @@ import { ETCD_PORTS, type EtcdPorts, type Member } from "../consensus/config.ts"
 import { connectEtcd } from "../consensus/connection.ts";
 import { type Owner, saveMember } from "../consensus/pki.ts";
 import { type Control, untilFirst } from "../control/control.ts";
+import { type Lock, shareKeyPair } from "../recovery/recovery.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import type { CredentialPaths, Paths } from "../storage/paths.ts";
 import { connectLeader } from "./connection.ts";
@@ -42,6 +43,8 @@ export interface ControlPlaneOptions {
   readonly roles: Value<NodeRoles>;
   readonly consensus: Control<Member>;
   readonly curator: Control<CuratorSettings>;
+  /** The keys that this node is known by while it is locked. */
+  readonly lock: Value<Lock>;
   /** Curators that may know the leader. */
   readonly seeds: () => readonly string[];
   /** Absent: those of a machine. Tests have their own. */
@@ -166,7 +169,12 @@ class ControlPlane {
     member = generateKeyPair(),
     client = generateKeyPair(),
   ): Promise<ReadonlyMap<string, string>> {
-    const keys = { memberPublicKey: member.publicKey, clientPublicKey: client.publicKey };
+    const { nodeUnlockKey } = await this.#options.lock.first(signal);
+    const keys = {
+      memberPublicKey: member.publicKey,
+      clientPublicKey: client.publicKey,
+      sharePublicKey: shareKeyPair(nodeUnlockKey).publicKey,
+    };
     const answer = await persistently(signal, this.#log, () =>
       this.#cluster.joinConsensus(keys, { signal }),
     );
@@ -209,7 +217,9 @@ class ControlPlane {
   async #forget(signal: AbortSignal): Promise<void> {
     await this.#erase(signal);
     // Its share is of use to nobody any more.
-    await eraseFile(this.#options.paths.esp.recovery);
+    const { lock, paths } = this.#options;
+    await eraseFile(paths.esp.recovery);
+    if (lock.current !== undefined) lock.set({ ...lock.current, epochs: [] });
   }
 
   /** Ends etcd and the curator, and forgets what was theirs. */

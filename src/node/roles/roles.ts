@@ -16,8 +16,9 @@ import { followRevocations } from "../consensus/revocations.ts";
 import { together } from "../control/control.ts";
 import { type MeshPeer, mesh } from "../mesh/mesh.ts";
 import type { Names } from "../network/hosts.ts";
-import { followEpochs, type Lock } from "../recovery/recovery.ts";
+import { followEpochs, followUnlockKey, type Lock } from "../recovery/recovery.ts";
 import type { Paths } from "../storage/paths.ts";
+import type { StorageNews } from "../storage/storage.ts";
 import { connectLeader } from "./connection.ts";
 import type { CuratorNews } from "./curator.ts";
 import { heartbeat } from "./heartbeat.ts";
@@ -37,6 +38,8 @@ export interface RolesOptions extends CuratorNews {
   readonly isReached: Value<boolean>;
   /** Kept up to date with what this node holds for a cold start. */
   readonly lock: Value<Lock>;
+  /** Where the data partition is, whose key may be replaced. */
+  readonly storage: Pick<StorageNews, "ground">;
   /** Set to where the nodes of the cluster are. */
   readonly names: Value<Names>;
   /** Whether this host can take part in the encrypted network. */
@@ -66,6 +69,9 @@ export function roles(options: RolesOptions): Runnable {
       run("mesh", mesh({ nodeId: own.nodeId, curator, address, told, peers, keyFile }));
     }
     run("renewal", renewal(curator, membership, paths.data.credentials));
+    const partition = async (ended: AbortSignal) =>
+      (await options.storage.ground.first(ended)).partition;
+    run("unlockkey", followUnlockKey(curator, partition, options.lock));
     run("epochs", asMember(options.roles, recoveryEpochs(options, curator)));
     run("revocations", asMember(options.roles, consensusRevocations(options, curator)));
     run("names", ownName(own.nodeId, address, known, names));
@@ -89,8 +95,8 @@ function asMember(roles: Value<NodeRoles>, work: Work): Runnable {
 }
 
 /** Holds the recovery epochs that the cluster wants. */
-function recoveryEpochs({ lock, paths }: RolesOptions, curator: Client<typeof Curator>): Work {
-  return (context) => followEpochs(curator, paths.esp.recovery, lock, context);
+function recoveryEpochs({ lock }: RolesOptions, curator: Client<typeof Curator>): Work {
+  return (context) => followEpochs(curator, lock, context);
 }
 
 /** Keeps those out of etcd here that are members no more. */

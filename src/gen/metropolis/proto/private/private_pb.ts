@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/proto/private/private.proto.
  */
 export const file_metropolis_proto_private_private: GenFile = /*@__PURE__*/
-  fileDesc("CiZtZXRyb3BvbGlzL3Byb3RvL3ByaXZhdGUvcHJpdmF0ZS5wcm90bxIYbWV0cm9wb2xpcy5wcm90by5wcml2YXRlIq0BChNTZWFsZWRDb25maWd1cmF0aW9uEhcKD25vZGVfdW5sb2NrX2tleRgBIAEoDBIQCghqb2luX2tleRgCIAEoDBISCgpjbHVzdGVyX2NhGAMgASgMEkYKEHN0b3JhZ2Vfc2VjdXJpdHkYBCABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RvcmFnZVNlY3VyaXR5Eg8KB25vZGVfaWQYZCABKAki7wMKE0V4dGVuZGVkU2VhbGVkQnl0ZXMSEgoKc2VhbGVkX2tleRgBIAEoDBIZChFlbmNyeXB0ZWRfcGF5bG9hZBgCIAEoDBIRCglwbGFpbnRleHQYZCABKAwSQgoFZ3VhcmQYZSABKA4yMy5tZXRyb3BvbGlzLnByb3RvLnByaXZhdGUuRXh0ZW5kZWRTZWFsZWRCeXRlcy5HdWFyZBJGCgdwdXJwb3NlGGYgASgOMjUubWV0cm9wb2xpcy5wcm90by5wcml2YXRlLkV4dGVuZGVkU2VhbGVkQnl0ZXMuUHVycG9zZRIPCgdub2RlX2lkGGcgASgJEg8KB2NsdXN0ZXIYaCABKAwSEgoKcG9saWN5X2tleRhpIAEoDBINCgVlcG9jaBhqIAEoDSJUCgVHdWFyZBIRCg1HVUFSRF9JTlZBTElEEAASDgoKR1VBUkRfTk9ORRABEg0KCUdVQVJEX1RQTRACEhkKFUdVQVJEX05PREVfVU5MT0NLX0tFWRADIm8KB1B1cnBvc2USEwoPUFVSUE9TRV9JTlZBTElEEAASGQoVUFVSUE9TRV9DT05GSUdVUkFUSU9OEAESGAoUUFVSUE9TRV9SRUdJU1RSQVRJT04QAhIaChZQVVJQT1NFX1JFQ09WRVJZX1NIQVJFEAMi+AEKCFJlY292ZXJ5EjgKBmVwb2NocxgBIAMoCzIoLm1ldHJvcG9saXMucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeS5FcG9jaBqxAQoFRXBvY2gSDQoFZXBvY2gYASABKAQSEQoJdGhyZXNob2xkGAIgASgNEhsKE3JlY292ZXJ5X3B1YmxpY19rZXkYAyABKAwSJAocZW5jcnlwdGVkX2NsdXN0ZXJfdW5sb2NrX2tleRgEIAEoDBItCiVvcGVyYXRvcl9lbmNyeXB0ZWRfY2x1c3Rlcl91bmxvY2tfa2V5GAUgASgMEhQKDHNlYWxlZF9zaGFyZRgGIAEoDCKNAQoNUmVjb3ZlcnlTaGFyZRINCgVzaGFyZRgBIAEoDBI7CgVwZWVycxgCIAMoCzIsLm1ldHJvcG9saXMucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeVNoYXJlLlBlZXIaMAoEUGVlchIPCgdub2RlX2lkGAEgASgJEhcKD2pvaW5fcHVibGljX2tleRgCIAEoDCIfCgpDb21taXRtZW50EhEKCWlzX3NlYWxlZBgBIAEoCCJuChNQZW5kaW5nUmVnaXN0cmF0aW9uEhAKCG5vZGVfa2V5GAEgASgMEhAKCGpvaW5fa2V5GAIgASgMEhcKD25vZGVfdW5sb2NrX2tleRgDIAEoDBIaChJjbHVzdGVyX3VubG9ja19rZXkYBCABKAxiBnByb3RvMw", [file_metropolis_proto_common_common]);
+  fileDesc("CiZtZXRyb3BvbGlzL3Byb3RvL3ByaXZhdGUvcHJpdmF0ZS5wcm90bxIYbWV0cm9wb2xpcy5wcm90by5wcml2YXRlIq0BChNTZWFsZWRDb25maWd1cmF0aW9uEhcKD25vZGVfdW5sb2NrX2tleRgBIAEoDBIQCghqb2luX2tleRgCIAEoDBISCgpjbHVzdGVyX2NhGAMgASgMEkYKEHN0b3JhZ2Vfc2VjdXJpdHkYBCABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RvcmFnZVNlY3VyaXR5Eg8KB25vZGVfaWQYZCABKAki7wMKE0V4dGVuZGVkU2VhbGVkQnl0ZXMSEgoKc2VhbGVkX2tleRgBIAEoDBIZChFlbmNyeXB0ZWRfcGF5bG9hZBgCIAEoDBIRCglwbGFpbnRleHQYZCABKAwSQgoFZ3VhcmQYZSABKA4yMy5tZXRyb3BvbGlzLnByb3RvLnByaXZhdGUuRXh0ZW5kZWRTZWFsZWRCeXRlcy5HdWFyZBJGCgdwdXJwb3NlGGYgASgOMjUubWV0cm9wb2xpcy5wcm90by5wcml2YXRlLkV4dGVuZGVkU2VhbGVkQnl0ZXMuUHVycG9zZRIPCgdub2RlX2lkGGcgASgJEg8KB2NsdXN0ZXIYaCABKAwSEgoKcG9saWN5X2tleRhpIAEoDBINCgVlcG9jaBhqIAEoDSJUCgVHdWFyZBIRCg1HVUFSRF9JTlZBTElEEAASDgoKR1VBUkRfTk9ORRABEg0KCUdVQVJEX1RQTRACEhkKFUdVQVJEX05PREVfVU5MT0NLX0tFWRADIm8KB1B1cnBvc2USEwoPUFVSUE9TRV9JTlZBTElEEAASGQoVUFVSUE9TRV9DT05GSUdVUkFUSU9OEAESGAoUUFVSUE9TRV9SRUdJU1RSQVRJT04QAhIaChZQVVJQT1NFX1JFQ09WRVJZX1NIQVJFEAMipAMKCFJlY292ZXJ5EjgKBmVwb2NocxgBIAMoCzIoLm1ldHJvcG9saXMucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeS5FcG9jaBItCiVvcGVyYXRvcl9lbmNyeXB0ZWRfY2x1c3Rlcl91bmxvY2tfa2V5GAIgASgMEhsKE29wZXJhdG9yX3B1YmxpY19rZXkYAyABKAwSGAoQdW5sb2NrX2tleV9jaGVjaxgEIAEoDBr3AQoFRXBvY2gSDQoFZXBvY2gYASABKAQSEQoJdGhyZXNob2xkGAIgASgNEhsKE3JlY292ZXJ5X3B1YmxpY19rZXkYAyABKAwSJAocZW5jcnlwdGVkX2NsdXN0ZXJfdW5sb2NrX2tleRgEIAEoDBINCgVzaGFyZRgHIAEoDBI8CgVwZWVycxgIIAMoCzItLm1ldHJvcG9saXMucHJvdG8ucHJpdmF0ZS5SZWNvdmVyeS5FcG9jaC5QZWVyGjAKBFBlZXISDwoHbm9kZV9pZBgBIAEoCRIXCg9qb2luX3B1YmxpY19rZXkYAiABKAxKBAgFEAZKBAgGEAciHwoKQ29tbWl0bWVudBIRCglpc19zZWFsZWQYASABKAgibgoTUGVuZGluZ1JlZ2lzdHJhdGlvbhIQCghub2RlX2tleRgBIAEoDBIQCghqb2luX2tleRgCIAEoDBIXCg9ub2RlX3VubG9ja19rZXkYAyABKAwSGgoSY2x1c3Rlcl91bmxvY2tfa2V5GAQgASgMYgZwcm90bzM", [file_metropolis_proto_common_common]);
 
 /**
  * `sealed_configuration.pb`, inside its ExtendedSealedBytes: what a node needs
@@ -219,7 +219,9 @@ export const ExtendedSealedBytes_PurposeSchema: GenEnum<ExtendedSealedBytes_Purp
 
 /**
  * `recovery.pb`: how a member of the control plane opens its data partition
- * when there is no cluster to ask, because all of it was switched off.
+ * when there is no cluster to ask, because all of it was switched off. On the disk
+ * it is an ExtendedSealedBytes under the node unlock key, so that nobody else can
+ * read it, nor put anything in or take anything out.
  *
  * @generated from message metropolis.proto.private.Recovery
  */
@@ -230,6 +232,28 @@ export type Recovery = Message<"metropolis.proto.private.Recovery"> & {
    * @generated from field: repeated metropolis.proto.private.Recovery.Epoch epochs = 1;
    */
   epochs: Recovery_Epoch[];
+
+  /**
+   * The cluster's half of the key, and the join public key, encrypted to the
+   * operator's recovery key. May be empty.
+   *
+   * @generated from field: bytes operator_encrypted_cluster_unlock_key = 2;
+   */
+  operatorEncryptedClusterUnlockKey: Uint8Array;
+
+  /**
+   * X25519, 32 bytes, of the operator. May be empty.
+   *
+   * @generated from field: bytes operator_public_key = 3;
+   */
+  operatorPublicKey: Uint8Array;
+
+  /**
+   * Tells which key it is that is encrypted here.
+   *
+   * @generated from field: bytes unlock_key_check = 4;
+   */
+  unlockKeyCheck: Uint8Array;
 };
 
 /**
@@ -275,18 +299,19 @@ export type Recovery_Epoch = Message<"metropolis.proto.private.Recovery.Epoch"> 
   encryptedClusterUnlockKey: Uint8Array;
 
   /**
-   * The same, encrypted to the operator's recovery key. May be empty.
+   * This node's share.
    *
-   * @generated from field: bytes operator_encrypted_cluster_unlock_key = 5;
+   * @generated from field: bytes share = 7;
    */
-  operatorEncryptedClusterUnlockKey: Uint8Array;
+  share: Uint8Array;
 
   /**
-   * A RecoveryShare under the node unlock key, as an ExtendedSealedBytes.
+   * To whom the share may be given, and who may have others: the other members
+   * of the epoch without those that were deleted since.
    *
-   * @generated from field: bytes sealed_share = 6;
+   * @generated from field: repeated metropolis.proto.private.Recovery.Epoch.Peer peers = 8;
    */
-  sealedShare: Uint8Array;
+  peers: Recovery_Epoch_Peer[];
 };
 
 /**
@@ -297,37 +322,9 @@ export const Recovery_EpochSchema: GenMessage<Recovery_Epoch> = /*@__PURE__*/
   messageDesc(file_metropolis_proto_private_private, 2, 0);
 
 /**
- * What only this machine may read of an epoch.
- *
- * @generated from message metropolis.proto.private.RecoveryShare
+ * @generated from message metropolis.proto.private.Recovery.Epoch.Peer
  */
-export type RecoveryShare = Message<"metropolis.proto.private.RecoveryShare"> & {
-  /**
-   * This node's share.
-   *
-   * @generated from field: bytes share = 1;
-   */
-  share: Uint8Array;
-
-  /**
-   * To whom the share may be given, and who may have others.
-   *
-   * @generated from field: repeated metropolis.proto.private.RecoveryShare.Peer peers = 2;
-   */
-  peers: RecoveryShare_Peer[];
-};
-
-/**
- * Describes the message metropolis.proto.private.RecoveryShare.
- * Use `create(RecoveryShareSchema)` to create a new message.
- */
-export const RecoveryShareSchema: GenMessage<RecoveryShare> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_private_private, 3);
-
-/**
- * @generated from message metropolis.proto.private.RecoveryShare.Peer
- */
-export type RecoveryShare_Peer = Message<"metropolis.proto.private.RecoveryShare.Peer"> & {
+export type Recovery_Epoch_Peer = Message<"metropolis.proto.private.Recovery.Epoch.Peer"> & {
   /**
    * @generated from field: string node_id = 1;
    */
@@ -342,11 +339,11 @@ export type RecoveryShare_Peer = Message<"metropolis.proto.private.RecoveryShare
 };
 
 /**
- * Describes the message metropolis.proto.private.RecoveryShare.Peer.
- * Use `create(RecoveryShare_PeerSchema)` to create a new message.
+ * Describes the message metropolis.proto.private.Recovery.Epoch.Peer.
+ * Use `create(Recovery_Epoch_PeerSchema)` to create a new message.
  */
-export const RecoveryShare_PeerSchema: GenMessage<RecoveryShare_Peer> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_private_private, 3, 0);
+export const Recovery_Epoch_PeerSchema: GenMessage<Recovery_Epoch_Peer> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_private_private, 2, 0, 0);
 
 /**
  * What the node keeps on its data partition of how it became a member, to notice
@@ -369,7 +366,7 @@ export type Commitment = Message<"metropolis.proto.private.Commitment"> & {
  * Use `create(CommitmentSchema)` to create a new message.
  */
 export const CommitmentSchema: GenMessage<Commitment> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_private_private, 4);
+  messageDesc(file_metropolis_proto_private_private, 3);
 
 /**
  * `registration.pb`, inside its ExtendedSealedBytes: the keys of a node that is
@@ -409,5 +406,5 @@ export type PendingRegistration = Message<"metropolis.proto.private.PendingRegis
  * Use `create(PendingRegistrationSchema)` to create a new message.
  */
 export const PendingRegistrationSchema: GenMessage<PendingRegistration> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_private_private, 5);
+  messageDesc(file_metropolis_proto_private_private, 4);
 

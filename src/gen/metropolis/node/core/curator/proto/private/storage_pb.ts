@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/node/core/curator/proto/private/storage.proto.
  */
 export const file_metropolis_node_core_curator_proto_private_storage: GenFile = /*@__PURE__*/
-  fileDesc("CjhtZXRyb3BvbGlzL25vZGUvY29yZS9jdXJhdG9yL3Byb3RvL3ByaXZhdGUvc3RvcmFnZS5wcm90bxIqbWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlIs0GCgROb2RlEhIKCnB1YmxpY19rZXkYASABKAwSGgoSY2x1c3Rlcl91bmxvY2tfa2V5GAIgASgMEjUKCWZzbV9zdGF0ZRgDIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIxCgVyb2xlcxgEIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVSb2xlcxIzCgZzdGF0dXMYBSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEhAKCGpvaW5fa2V5GAYgASgMEkIKCmNsdXN0ZXJuZXQYByABKAsyLi5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlQ2x1c3Rlck5ldHdvcmtpbmcSOAoJdHBtX3VzYWdlGAggASgOMiUubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVRQTVVzYWdlEjMKBmxhYmVscxgJIAEoCzIjLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVMYWJlbHMSCgoCaWQYCiABKAkSRgoQc3RvcmFnZV9zZWN1cml0eRhkIAEoDjIsLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdG9yYWdlU2VjdXJpdHkSUwoMcmVnaXN0cmF0aW9uGGUgASgLMj0ubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlLk5vZGUuUmVnaXN0cmF0aW9uEhcKD2RlY29tbWlzc2lvbmluZxhmIAEoCBIZChFjb25zZW5zdXNfc2VyaWFscxhnIAMoDBISCgpwb2RfcmFuZ2VzGG4gAygJGr8BCgxSZWdpc3RyYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIzCghoYXJkd2FyZRgCIAEoCzIhLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkhhcmR3YXJlEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXRpY2tldF9kaWdlc3QYBCABKAwSKAoEc2VlbhgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPAoMSW5pdGlhbE93bmVyEhIKCnB1YmxpY19rZXkYASABKAwSGAoQb3duZXJzaGlwX3NlY3JldBhkIAEoDCIgCg5SZWdpc3RlclRpY2tldBIOCgZvcGFxdWUYASABKAwixAIKCFJlY292ZXJ5EhsKE29wZXJhdG9yX3B1YmxpY19rZXkYASABKAwSSgoGZXBvY2hzGAIgAygLMjoubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlLlJlY292ZXJ5LkVwb2NoGs4BCgVFcG9jaBINCgVlcG9jaBgBIAEoBBIRCgl0aHJlc2hvbGQYAiABKA0SEgoKcHVibGljX2tleRgDIAEoDBJSCgdtZW1iZXJzGAQgAygLMkEubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlLlJlY292ZXJ5LkVwb2NoLk1lbWJlcho7CgZNZW1iZXISDwoHbm9kZV9pZBgBIAEoCRINCgVzaGFyZRgCIAEoDBIRCglpc19zdG9yZWQYAyABKAgisgEKFENvbnNlbnN1c1Jldm9jYXRpb25zElcKB2VudHJpZXMYASADKAsyRi5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLnByaXZhdGUuQ29uc2Vuc3VzUmV2b2NhdGlvbnMuRW50cnkaQQoFRW50cnkSDgoGc2VyaWFsGAEgASgMEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIu0BChpLdWJlcm5ldGVzUmVjb25jaWxlclN0YXR1cxJbCgVzdGF0ZRgBIAEoDjJMLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8ucHJpdmF0ZS5LdWJlcm5ldGVzUmVjb25jaWxlclN0YXR1cy5TdGF0ZRIPCgd2ZXJzaW9uGAIgASgJEiIKGm1pbmltdW1fY29tcGF0aWJsZV9yZWxlYXNlGAMgASgJIj0KBVN0YXRlEhEKDVNUQVRFX1VOS05PV04QABIOCgpTVEFURV9ET05FEAESEQoNU1RBVEVfV09SS0lORxACYgZwcm90bzM", [file_google_protobuf_timestamp, file_metropolis_proto_common_common]);
+  fileDesc("CjhtZXRyb3BvbGlzL25vZGUvY29yZS9jdXJhdG9yL3Byb3RvL3ByaXZhdGUvc3RvcmFnZS5wcm90bxIqbWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlIuMHCgROb2RlEhIKCnB1YmxpY19rZXkYASABKAwSGgoSY2x1c3Rlcl91bmxvY2tfa2V5GAIgASgMEjUKCWZzbV9zdGF0ZRgDIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIxCgVyb2xlcxgEIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVSb2xlcxIzCgZzdGF0dXMYBSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEhAKCGpvaW5fa2V5GAYgASgMEkIKCmNsdXN0ZXJuZXQYByABKAsyLi5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlQ2x1c3Rlck5ldHdvcmtpbmcSOAoJdHBtX3VzYWdlGAggASgOMiUubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVRQTVVzYWdlEjMKBmxhYmVscxgJIAEoCzIjLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVMYWJlbHMSCgoCaWQYCiABKAkSRgoQc3RvcmFnZV9zZWN1cml0eRhkIAEoDjIsLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdG9yYWdlU2VjdXJpdHkSUwoMcmVnaXN0cmF0aW9uGGUgASgLMj0ubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlLk5vZGUuUmVnaXN0cmF0aW9uEhcKD2RlY29tbWlzc2lvbmluZxhmIAEoCBIZChFjb25zZW5zdXNfc2VyaWFscxhnIAMoDBISCgpwb2RfcmFuZ2VzGG4gAygJEh8KF25leHRfY2x1c3Rlcl91bmxvY2tfa2V5GHggASgMEh0KFXVubG9ja19rZXlfZ2VuZXJhdGlvbhh5IAEoBBIiChpuZXh0X3VubG9ja19rZXlfZ2VuZXJhdGlvbhh6IAEoBBIYChBzaGFyZV9wdWJsaWNfa2V5GHsgASgMEhYKDmhlbGRfY29uc2Vuc3VzGHwgASgIGr8BCgxSZWdpc3RyYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIzCghoYXJkd2FyZRgCIAEoCzIhLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkhhcmR3YXJlEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXRpY2tldF9kaWdlc3QYBCABKAwSKAoEc2VlbhgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPAoMSW5pdGlhbE93bmVyEhIKCnB1YmxpY19rZXkYASABKAwSGAoQb3duZXJzaGlwX3NlY3JldBhkIAEoDCIgCg5SZWdpc3RlclRpY2tldBIOCgZvcGFxdWUYASABKAwi/AIKCFJlY292ZXJ5EhsKE29wZXJhdG9yX3B1YmxpY19rZXkYASABKAwSSgoGZXBvY2hzGAIgAygLMjoubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlLlJlY292ZXJ5LkVwb2NoEh0KFXVubG9ja19rZXlfZ2VuZXJhdGlvbhgDIAEoBBIXCg9pc19yb3RhdGlvbl9kdWUYBCABKAgazgEKBUVwb2NoEg0KBWVwb2NoGAEgASgEEhEKCXRocmVzaG9sZBgCIAEoDRISCgpwdWJsaWNfa2V5GAMgASgMElIKB21lbWJlcnMYBCADKAsyQS5tZXRyb3BvbGlzLm5vZGUuY29yZS5jdXJhdG9yLnByb3RvLnByaXZhdGUuUmVjb3ZlcnkuRXBvY2guTWVtYmVyGjsKBk1lbWJlchIPCgdub2RlX2lkGAEgASgJEg0KBXNoYXJlGAIgASgMEhEKCWlzX3N0b3JlZBgDIAEoCCKyAQoUQ29uc2Vuc3VzUmV2b2NhdGlvbnMSVwoHZW50cmllcxgBIAMoCzJGLm1ldHJvcG9saXMubm9kZS5jb3JlLmN1cmF0b3IucHJvdG8ucHJpdmF0ZS5Db25zZW5zdXNSZXZvY2F0aW9ucy5FbnRyeRpBCgVFbnRyeRIOCgZzZXJpYWwYASABKAwSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi7QEKGkt1YmVybmV0ZXNSZWNvbmNpbGVyU3RhdHVzElsKBXN0YXRlGAEgASgOMkwubWV0cm9wb2xpcy5ub2RlLmNvcmUuY3VyYXRvci5wcm90by5wcml2YXRlLkt1YmVybmV0ZXNSZWNvbmNpbGVyU3RhdHVzLlN0YXRlEg8KB3ZlcnNpb24YAiABKAkSIgoabWluaW11bV9jb21wYXRpYmxlX3JlbGVhc2UYAyABKAkiPQoFU3RhdGUSEQoNU1RBVEVfVU5LTk9XThAAEg4KClNUQVRFX0RPTkUQARIRCg1TVEFURV9XT1JLSU5HEAJiBnByb3RvMw", [file_google_protobuf_timestamp, file_metropolis_proto_common_common]);
 
 /**
  * `/nodes/<node ID>`.
@@ -121,6 +121,41 @@ export type Node = Message<"metropolis.node.core.curator.proto.private.Node"> & 
    * @generated from field: repeated string pod_ranges = 110;
    */
   podRanges: string[];
+
+  /**
+   * What `cluster_unlock_key` is about to become; empty where nothing changes. Secret. The
+   * node's disk opens with both until the node says that it opens with this one.
+   *
+   * @generated from field: bytes next_cluster_unlock_key = 120;
+   */
+  nextClusterUnlockKey: Uint8Array;
+
+  /**
+   * For which Recovery.unlock_key_generation either key was made.
+   *
+   * @generated from field: uint64 unlock_key_generation = 121;
+   */
+  unlockKeyGeneration: bigint;
+
+  /**
+   * @generated from field: uint64 next_unlock_key_generation = 122;
+   */
+  nextUnlockKeyGeneration: bigint;
+
+  /**
+   * X25519, 32 bytes: the node's shares of recovery keys are encrypted to it, so that etcd,
+   * which all members hold, holds none of them in the clear.
+   *
+   * @generated from field: bytes share_public_key = 123;
+   */
+  sharePublicKey: Uint8Array;
+
+  /**
+   * Whether the node was ever let into etcd, which knows every secret of the cluster.
+   *
+   * @generated from field: bool held_consensus = 124;
+   */
+  heldConsensus: boolean;
 };
 
 /**
@@ -239,11 +274,27 @@ export type Recovery = Message<"metropolis.node.core.curator.proto.private.Recov
 
   /**
    * The newest last. All but the newest are kept only until each member of the
-   * newest has it on its disk.
+   * newest has it on its disk, those that are silent excepted. A node that is
+   * deleted is no member of any.
    *
    * @generated from field: repeated metropolis.node.core.curator.proto.private.Recovery.Epoch epochs = 2;
    */
   epochs: Recovery_Epoch[];
+
+  /**
+   * Nodes whose cluster unlock key was made for an earlier one get another.
+   *
+   * @generated from field: uint64 unlock_key_generation = 3;
+   */
+  unlockKeyGeneration: bigint;
+
+  /**
+   * A node was deleted that knows all unlock keys: once it is out of etcd, and cannot
+   * see the new ones, the generation grows.
+   *
+   * @generated from field: bool is_rotation_due = 4;
+   */
+  isRotationDue: boolean;
 };
 
 /**
@@ -299,7 +350,7 @@ export type Recovery_Epoch_Member = Message<"metropolis.node.core.curator.proto.
   nodeId: string;
 
   /**
-   * Secret; empty once the member has it on its disk.
+   * Encrypted to the member's share_public_key; empty once it has it on its disk.
    *
    * @generated from field: bytes share = 2;
    */
