@@ -139,7 +139,8 @@ class EtcdStore implements Store {
   }
 
   async compact(revision: bigint): Promise<void> {
-    await this.#kv.compact({ revision }, callOptions()).catch(translate);
+    // Physical: when it returns, the space is free.
+    await this.#kv.compact({ revision, physical: true }, callOptions()).catch(translate);
   }
 }
 

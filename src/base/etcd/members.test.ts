@@ -1,7 +1,7 @@
 // Care of members, on a real etcd.
 import { expect, test } from "bun:test";
 import { Code } from "../rpc/rpc.ts";
-import { etcdMembers, etcdStore } from "./etcd.ts";
+import { etcdMembers, etcdStore, type Store } from "./etcd.ts";
 import { testEtcd } from "./test-etcd.ts";
 
 test("members are listed, added as learners and removed", async () => {
@@ -39,4 +39,40 @@ test("status, snapshot and defragment tell of the database", async () => {
   expect(bytes.subarray(-32)).toEqual(Buffer.from(hash));
   expect(bytes.includes("a value to be found")).toBe(true);
   await members.defragment();
+}, 20_000);
+
+/** What etcd says when its database has reached the quota. */
+const NO_SPACE = "database space exceeded";
+
+/** Overwrites one key until etcd refuses: all but the last value is history. */
+async function overwrite(store: Store): Promise<unknown> {
+  const value = new Uint8Array(256 * 1024);
+  for (let i = 0; i < 200; i++) {
+    const refusal = await store.put("key", value).catch((error: unknown) => error);
+    if (typeof refusal !== "bigint") return refusal;
+  }
+  return undefined;
+}
+
+test("a full member raises an alarm, which ends where there is room", async () => {
+  await using etcd = await testEtcd(8 * 1024 * 1024);
+  const members = etcdMembers(etcd.channel);
+  const store = etcdStore(etcd.channel);
+  expect(await members.fullMembers()).toEqual([]);
+  const refusal = await overwrite(store);
+  expect(refusal).toMatchObject({ code: Code.resourceExhausted });
+  expect(String(refusal)).toContain(NO_SPACE);
+  const { memberId, databaseQuotaBytes } = await members.status();
+  expect(databaseQuotaBytes).toBe(8n * 1024n * 1024n);
+  expect(await members.fullMembers()).toEqual([memberId]);
+  // Not even a lease is granted, but deleting works.
+  const lease = await store.grantLease(10).catch((error: unknown) => String(error));
+  expect(lease).toContain(NO_SPACE);
+  expect(await Array.fromAsync((await members.snapshot()).parts)).not.toEqual([]);
+  const revision = await store.delete("key");
+  await store.compact(revision);
+  await members.defragment();
+  await members.endFullAlarm(memberId);
+  expect(await members.fullMembers()).toEqual([]);
+  await store.put("key", new Uint8Array(1));
 }, 20_000);

@@ -1,5 +1,7 @@
 // The members of an etcd cluster, and the care of one of them.
 import {
+  AlarmRequest_AlarmAction as Action,
+  AlarmType,
   Cluster,
   Maintenance,
   type SnapshotResponse,
@@ -26,6 +28,8 @@ export interface MemberStatus {
   /** Bytes of the database file, and of them in use. */
   readonly databaseBytes: bigint;
   readonly databaseBytesInUse: bigint;
+  /** What the file may have before the member raises the alarm of no space. */
+  readonly databaseQuotaBytes: bigint;
   readonly raftTerm: bigint;
   readonly raftAppliedIndex: bigint;
   readonly isLearner: boolean;
@@ -44,6 +48,10 @@ export interface Members {
   status(): Promise<MemberStatus>;
   /** The whole database, as a file that etcdutl reads. Its parts must be read, or the signal abort. */
   snapshot(signal?: AbortSignal): Promise<Snapshot>;
+  /** Member IDs that have raised the alarm of no space: while there is one, none of all writes. */
+  fullMembers(): Promise<readonly bigint[]>;
+  /** Ends the alarm of one member. If there is no space, its next write raises it again. */
+  endFullAlarm(id: bigint): Promise<void>;
   /** Gives freed space back; the member stands still meanwhile. */
   defragment(): Promise<void>;
   /** Hands raft leadership over; only its holder can. */
@@ -84,13 +92,27 @@ export function etcdMembers(channel: Channel): Members {
     updatePeerUrls: async (id, peerUrls) =>
       void (await cluster.memberUpdate({ id, peerUrls: [...peerUrls] }, options)),
     status: async () => {
-      const { header, dbSize, dbSizeInUse, ...rest } = await maintenance.status({}, options);
+      const { header, dbSize, dbSizeInUse, dbSizeQuota, ...rest } = await maintenance.status(
+        {},
+        options,
+      );
       return {
         ...rest,
         memberId: header?.memberId ?? 0n,
         databaseBytes: dbSize,
         databaseBytesInUse: dbSizeInUse,
+        databaseQuotaBytes: dbSizeQuota,
       };
+    },
+    fullMembers: async () => {
+      const { alarms } = await maintenance.alarm({ action: Action.GET }, options);
+      return alarms
+        .filter(({ alarm }) => alarm === AlarmType.NOSPACE)
+        .map(({ memberId }) => memberId);
+    },
+    endFullAlarm: async (memberId) => {
+      const request = { action: Action.DEACTIVATE, memberId, alarm: AlarmType.NOSPACE };
+      await maintenance.alarm(request, options);
     },
     snapshot: async (signal) => {
       const answers = maintenance.snapshot({}, { signal })[Symbol.asyncIterator]();

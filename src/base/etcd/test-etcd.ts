@@ -22,10 +22,13 @@ export class EtcdMissingError extends Error {
 /** A running etcd. */
 export class TestEtcd implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "etcd-"));
+  readonly #quotaBytes: number;
   #child: Child;
   readonly channel: Channel;
 
-  constructor() {
+  /** With a quota of its database; 0: etcd's own. */
+  constructor(quotaBytes = 0) {
+    this.#quotaBytes = quotaBytes;
     if (!existsSync(binary())) {
       throw new EtcdMissingError(`no ${binary()}: run \`bun build.ts etcd\` first`);
     }
@@ -50,6 +53,7 @@ export class TestEtcd implements AsyncDisposable {
       "listen-peer-urls": `unix://${join(this.#folder, "peer.sock")}`,
       "initial-advertise-peer-urls": peers,
       "initial-cluster": `test=${peers}`,
+      "quota-backend-bytes": String(this.#quotaBytes),
       "log-level": "error",
     };
     const argv = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
@@ -94,6 +98,6 @@ export class TestEtcd implements AsyncDisposable {
 }
 
 /** A new, empty etcd that answers. */
-export async function testEtcd(): Promise<TestEtcd> {
-  return new TestEtcd().ready();
+export async function testEtcd(quotaBytes = 0): Promise<TestEtcd> {
+  return new TestEtcd(quotaBytes).ready();
 }
