@@ -12,6 +12,7 @@ import type { LeaderAddress } from "./local/get-current-leader.ts";
 import { keys } from "./state/keys.ts";
 import type { Leader } from "./state/leader.ts";
 import { NodeCache } from "./state/node-cache.ts";
+import { Room } from "./state/room.ts";
 import { SimulatedConsensus } from "./state/test-consensus.ts";
 
 const soon = () => AbortSignal.timeout(5_000);
@@ -27,7 +28,7 @@ function standing(store: Store, self: string) {
   const nodes = new NodeCache();
   const consensus = new SimulatedConsensus();
   const supervisor = new Supervisor(
-    elect({ self, store, nodes, consensus, ttlSeconds: 1, verdict }, leading),
+    elect({ self, store, nodes, consensus, room: new Room(), ttlSeconds: 1, verdict }, leading),
   );
   supervisor.start();
   return { leading, nodes, [Symbol.asyncDispose]: () => supervisor.stop(3_000) };

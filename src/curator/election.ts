@@ -20,6 +20,7 @@ import type { Consensus } from "./state/consensus.ts";
 import { keys } from "./state/keys.ts";
 import { type Leader, makeLeader } from "./state/leader.ts";
 import type { NodeCache } from "./state/node-cache.ts";
+import { isNoSpace, type Room } from "./state/room.ts";
 
 const AGAIN_MS = 100;
 
@@ -30,6 +31,7 @@ export interface Candidate {
   readonly nodes: NodeCache;
   readonly ttlSeconds: number;
   readonly consensus: Consensus;
+  readonly room: Room;
   /** Resolves once the leader on a node is taken for dead. */
   readonly verdict: (id: string, signal: AbortSignal) => Promise<void>;
 }
@@ -76,13 +78,16 @@ async function win(candidate: Candidate, signal: AbortSignal): Promise<Leadershi
   }
 }
 
-/** etcd let go of a request because it was electing, too. */
+/**
+ * etcd let go of a request because it was electing, too; or it has no space for the lease of a
+ * leader, until the care of the database has made some.
+ */
 function isPassing(error: unknown): boolean {
-  return error instanceof RpcError && error.code === Code.unavailable;
+  return isNoSpace(error) || (error instanceof RpcError && error.code === Code.unavailable);
 }
 
 async function lead(
-  { self, store, nodes, consensus }: Candidate,
+  { self, store, nodes, consensus, room }: Candidate,
   leadership: Leadership,
   log: Context["log"],
 ): Promise<Leader> {
@@ -91,7 +96,7 @@ async function lead(
   const key = { key: leadership.key, createRevision: leadership.revision };
   const resign = () => leadership.resign();
   const clock = () => performance.now();
-  return makeLeader({ self, store, key, nodes, consensus, resign, log, clock });
+  return makeLeader({ self, store, key, nodes, consensus, room, resign, log, clock });
 }
 
 function ballot({ self, ttlSeconds }: Candidate): Uint8Array {

@@ -19,9 +19,16 @@ export const pkiKeys = {
 /** The port at which members reach each other. */
 const PEER_PORT = 7834;
 
+/** What is done for the database of the member on this node. */
+export type DatabaseCare = Pick<
+  Members,
+  "status" | "fullMembers" | "endFullAlarm" | "defragment" | "list"
+>;
+
 /** What a leader can do with members. All failures are RpcErrors. */
 export interface Consensus
-  extends Pick<Members, "list" | "addLearner" | "promote" | "remove" | "snapshot"> {
+  extends Pick<Members, "addLearner" | "promote" | "remove" | "snapshot">,
+    DatabaseCare {
   /** The CA by which members know each other. Throws failedPrecondition where there is none. */
   ca(): Promise<Issuer>;
 }

@@ -20,6 +20,8 @@ export const keys = {
   registerTicket: "/global/register_ticket",
   /** A private.Recovery. */
   recovery: "/global/recovery",
+  /** Empty. Written only so that something is written; see the care of the database. */
+  databaseTouch: "/global/database_touch",
   /** A private.ConsensusRevocations. */
   revocations: "/global/consensus_revocations",
   /** DER of a certificate of the cluster's PKI, by name. */

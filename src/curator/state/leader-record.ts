@@ -57,7 +57,7 @@ export class LeaderRecord<S extends DescMessage> {
       record: MessageShape<S>,
     ) => Promise<MessageShape<S> | undefined> | MessageShape<S> | undefined,
     commit: (change: RecordChange) => Promise<unknown> = ({ writes, compares }) =>
-      this.#store.commit(writes, compares),
+      this.#store.commit(writes, compares, { isUpkeep: true }),
   ): Promise<void> {
     await this.#lock.hold(async () => {
       const { record, modRevision } = await this.#load();

@@ -1,9 +1,10 @@
 // The store as a leader uses it: every write is guarded by the leadership that
 // it was decided under, so that a leader who was replaced without noticing
 // changes nothing.
-import type { Compare, KeyValue, Listing, Store, Write } from "../../base/etcd/etcd.ts";
+import type { Compare, KeyValue, Listing, Outcome, Store, Write } from "../../base/etcd/etcd.ts";
 import { slowness } from "../../base/linux/machine.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
+import { isNoSpace, Room } from "./room.ts";
 
 /** The key that makes its holder the leader, while it exists. */
 export interface LeaderKey {
@@ -16,10 +17,12 @@ export interface LeaderKey {
 export class LeaderStore {
   readonly #store: Store;
   readonly #leader: LeaderKey;
+  readonly #room: Room;
 
-  constructor(store: Store, leader: LeaderKey) {
+  constructor(store: Store, leader: LeaderKey, room: Room = new Room()) {
     this.#store = store;
     this.#leader = leader;
+    this.#room = room;
   }
 
   /** One key, as of now. */
@@ -34,15 +37,33 @@ export class LeaderStore {
 
   /**
    * Does all writes, if this is still the leader and `compares` hold. Gives the
-   * revision. Throws unavailable otherwise: the caller may try again.
+   * revision. Throws unavailable otherwise: the caller may try again; resourceExhausted where
+   * the database has no room for them. With `isUpkeep` they are done even where it is full:
+   * for records that are bounded, and that deleting needs.
    */
-  async commit(writes: readonly Write[], compares: readonly Compare[] = []): Promise<bigint> {
+  async commit(
+    writes: readonly Write[],
+    compares: readonly Compare[] = [],
+    { isUpkeep = false }: { readonly isUpkeep?: boolean } = {},
+  ): Promise<bigint> {
+    if (!isUpkeep) await this.#room.require(writes, this);
     const { key, createRevision } = this.#leader;
     const guard = { key, createRevision };
-    const outcome = await reached(this.#store.transact([guard, ...compares], writes));
-    if (outcome.succeeded) return outcome.revision;
+    const outcome = await this.#transact([guard, ...compares], writes);
+    if (outcome.succeeded) {
+      this.#room.wrote(writes);
+      return outcome.revision;
+    }
     await this.confirm();
     throw new RpcError(Code.unavailable, "the state was changed meanwhile");
+  }
+
+  async #transact(compares: readonly Compare[], writes: readonly Write[]): Promise<Outcome> {
+    try {
+      return await reached(this.#store.transact(compares, writes));
+    } catch (error) {
+      throw isNoSpace(error) ? this.#room.fullError(error) : error;
+    }
   }
 
   /** Returns if this was the leader after the call began; throws unavailable otherwise. */
@@ -67,7 +88,8 @@ export async function reached<T>(result: Promise<T>): Promise<T> {
   try {
     return await Promise.race([result, lost]);
   } catch (cause) {
-    if (!(cause instanceof RpcError)) throw cause;
+    // Waiting for the next leader would not help.
+    if (!(cause instanceof RpcError) || isNoSpace(cause)) throw cause;
     throw new RpcError(Code.unavailable, `consensus: ${cause.message}`, { cause });
   } finally {
     clearTimeout(timer);

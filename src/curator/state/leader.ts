@@ -18,6 +18,7 @@ import { keys } from "./keys.ts";
 import { LeaderRecord } from "./leader-record.ts";
 import { type LeaderKey, LeaderStore } from "./leader-store.ts";
 import type { NodeCache } from "./node-cache.ts";
+import type { Room } from "./room.ts";
 
 /** The state of the cluster, as its leader has it. */
 export interface Leader {
@@ -45,6 +46,8 @@ export interface Leader {
   readonly consensusLock: Lock;
   /** The members of etcd. */
   readonly consensus: Consensus;
+  /** What the database has room for. */
+  readonly room: Room;
   /** How the cluster comes back after all of it was off. */
   readonly recovery: LeaderRecord<typeof RecoverySchema>;
   /** Whose certificates etcd must not accept any more. */
@@ -64,6 +67,7 @@ export interface LeaderParts {
   readonly key: LeaderKey;
   readonly nodes: NodeCache;
   readonly consensus: Consensus;
+  readonly room: Room;
   readonly resign: () => Promise<void>;
   readonly log: Logger;
   /** Milliseconds that only grow. */
@@ -72,7 +76,7 @@ export interface LeaderParts {
 
 /** Makes a leader. */
 export function makeLeader({ store, key, clock, ...parts }: LeaderParts): Leader {
-  const guarded = new LeaderStore(store, key);
+  const guarded = new LeaderStore(store, key, parts.room);
   let ca: Issuer | undefined;
   return {
     ...parts,

@@ -17,6 +17,7 @@ import { keys } from "./keys.ts";
 import { type Leader, makeLeader } from "./leader.ts";
 import { NodeCache } from "./node-cache.ts";
 import { nodeWrite } from "./nodes.ts";
+import { Room } from "./room.ts";
 import { SimulatedConsensus } from "./test-consensus.ts";
 
 const caKey = generateKeyPair();
@@ -55,6 +56,7 @@ export async function testLeader(
     key: { key: "/leader/1", createRevision },
     nodes,
     consensus,
+    room: new Room(),
     resign: async () => void (await raw.delete("/leader/1")),
     log: new LogTree().logger("test"),
     clock: () => time.now,

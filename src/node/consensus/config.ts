@@ -27,6 +27,12 @@ export const CLUSTER_TOKEN = "METROPOLIS";
 /** How long the history of keys is kept: enough for any watcher that lost its connection. */
 const HISTORY = "1h";
 
+/**
+ * What the database may have: what etcd takes by itself, said so that no later release of it
+ * changes it. More would be memory, which the file is mapped into, and time to copy it.
+ */
+const QUOTA_BYTES = 2 * 1024 ** 3;
+
 /** etcd wants its leader to be heard at least five times before it is given up. */
 const HEARTBEAT_MS = 100;
 const ELECTION_MS = 1_000;
@@ -80,6 +86,7 @@ export function etcdArguments(member: Member, electionMs = ELECTION_MS): readonl
     `--election-timeout=${electionMs * slowness()}`,
     // It would dial etcd itself, without a certificate.
     "--enable-grpc-gateway=false",
+    `--quota-backend-bytes=${QUOTA_BYTES}`,
     "--auto-compaction-mode=periodic",
     `--auto-compaction-retention=${HISTORY}`,
     "--logger=zap",

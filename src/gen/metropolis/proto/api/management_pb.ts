@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/proto/api/management.proto.
  */
 export const file_metropolis_proto_api_management: GenFile = /*@__PURE__*/
-  fileDesc("CiVtZXRyb3BvbGlzL3Byb3RvL2FwaS9tYW5hZ2VtZW50LnByb3RvEhRtZXRyb3BvbGlzLnByb3RvLmFwaSIaChhHZXRSZWdpc3RlclRpY2tldFJlcXVlc3QiKwoZR2V0UmVnaXN0ZXJUaWNrZXRSZXNwb25zZRIOCgZ0aWNrZXQYASABKAwiHQobUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXF1ZXN0Ii4KHFJvdGF0ZVJlZ2lzdGVyVGlja2V0UmVzcG9uc2USDgoGdGlja2V0GAEgASgMIhcKFUdldENsdXN0ZXJJbmZvUmVxdWVzdCLEAQoWR2V0Q2x1c3RlckluZm9SZXNwb25zZRJEChFjbHVzdGVyX2RpcmVjdG9yeRgBIAEoCzIpLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJEaXJlY3RvcnkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAwSTAoVY2x1c3Rlcl9jb25maWd1cmF0aW9uGAMgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24iIQoPR2V0Tm9kZXNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCSLbBAoETm9kZRIOCgZwdWJrZXkYASABKAwSCgoCaWQYByABKAkSMQoFc3RhdGUYAiABKA4yIi5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdGUSMwoGc3RhdHVzGAMgASgLMiMubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVN0YXR1cxIxCgVyb2xlcxgEIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVSb2xlcxIxCgZoZWFsdGgYBSABKA4yIS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Ob2RlLkhlYWx0aBI3ChR0aW1lX3NpbmNlX2hlYXJ0YmVhdBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI4Cgl0cG1fdXNhZ2UYCCABKA4yJS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlVFBNVXNhZ2USMwoGbGFiZWxzGAkgASgLMiMubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZUxhYmVscxI4CgxyZWdpc3RyYXRpb24YZCABKAsyIi5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWdpc3RyYXRpb24SPwoQY29uc2Vuc3VzX3N0YXR1cxhlIAEoDjIlLm1ldHJvcG9saXMucHJvdG8uYXBpLkNvbnNlbnN1c1N0YXR1cyJGCgZIZWFsdGgSCwoHSU5WQUxJRBAAEgsKB1VOS05PV04QARILCgdIRUFMVEhZEAISFQoRSEVBUlRCRUFUX1RJTUVPVVQQAyKTAQoMUmVnaXN0cmF0aW9uEg8KB2FkZHJlc3MYASABKAkSMwoIaGFyZHdhcmUYAiABKAsyIS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5IYXJkd2FyZRIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtmaW5nZXJwcmludBgEIAEoCSIkChJBcHByb3ZlTm9kZVJlcXVlc3QSDgoGcHVia2V5GAEgASgMIhUKE0FwcHJvdmVOb2RlUmVzcG9uc2Ui6AEKFlVwZGF0ZU5vZGVSb2xlc1JlcXVlc3QSEAoGcHVia2V5GAEgASgMSAASDAoCaWQYBCABKAlIABIeChFrdWJlcm5ldGVzX3dvcmtlchgCIAEoCEgBiAEBEh0KEGNvbnNlbnN1c19tZW1iZXIYAyABKAhIAogBARIiChVrdWJlcm5ldGVzX2NvbnRyb2xsZXIYBSABKAhIA4gBAUIGCgRub2RlQhQKEl9rdWJlcm5ldGVzX3dvcmtlckITChFfY29uc2Vuc3VzX21lbWJlckIYChZfa3ViZXJuZXRlc19jb250cm9sbGVyIhkKF1VwZGF0ZU5vZGVSb2xlc1Jlc3BvbnNlIkEKF0RlY29tbWlzc2lvbk5vZGVSZXF1ZXN0EhAKBnB1YmtleRgBIAEoDEgAEgwKAmlkGAQgASgJSABCBgoEbm9kZSIaChhEZWNvbW1pc3Npb25Ob2RlUmVzcG9uc2UixAIKEURlbGV0ZU5vZGVSZXF1ZXN0EhAKBnB1YmtleRgBIAEoDEgAEgwKAmlkGAIgASgJSAASXQoXc2FmZXR5X2J5cGFzc19oYXNfcm9sZXMYAyABKAsyPC5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWxldGVOb2RlUmVxdWVzdC5TYWZldHlCeXBhc3NIYXNSb2xlcxJvCiBzYWZldHlfYnlwYXNzX25vdF9kZWNvbW1pc3Npb25lZBgEIAEoCzJFLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlbGV0ZU5vZGVSZXF1ZXN0LlNhZmV0eUJ5cGFzc05vdERlY29tbWlzc2lvbmVkGhYKFFNhZmV0eUJ5cGFzc0hhc1JvbGVzGh8KHVNhZmV0eUJ5cGFzc05vdERlY29tbWlzc2lvbmVkQgYKBG5vZGUiFAoSRGVsZXRlTm9kZVJlc3BvbnNlIrkBChdVcGRhdGVOb2RlTGFiZWxzUmVxdWVzdBIQCgZwdWJrZXkYASABKAxIABIMCgJpZBgCIAEoCUgAEkIKBnVwc2VydBgDIAMoCzIyLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVMYWJlbHNSZXF1ZXN0LlBhaXISDgoGZGVsZXRlGAQgAygJGiIKBFBhaXISCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJQgYKBG5vZGUiGgoYVXBkYXRlTm9kZUxhYmVsc1Jlc3BvbnNlItEBChdDb25maWd1cmVDbHVzdGVyUmVxdWVzdBJCCgtiYXNlX2NvbmZpZxgBIAEoCzItLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uEkEKCm5ld19jb25maWcYAiABKAsyLS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5DbHVzdGVyQ29uZmlndXJhdGlvbhIvCgt1cGRhdGVfbWFzaxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siYwoYQ29uZmlndXJlQ2x1c3RlclJlc3BvbnNlEkcKEHJlc3VsdGluZ19jb25maWcYASABKAsyLS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5DbHVzdGVyQ29uZmlndXJhdGlvbiIPCg1CYWNrdXBSZXF1ZXN0Ih4KDkJhY2t1cFJlc3BvbnNlEgwKBGRhdGEYASABKAwilAMKC0xvZ3NSZXF1ZXN0EgoKAmRuGAEgASgJEjAKB2ZpbHRlcnMYAiADKAsyHy5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dGaWx0ZXISQwoMYmFja2xvZ19tb2RlGAMgASgOMi0ubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nc1JlcXVlc3QuQmFja2xvZ01vZGUSFQoNYmFja2xvZ19jb3VudBgEIAEoAxJBCgtzdHJlYW1fbW9kZRgFIAEoDjIsLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXF1ZXN0LlN0cmVhbU1vZGUiWwoLQmFja2xvZ01vZGUSEwoPQkFDS0xPR19JTlZBTElEEAASEwoPQkFDS0xPR19ESVNBQkxFEAESDwoLQkFDS0xPR19BTEwQAhIRCg1CQUNLTE9HX0NPVU5UEAMiSwoKU3RyZWFtTW9kZRISCg5TVFJFQU1fSU5WQUxJRBAAEhIKDlNUUkVBTV9ESVNBQkxFEAESFQoRU1RSRUFNX1VOQlVGRkVSRUQQAiLMAwoJTG9nRmlsdGVyEkUKDXdpdGhfY2hpbGRyZW4YASABKAsyLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dGaWx0ZXIuV2l0aENoaWxkcmVuSAASOwoIb25seV9yYXcYAyABKAsyJy5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dGaWx0ZXIuT25seVJhd0gAEkMKDG9ubHlfbGV2ZWxlZBgEIAEoCzIrLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ0ZpbHRlci5Pbmx5TGV2ZWxlZEgAEmMKHWxldmVsZWRfd2l0aF9taW5pbXVtX3NldmVyaXR5GAUgASgLMjoubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyLkxldmVsZWRXaXRoTWluaW11bVNldmVyaXR5SAAaDgoMV2l0aENoaWxkcmVuGgkKB09ubHlSYXcaDQoLT25seUxldmVsZWQaVwoaTGV2ZWxlZFdpdGhNaW5pbXVtU2V2ZXJpdHkSOQoHbWluaW11bRgBIAEoDjIoLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxldmVsZWRMb2dTZXZlcml0eUIICgZmaWx0ZXJKBAgCEAMifwoMTG9nc1Jlc3BvbnNlEjcKD2JhY2tsb2dfZW50cmllcxgBIAMoCzIeLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxvZ0VudHJ5EjYKDnN0cmVhbV9lbnRyaWVzGAIgAygLMh4ub3NiYXNlLmxvZ3RyZWUucHJvdG8uTG9nRW50cnkiWwoKT1NJbWFnZVJlZhIOCgZzY2hlbWUYASABKAkSDAoEaG9zdBgCIAEoCRISCgpyZXBvc2l0b3J5GAMgASgJEgsKA3RhZxgEIAEoCRIOCgZkaWdlc3QYBSABKAkikgEKEVVwZGF0ZU5vZGVSZXF1ZXN0Ej0KD2FjdGl2YXRpb25fbW9kZRgDIAEoDjIkLm1ldHJvcG9saXMucHJvdG8uYXBpLkFjdGl2YXRpb25Nb2RlEjIKCG9zX2ltYWdlGAQgASgLMiAubWV0cm9wb2xpcy5wcm90by5hcGkuT1NJbWFnZVJlZkoECAEQAkoECAIQAyIUChJVcGRhdGVOb2RlUmVzcG9uc2UikwIKDVJlYm9vdFJlcXVlc3QSNgoEdHlwZRgBIAEoDjIoLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlYm9vdFJlcXVlc3QuVHlwZRI/CgluZXh0X2Jvb3QYAiABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXF1ZXN0Lk5leHRCb290IkAKBFR5cGUSEAoMVFlQRV9JTlZBTElEEAASDAoIRklSTVdBUkUQARIJCgVLRVhFQxACEg0KCVBPV0VSX09GRhADIkcKCE5leHRCb290EhAKDFNUQVJUX05PUk1BTBAAEhIKDlNUQVJUX1JPTExCQUNLEAESFQoRU1RBUlRfRklSTVdBUkVfVUkQAiIQCg5SZWJvb3RSZXNwb25zZSqEAQoPQ29uc2Vuc3VzU3RhdHVzEhkKFUNPTlNFTlNVU19TVEFUVVNfTk9ORRAAEhwKGENPTlNFTlNVU19TVEFUVVNfSk9JTklORxABEhwKGENPTlNFTlNVU19TVEFUVVNfTEVBUk5FUhACEhoKFkNPTlNFTlNVU19TVEFUVVNfVk9URVIQAypqCg5BY3RpdmF0aW9uTW9kZRIWChJBQ1RJVkFUSU9OX0lOVkFMSUQQABITCg9BQ1RJVkFUSU9OX05PTkUQARIVChFBQ1RJVkFUSU9OX1JFQk9PVBACEhQKEEFDVElWQVRJT05fS0VYRUMQAzL9CQoKTWFuYWdlbWVudBJ8ChFHZXRSZWdpc3RlclRpY2tldBIuLm1ldHJvcG9saXMucHJvdG8uYXBpLkdldFJlZ2lzdGVyVGlja2V0UmVxdWVzdBovLm1ldHJvcG9saXMucHJvdG8uYXBpLkdldFJlZ2lzdGVyVGlja2V0UmVzcG9uc2UiBsI+AwoBARKFAQoUUm90YXRlUmVnaXN0ZXJUaWNrZXQSMS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Sb3RhdGVSZWdpc3RlclRpY2tldFJlcXVlc3QaMi5tZXRyb3BvbGlzLnByb3RvLmFwaS5Sb3RhdGVSZWdpc3RlclRpY2tldFJlc3BvbnNlIgbCPgMKAQwScwoOR2V0Q2x1c3RlckluZm8SKy5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRDbHVzdGVySW5mb1JlcXVlc3QaLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRDbHVzdGVySW5mb1Jlc3BvbnNlIgbCPgMKAQISVwoIR2V0Tm9kZXMSJS5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXROb2Rlc1JlcXVlc3QaGi5tZXRyb3BvbGlzLnByb3RvLmFwaS5Ob2RlIgbCPgMKAQIwARJqCgtBcHByb3ZlTm9kZRIoLm1ldHJvcG9saXMucHJvdG8uYXBpLkFwcHJvdmVOb2RlUmVxdWVzdBopLm1ldHJvcG9saXMucHJvdG8uYXBpLkFwcHJvdmVOb2RlUmVzcG9uc2UiBsI+AwoBBBJ2Cg9VcGRhdGVOb2RlUm9sZXMSLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlUm9sZXNSZXF1ZXN0Gi0ubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJvbGVzUmVzcG9uc2UiBsI+AwoBBRJ5ChBEZWNvbW1pc3Npb25Ob2RlEi0ubWV0cm9wb2xpcy5wcm90by5hcGkuRGVjb21taXNzaW9uTm9kZVJlcXVlc3QaLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWNvbW1pc3Npb25Ob2RlUmVzcG9uc2UiBsI+AwoBCBJnCgpEZWxldGVOb2RlEicubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlcXVlc3QaKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWxldGVOb2RlUmVzcG9uc2UiBsI+AwoBCRJ5ChBVcGRhdGVOb2RlTGFiZWxzEi0ubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZUxhYmVsc1JlcXVlc3QaLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlTGFiZWxzUmVzcG9uc2UiBsI+AwoBChJ5ChBDb25maWd1cmVDbHVzdGVyEi0ubWV0cm9wb2xpcy5wcm90by5hcGkuQ29uZmlndXJlQ2x1c3RlclJlcXVlc3QaLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5Db25maWd1cmVDbHVzdGVyUmVzcG9uc2UiBsI+AwoBDBJdCgZCYWNrdXASIy5tZXRyb3BvbGlzLnByb3RvLmFwaS5CYWNrdXBSZXF1ZXN0GiQubWV0cm9wb2xpcy5wcm90by5hcGkuQmFja3VwUmVzcG9uc2UiBsI+AwoBZDABMq8CCg5Ob2RlTWFuYWdlbWVudBJXCgRMb2dzEiEubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nc1JlcXVlc3QaIi5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dzUmVzcG9uc2UiBsI+AwoBBjABEmcKClVwZGF0ZU5vZGUSJy5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlUmVxdWVzdBooLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVSZXNwb25zZSIGwj4DCgEHElsKBlJlYm9vdBIjLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlYm9vdFJlcXVlc3QaJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXNwb25zZSIGwj4DCgELYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_metropolis_proto_common_common, file_metropolis_proto_ext_authorization, file_osbase_logtree_proto_logtree]);
+  fileDesc("CiVtZXRyb3BvbGlzL3Byb3RvL2FwaS9tYW5hZ2VtZW50LnByb3RvEhRtZXRyb3BvbGlzLnByb3RvLmFwaSIaChhHZXRSZWdpc3RlclRpY2tldFJlcXVlc3QiKwoZR2V0UmVnaXN0ZXJUaWNrZXRSZXNwb25zZRIOCgZ0aWNrZXQYASABKAwiHQobUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXF1ZXN0Ii4KHFJvdGF0ZVJlZ2lzdGVyVGlja2V0UmVzcG9uc2USDgoGdGlja2V0GAEgASgMIhcKFUdldENsdXN0ZXJJbmZvUmVxdWVzdCL2AQoWR2V0Q2x1c3RlckluZm9SZXNwb25zZRJEChFjbHVzdGVyX2RpcmVjdG9yeRgBIAEoCzIpLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJEaXJlY3RvcnkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAwSTAoVY2x1c3Rlcl9jb25maWd1cmF0aW9uGAMgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24SMAoIZGF0YWJhc2UYbiABKAsyHi5tZXRyb3BvbGlzLnByb3RvLmFwaS5EYXRhYmFzZSLzAQoIRGF0YWJhc2USEgoKZmlsZV9ieXRlcxgBIAEoBBISCgp1c2VkX2J5dGVzGAIgASgEEhMKC3F1b3RhX2J5dGVzGAMgASgEEhIKCmZ1bGxfYnl0ZXMYBCABKAQSMwoFc3RhdGUYBSABKA4yJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5EYXRhYmFzZS5TdGF0ZRIWCg5hbGFybV9ub2RlX2lkcxgGIAMoCSJJCgVTdGF0ZRIRCg1TVEFURV9JTlZBTElEEAASDAoIU1RBVEVfT0sQARIOCgpTVEFURV9GVUxMEAISDwoLU1RBVEVfQUxBUk0QAyIhCg9HZXROb2Rlc1JlcXVlc3QSDgoGZmlsdGVyGAEgASgJItsECgROb2RlEg4KBnB1YmtleRgBIAEoDBIKCgJpZBgHIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIzCgZzdGF0dXMYAyABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEjEKBXJvbGVzGAQgASgLMiIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVJvbGVzEjEKBmhlYWx0aBgFIAEoDjIhLm1ldHJvcG9saXMucHJvdG8uYXBpLk5vZGUuSGVhbHRoEjcKFHRpbWVfc2luY2VfaGVhcnRiZWF0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjgKCXRwbV91c2FnZRgIIAEoDjIlLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVUUE1Vc2FnZRIzCgZsYWJlbHMYCSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlTGFiZWxzEjgKDHJlZ2lzdHJhdGlvbhhkIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlZ2lzdHJhdGlvbhI/ChBjb25zZW5zdXNfc3RhdHVzGGUgASgOMiUubWV0cm9wb2xpcy5wcm90by5hcGkuQ29uc2Vuc3VzU3RhdHVzIkYKBkhlYWx0aBILCgdJTlZBTElEEAASCwoHVU5LTk9XThABEgsKB0hFQUxUSFkQAhIVChFIRUFSVEJFQVRfVElNRU9VVBADIpMBCgxSZWdpc3RyYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIzCghoYXJkd2FyZRgCIAEoCzIhLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkhhcmR3YXJlEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2ZpbmdlcnByaW50GAQgASgJIiQKEkFwcHJvdmVOb2RlUmVxdWVzdBIOCgZwdWJrZXkYASABKAwiFQoTQXBwcm92ZU5vZGVSZXNwb25zZSLoAQoWVXBkYXRlTm9kZVJvbGVzUmVxdWVzdBIQCgZwdWJrZXkYASABKAxIABIMCgJpZBgEIAEoCUgAEh4KEWt1YmVybmV0ZXNfd29ya2VyGAIgASgISAGIAQESHQoQY29uc2Vuc3VzX21lbWJlchgDIAEoCEgCiAEBEiIKFWt1YmVybmV0ZXNfY29udHJvbGxlchgFIAEoCEgDiAEBQgYKBG5vZGVCFAoSX2t1YmVybmV0ZXNfd29ya2VyQhMKEV9jb25zZW5zdXNfbWVtYmVyQhgKFl9rdWJlcm5ldGVzX2NvbnRyb2xsZXIiGQoXVXBkYXRlTm9kZVJvbGVzUmVzcG9uc2UiQQoXRGVjb21taXNzaW9uTm9kZVJlcXVlc3QSEAoGcHVia2V5GAEgASgMSAASDAoCaWQYBCABKAlIAEIGCgRub2RlIhoKGERlY29tbWlzc2lvbk5vZGVSZXNwb25zZSLEAgoRRGVsZXRlTm9kZVJlcXVlc3QSEAoGcHVia2V5GAEgASgMSAASDAoCaWQYAiABKAlIABJdChdzYWZldHlfYnlwYXNzX2hhc19yb2xlcxgDIAEoCzI8Lm1ldHJvcG9saXMucHJvdG8uYXBpLkRlbGV0ZU5vZGVSZXF1ZXN0LlNhZmV0eUJ5cGFzc0hhc1JvbGVzEm8KIHNhZmV0eV9ieXBhc3Nfbm90X2RlY29tbWlzc2lvbmVkGAQgASgLMkUubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlcXVlc3QuU2FmZXR5QnlwYXNzTm90RGVjb21taXNzaW9uZWQaFgoUU2FmZXR5QnlwYXNzSGFzUm9sZXMaHwodU2FmZXR5QnlwYXNzTm90RGVjb21taXNzaW9uZWRCBgoEbm9kZSIUChJEZWxldGVOb2RlUmVzcG9uc2UiuQEKF1VwZGF0ZU5vZGVMYWJlbHNSZXF1ZXN0EhAKBnB1YmtleRgBIAEoDEgAEgwKAmlkGAIgASgJSAASQgoGdXBzZXJ0GAMgAygLMjIubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZUxhYmVsc1JlcXVlc3QuUGFpchIOCgZkZWxldGUYBCADKAkaIgoEUGFpchILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAlCBgoEbm9kZSIaChhVcGRhdGVOb2RlTGFiZWxzUmVzcG9uc2Ui0QEKF0NvbmZpZ3VyZUNsdXN0ZXJSZXF1ZXN0EkIKC2Jhc2VfY29uZmlnGAEgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24SQQoKbmV3X2NvbmZpZxgCIAEoCzItLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJjChhDb25maWd1cmVDbHVzdGVyUmVzcG9uc2USRwoQcmVzdWx0aW5nX2NvbmZpZxgBIAEoCzItLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uIg8KDUJhY2t1cFJlcXVlc3QiHgoOQmFja3VwUmVzcG9uc2USDAoEZGF0YRgBIAEoDCKUAwoLTG9nc1JlcXVlc3QSCgoCZG4YASABKAkSMAoHZmlsdGVycxgCIAMoCzIfLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ0ZpbHRlchJDCgxiYWNrbG9nX21vZGUYAyABKA4yLS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dzUmVxdWVzdC5CYWNrbG9nTW9kZRIVCg1iYWNrbG9nX2NvdW50GAQgASgDEkEKC3N0cmVhbV9tb2RlGAUgASgOMiwubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nc1JlcXVlc3QuU3RyZWFtTW9kZSJbCgtCYWNrbG9nTW9kZRITCg9CQUNLTE9HX0lOVkFMSUQQABITCg9CQUNLTE9HX0RJU0FCTEUQARIPCgtCQUNLTE9HX0FMTBACEhEKDUJBQ0tMT0dfQ09VTlQQAyJLCgpTdHJlYW1Nb2RlEhIKDlNUUkVBTV9JTlZBTElEEAASEgoOU1RSRUFNX0RJU0FCTEUQARIVChFTVFJFQU1fVU5CVUZGRVJFRBACIswDCglMb2dGaWx0ZXISRQoNd2l0aF9jaGlsZHJlbhgBIAEoCzIsLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ0ZpbHRlci5XaXRoQ2hpbGRyZW5IABI7Cghvbmx5X3JhdxgDIAEoCzInLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ0ZpbHRlci5Pbmx5UmF3SAASQwoMb25seV9sZXZlbGVkGAQgASgLMisubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyLk9ubHlMZXZlbGVkSAASYwodbGV2ZWxlZF93aXRoX21pbmltdW1fc2V2ZXJpdHkYBSABKAsyOi5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dGaWx0ZXIuTGV2ZWxlZFdpdGhNaW5pbXVtU2V2ZXJpdHlIABoOCgxXaXRoQ2hpbGRyZW4aCQoHT25seVJhdxoNCgtPbmx5TGV2ZWxlZBpXChpMZXZlbGVkV2l0aE1pbmltdW1TZXZlcml0eRI5CgdtaW5pbXVtGAEgASgOMigub3NiYXNlLmxvZ3RyZWUucHJvdG8uTGV2ZWxlZExvZ1NldmVyaXR5QggKBmZpbHRlckoECAIQAyJ/CgxMb2dzUmVzcG9uc2USNwoPYmFja2xvZ19lbnRyaWVzGAEgAygLMh4ub3NiYXNlLmxvZ3RyZWUucHJvdG8uTG9nRW50cnkSNgoOc3RyZWFtX2VudHJpZXMYAiADKAsyHi5vc2Jhc2UubG9ndHJlZS5wcm90by5Mb2dFbnRyeSJbCgpPU0ltYWdlUmVmEg4KBnNjaGVtZRgBIAEoCRIMCgRob3N0GAIgASgJEhIKCnJlcG9zaXRvcnkYAyABKAkSCwoDdGFnGAQgASgJEg4KBmRpZ2VzdBgFIAEoCSKSAQoRVXBkYXRlTm9kZVJlcXVlc3QSPQoPYWN0aXZhdGlvbl9tb2RlGAMgASgOMiQubWV0cm9wb2xpcy5wcm90by5hcGkuQWN0aXZhdGlvbk1vZGUSMgoIb3NfaW1hZ2UYBCABKAsyIC5tZXRyb3BvbGlzLnByb3RvLmFwaS5PU0ltYWdlUmVmSgQIARACSgQIAhADIhQKElVwZGF0ZU5vZGVSZXNwb25zZSKTAgoNUmVib290UmVxdWVzdBI2CgR0eXBlGAEgASgOMigubWV0cm9wb2xpcy5wcm90by5hcGkuUmVib290UmVxdWVzdC5UeXBlEj8KCW5leHRfYm9vdBgCIAEoDjIsLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlYm9vdFJlcXVlc3QuTmV4dEJvb3QiQAoEVHlwZRIQCgxUWVBFX0lOVkFMSUQQABIMCghGSVJNV0FSRRABEgkKBUtFWEVDEAISDQoJUE9XRVJfT0ZGEAMiRwoITmV4dEJvb3QSEAoMU1RBUlRfTk9STUFMEAASEgoOU1RBUlRfUk9MTEJBQ0sQARIVChFTVEFSVF9GSVJNV0FSRV9VSRACIhAKDlJlYm9vdFJlc3BvbnNlKoQBCg9Db25zZW5zdXNTdGF0dXMSGQoVQ09OU0VOU1VTX1NUQVRVU19OT05FEAASHAoYQ09OU0VOU1VTX1NUQVRVU19KT0lOSU5HEAESHAoYQ09OU0VOU1VTX1NUQVRVU19MRUFSTkVSEAISGgoWQ09OU0VOU1VTX1NUQVRVU19WT1RFUhADKmoKDkFjdGl2YXRpb25Nb2RlEhYKEkFDVElWQVRJT05fSU5WQUxJRBAAEhMKD0FDVElWQVRJT05fTk9ORRABEhUKEUFDVElWQVRJT05fUkVCT09UEAISFAoQQUNUSVZBVElPTl9LRVhFQxADMv0JCgpNYW5hZ2VtZW50EnwKEUdldFJlZ2lzdGVyVGlja2V0Ei4ubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0UmVnaXN0ZXJUaWNrZXRSZXF1ZXN0Gi8ubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0UmVnaXN0ZXJUaWNrZXRSZXNwb25zZSIGwj4DCgEBEoUBChRSb3RhdGVSZWdpc3RlclRpY2tldBIxLm1ldHJvcG9saXMucHJvdG8uYXBpLlJvdGF0ZVJlZ2lzdGVyVGlja2V0UmVxdWVzdBoyLm1ldHJvcG9saXMucHJvdG8uYXBpLlJvdGF0ZVJlZ2lzdGVyVGlja2V0UmVzcG9uc2UiBsI+AwoBDBJzCg5HZXRDbHVzdGVySW5mbxIrLm1ldHJvcG9saXMucHJvdG8uYXBpLkdldENsdXN0ZXJJbmZvUmVxdWVzdBosLm1ldHJvcG9saXMucHJvdG8uYXBpLkdldENsdXN0ZXJJbmZvUmVzcG9uc2UiBsI+AwoBAhJXCghHZXROb2RlcxIlLm1ldHJvcG9saXMucHJvdG8uYXBpLkdldE5vZGVzUmVxdWVzdBoaLm1ldHJvcG9saXMucHJvdG8uYXBpLk5vZGUiBsI+AwoBAjABEmoKC0FwcHJvdmVOb2RlEigubWV0cm9wb2xpcy5wcm90by5hcGkuQXBwcm92ZU5vZGVSZXF1ZXN0GikubWV0cm9wb2xpcy5wcm90by5hcGkuQXBwcm92ZU5vZGVSZXNwb25zZSIGwj4DCgEEEnYKD1VwZGF0ZU5vZGVSb2xlcxIsLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVSb2xlc1JlcXVlc3QaLS5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlUm9sZXNSZXNwb25zZSIGwj4DCgEFEnkKEERlY29tbWlzc2lvbk5vZGUSLS5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWNvbW1pc3Npb25Ob2RlUmVxdWVzdBouLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlY29tbWlzc2lvbk5vZGVSZXNwb25zZSIGwj4DCgEIEmcKCkRlbGV0ZU5vZGUSJy5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWxldGVOb2RlUmVxdWVzdBooLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlbGV0ZU5vZGVSZXNwb25zZSIGwj4DCgEJEnkKEFVwZGF0ZU5vZGVMYWJlbHMSLS5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlTGFiZWxzUmVxdWVzdBouLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVMYWJlbHNSZXNwb25zZSIGwj4DCgEKEnkKEENvbmZpZ3VyZUNsdXN0ZXISLS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Db25maWd1cmVDbHVzdGVyUmVxdWVzdBouLm1ldHJvcG9saXMucHJvdG8uYXBpLkNvbmZpZ3VyZUNsdXN0ZXJSZXNwb25zZSIGwj4DCgEMEl0KBkJhY2t1cBIjLm1ldHJvcG9saXMucHJvdG8uYXBpLkJhY2t1cFJlcXVlc3QaJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5CYWNrdXBSZXNwb25zZSIGwj4DCgFkMAEyrwIKDk5vZGVNYW5hZ2VtZW50ElcKBExvZ3MSIS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dzUmVxdWVzdBoiLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXNwb25zZSIGwj4DCgEGMAESZwoKVXBkYXRlTm9kZRInLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVSZXF1ZXN0GigubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJlc3BvbnNlIgbCPgMKAQcSWwoGUmVib290EiMubWV0cm9wb2xpcy5wcm90by5hcGkuUmVib290UmVxdWVzdBokLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlYm9vdFJlc3BvbnNlIgbCPgMKAQtiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_metropolis_proto_common_common, file_metropolis_proto_ext_authorization, file_osbase_logtree_proto_logtree]);
 
 /**
  * @generated from message metropolis.proto.api.GetRegisterTicketRequest
@@ -123,6 +123,13 @@ export type GetClusterInfoResponse = Message<"metropolis.proto.api.GetClusterInf
    * @generated from field: metropolis.proto.common.ClusterConfiguration cluster_configuration = 3;
    */
   clusterConfiguration?: ClusterConfiguration | undefined;
+
+  /**
+   * Unset in the first moments of a leader.
+   *
+   * @generated from field: metropolis.proto.api.Database database = 110;
+   */
+  database?: Database | undefined;
 };
 
 /**
@@ -131,6 +138,100 @@ export type GetClusterInfoResponse = Message<"metropolis.proto.api.GetClusterInf
  */
 export const GetClusterInfoResponseSchema: GenMessage<GetClusterInfoResponse> = /*@__PURE__*/
   messageDesc(file_metropolis_proto_api_management, 5);
+
+/**
+ * The database in which consensus keeps the state of the cluster: on the node of
+ * the leader. Those of the other members hold the same; their files may differ
+ * in what is free in them.
+ *
+ * @generated from message metropolis.proto.api.Database
+ */
+export type Database = Message<"metropolis.proto.api.Database"> & {
+  /**
+   * Bytes of the file.
+   *
+   * @generated from field: uint64 file_bytes = 1;
+   */
+  fileBytes: bigint;
+
+  /**
+   * Bytes of the file that hold something: the state, and its history until that
+   * is forgotten, after an hour or when the half of the quota is in use.
+   *
+   * @generated from field: uint64 used_bytes = 2;
+   */
+  usedBytes: bigint;
+
+  /**
+   * Bytes that the file may have. Free space is given back before that.
+   *
+   * @generated from field: uint64 quota_bytes = 3;
+   */
+  quotaBytes: bigint;
+
+  /**
+   * Bytes in use from which on calls that make the state larger are refused with
+   * RESOURCE_EXHAUSTED. What reads, deletes or replaces goes on.
+   *
+   * @generated from field: uint64 full_bytes = 4;
+   */
+  fullBytes: bigint;
+
+  /**
+   * @generated from field: metropolis.proto.api.Database.State state = 5;
+   */
+  state: Database_State;
+
+  /**
+   * The nodes whose files have reached their quota.
+   *
+   * @generated from field: repeated string alarm_node_ids = 6;
+   */
+  alarmNodeIds: string[];
+};
+
+/**
+ * Describes the message metropolis.proto.api.Database.
+ * Use `create(DatabaseSchema)` to create a new message.
+ */
+export const DatabaseSchema: GenMessage<Database> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_api_management, 6);
+
+/**
+ * @generated from enum metropolis.proto.api.Database.State
+ */
+export enum Database_State {
+  /**
+   * @generated from enum value: STATE_INVALID = 0;
+   */
+  INVALID = 0,
+
+  /**
+   * @generated from enum value: STATE_OK = 1;
+   */
+  OK = 1,
+
+  /**
+   * What makes the state larger is refused.
+   *
+   * @generated from enum value: STATE_FULL = 2;
+   */
+  FULL = 2,
+
+  /**
+   * A file has reached its quota, and nothing but deleting is possible. Members
+   * make space and end this by themselves, as far as there is any to be made.
+   *
+   * @generated from enum value: STATE_ALARM = 3;
+   */
+  ALARM = 3,
+}
+
+/**
+ * Describes the enum metropolis.proto.api.Database.State.
+ */
+export const Database_StateSchema: GenEnum<Database_State> = /*@__PURE__*/
+  enumDesc(file_metropolis_proto_api_management, 6, 0);
 
 /**
  * @generated from message metropolis.proto.api.GetNodesRequest
@@ -156,7 +257,7 @@ export type GetNodesRequest = Message<"metropolis.proto.api.GetNodesRequest"> & 
  * Use `create(GetNodesRequestSchema)` to create a new message.
  */
 export const GetNodesRequestSchema: GenMessage<GetNodesRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 6);
+  messageDesc(file_metropolis_proto_api_management, 7);
 
 /**
  * A node as operators see it.
@@ -242,7 +343,7 @@ export type Node = Message<"metropolis.proto.api.Node"> & {
  * Use `create(NodeSchema)` to create a new message.
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 7);
+  messageDesc(file_metropolis_proto_api_management, 8);
 
 /**
  * @generated from enum metropolis.proto.api.Node.Health
@@ -277,7 +378,7 @@ export enum Node_Health {
  * Describes the enum metropolis.proto.api.Node.Health.
  */
 export const Node_HealthSchema: GenEnum<Node_Health> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 7, 0);
+  enumDesc(file_metropolis_proto_api_management, 8, 0);
 
 /**
  * What an operator needs in order to decide about a node.
@@ -319,7 +420,7 @@ export type Registration = Message<"metropolis.proto.api.Registration"> & {
  * Use `create(RegistrationSchema)` to create a new message.
  */
 export const RegistrationSchema: GenMessage<Registration> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 8);
+  messageDesc(file_metropolis_proto_api_management, 9);
 
 /**
  * @generated from message metropolis.proto.api.ApproveNodeRequest
@@ -338,7 +439,7 @@ export type ApproveNodeRequest = Message<"metropolis.proto.api.ApproveNodeReques
  * Use `create(ApproveNodeRequestSchema)` to create a new message.
  */
 export const ApproveNodeRequestSchema: GenMessage<ApproveNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 9);
+  messageDesc(file_metropolis_proto_api_management, 10);
 
 /**
  * @generated from message metropolis.proto.api.ApproveNodeResponse
@@ -351,7 +452,7 @@ export type ApproveNodeResponse = Message<"metropolis.proto.api.ApproveNodeRespo
  * Use `create(ApproveNodeResponseSchema)` to create a new message.
  */
 export const ApproveNodeResponseSchema: GenMessage<ApproveNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 10);
+  messageDesc(file_metropolis_proto_api_management, 11);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeRolesRequest
@@ -397,7 +498,7 @@ export type UpdateNodeRolesRequest = Message<"metropolis.proto.api.UpdateNodeRol
  * Use `create(UpdateNodeRolesRequestSchema)` to create a new message.
  */
 export const UpdateNodeRolesRequestSchema: GenMessage<UpdateNodeRolesRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 11);
+  messageDesc(file_metropolis_proto_api_management, 12);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeRolesResponse
@@ -410,7 +511,7 @@ export type UpdateNodeRolesResponse = Message<"metropolis.proto.api.UpdateNodeRo
  * Use `create(UpdateNodeRolesResponseSchema)` to create a new message.
  */
 export const UpdateNodeRolesResponseSchema: GenMessage<UpdateNodeRolesResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 12);
+  messageDesc(file_metropolis_proto_api_management, 13);
 
 /**
  * @generated from message metropolis.proto.api.DecommissionNodeRequest
@@ -439,7 +540,7 @@ export type DecommissionNodeRequest = Message<"metropolis.proto.api.Decommission
  * Use `create(DecommissionNodeRequestSchema)` to create a new message.
  */
 export const DecommissionNodeRequestSchema: GenMessage<DecommissionNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 13);
+  messageDesc(file_metropolis_proto_api_management, 14);
 
 /**
  * @generated from message metropolis.proto.api.DecommissionNodeResponse
@@ -452,7 +553,7 @@ export type DecommissionNodeResponse = Message<"metropolis.proto.api.Decommissio
  * Use `create(DecommissionNodeResponseSchema)` to create a new message.
  */
 export const DecommissionNodeResponseSchema: GenMessage<DecommissionNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 14);
+  messageDesc(file_metropolis_proto_api_management, 15);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeRequest
@@ -495,7 +596,7 @@ export type DeleteNodeRequest = Message<"metropolis.proto.api.DeleteNodeRequest"
  * Use `create(DeleteNodeRequestSchema)` to create a new message.
  */
 export const DeleteNodeRequestSchema: GenMessage<DeleteNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 15);
+  messageDesc(file_metropolis_proto_api_management, 16);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeRequest.SafetyBypassHasRoles
@@ -508,7 +609,7 @@ export type DeleteNodeRequest_SafetyBypassHasRoles = Message<"metropolis.proto.a
  * Use `create(DeleteNodeRequest_SafetyBypassHasRolesSchema)` to create a new message.
  */
 export const DeleteNodeRequest_SafetyBypassHasRolesSchema: GenMessage<DeleteNodeRequest_SafetyBypassHasRoles> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 15, 0);
+  messageDesc(file_metropolis_proto_api_management, 16, 0);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeRequest.SafetyBypassNotDecommissioned
@@ -521,7 +622,7 @@ export type DeleteNodeRequest_SafetyBypassNotDecommissioned = Message<"metropoli
  * Use `create(DeleteNodeRequest_SafetyBypassNotDecommissionedSchema)` to create a new message.
  */
 export const DeleteNodeRequest_SafetyBypassNotDecommissionedSchema: GenMessage<DeleteNodeRequest_SafetyBypassNotDecommissioned> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 15, 1);
+  messageDesc(file_metropolis_proto_api_management, 16, 1);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeResponse
@@ -534,7 +635,7 @@ export type DeleteNodeResponse = Message<"metropolis.proto.api.DeleteNodeRespons
  * Use `create(DeleteNodeResponseSchema)` to create a new message.
  */
 export const DeleteNodeResponseSchema: GenMessage<DeleteNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 16);
+  messageDesc(file_metropolis_proto_api_management, 17);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeLabelsRequest
@@ -577,7 +678,7 @@ export type UpdateNodeLabelsRequest = Message<"metropolis.proto.api.UpdateNodeLa
  * Use `create(UpdateNodeLabelsRequestSchema)` to create a new message.
  */
 export const UpdateNodeLabelsRequestSchema: GenMessage<UpdateNodeLabelsRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 17);
+  messageDesc(file_metropolis_proto_api_management, 18);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeLabelsRequest.Pair
@@ -599,7 +700,7 @@ export type UpdateNodeLabelsRequest_Pair = Message<"metropolis.proto.api.UpdateN
  * Use `create(UpdateNodeLabelsRequest_PairSchema)` to create a new message.
  */
 export const UpdateNodeLabelsRequest_PairSchema: GenMessage<UpdateNodeLabelsRequest_Pair> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 17, 0);
+  messageDesc(file_metropolis_proto_api_management, 18, 0);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeLabelsResponse
@@ -612,7 +713,7 @@ export type UpdateNodeLabelsResponse = Message<"metropolis.proto.api.UpdateNodeL
  * Use `create(UpdateNodeLabelsResponseSchema)` to create a new message.
  */
 export const UpdateNodeLabelsResponseSchema: GenMessage<UpdateNodeLabelsResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 18);
+  messageDesc(file_metropolis_proto_api_management, 19);
 
 /**
  * @generated from message metropolis.proto.api.ConfigureClusterRequest
@@ -646,7 +747,7 @@ export type ConfigureClusterRequest = Message<"metropolis.proto.api.ConfigureClu
  * Use `create(ConfigureClusterRequestSchema)` to create a new message.
  */
 export const ConfigureClusterRequestSchema: GenMessage<ConfigureClusterRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 19);
+  messageDesc(file_metropolis_proto_api_management, 20);
 
 /**
  * @generated from message metropolis.proto.api.ConfigureClusterResponse
@@ -665,7 +766,7 @@ export type ConfigureClusterResponse = Message<"metropolis.proto.api.ConfigureCl
  * Use `create(ConfigureClusterResponseSchema)` to create a new message.
  */
 export const ConfigureClusterResponseSchema: GenMessage<ConfigureClusterResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 20);
+  messageDesc(file_metropolis_proto_api_management, 21);
 
 /**
  * @generated from message metropolis.proto.api.BackupRequest
@@ -678,7 +779,7 @@ export type BackupRequest = Message<"metropolis.proto.api.BackupRequest"> & {
  * Use `create(BackupRequestSchema)` to create a new message.
  */
 export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 21);
+  messageDesc(file_metropolis_proto_api_management, 22);
 
 /**
  * @generated from message metropolis.proto.api.BackupResponse
@@ -695,7 +796,7 @@ export type BackupResponse = Message<"metropolis.proto.api.BackupResponse"> & {
  * Use `create(BackupResponseSchema)` to create a new message.
  */
 export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 22);
+  messageDesc(file_metropolis_proto_api_management, 23);
 
 /**
  * @generated from message metropolis.proto.api.LogsRequest
@@ -740,7 +841,7 @@ export type LogsRequest = Message<"metropolis.proto.api.LogsRequest"> & {
  * Use `create(LogsRequestSchema)` to create a new message.
  */
 export const LogsRequestSchema: GenMessage<LogsRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 23);
+  messageDesc(file_metropolis_proto_api_management, 24);
 
 /**
  * @generated from enum metropolis.proto.api.LogsRequest.BacklogMode
@@ -775,7 +876,7 @@ export enum LogsRequest_BacklogMode {
  * Describes the enum metropolis.proto.api.LogsRequest.BacklogMode.
  */
 export const LogsRequest_BacklogModeSchema: GenEnum<LogsRequest_BacklogMode> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 23, 0);
+  enumDesc(file_metropolis_proto_api_management, 24, 0);
 
 /**
  * @generated from enum metropolis.proto.api.LogsRequest.StreamMode
@@ -805,7 +906,7 @@ export enum LogsRequest_StreamMode {
  * Describes the enum metropolis.proto.api.LogsRequest.StreamMode.
  */
 export const LogsRequest_StreamModeSchema: GenEnum<LogsRequest_StreamMode> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 23, 1);
+  enumDesc(file_metropolis_proto_api_management, 24, 1);
 
 /**
  * @generated from message metropolis.proto.api.LogFilter
@@ -846,7 +947,7 @@ export type LogFilter = Message<"metropolis.proto.api.LogFilter"> & {
  * Use `create(LogFilterSchema)` to create a new message.
  */
 export const LogFilterSchema: GenMessage<LogFilter> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 24);
+  messageDesc(file_metropolis_proto_api_management, 25);
 
 /**
  * Also what is logged below the name.
@@ -861,7 +962,7 @@ export type LogFilter_WithChildren = Message<"metropolis.proto.api.LogFilter.Wit
  * Use `create(LogFilter_WithChildrenSchema)` to create a new message.
  */
 export const LogFilter_WithChildrenSchema: GenMessage<LogFilter_WithChildren> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 24, 0);
+  messageDesc(file_metropolis_proto_api_management, 25, 0);
 
 /**
  * Only lines of programs.
@@ -876,7 +977,7 @@ export type LogFilter_OnlyRaw = Message<"metropolis.proto.api.LogFilter.OnlyRaw"
  * Use `create(LogFilter_OnlyRawSchema)` to create a new message.
  */
 export const LogFilter_OnlyRawSchema: GenMessage<LogFilter_OnlyRaw> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 24, 1);
+  messageDesc(file_metropolis_proto_api_management, 25, 1);
 
 /**
  * Only entries with a severity.
@@ -891,7 +992,7 @@ export type LogFilter_OnlyLeveled = Message<"metropolis.proto.api.LogFilter.Only
  * Use `create(LogFilter_OnlyLeveledSchema)` to create a new message.
  */
 export const LogFilter_OnlyLeveledSchema: GenMessage<LogFilter_OnlyLeveled> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 24, 2);
+  messageDesc(file_metropolis_proto_api_management, 25, 2);
 
 /**
  * Only entries that are at least this grave.
@@ -910,7 +1011,7 @@ export type LogFilter_LeveledWithMinimumSeverity = Message<"metropolis.proto.api
  * Use `create(LogFilter_LeveledWithMinimumSeveritySchema)` to create a new message.
  */
 export const LogFilter_LeveledWithMinimumSeveritySchema: GenMessage<LogFilter_LeveledWithMinimumSeverity> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 24, 3);
+  messageDesc(file_metropolis_proto_api_management, 25, 3);
 
 /**
  * @generated from message metropolis.proto.api.LogsResponse
@@ -937,7 +1038,7 @@ export type LogsResponse = Message<"metropolis.proto.api.LogsResponse"> & {
  * Use `create(LogsResponseSchema)` to create a new message.
  */
 export const LogsResponseSchema: GenMessage<LogsResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 25);
+  messageDesc(file_metropolis_proto_api_management, 26);
 
 /**
  * Where an image is found in a registry.
@@ -982,7 +1083,7 @@ export type OSImageRef = Message<"metropolis.proto.api.OSImageRef"> & {
  * Use `create(OSImageRefSchema)` to create a new message.
  */
 export const OSImageRefSchema: GenMessage<OSImageRef> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 26);
+  messageDesc(file_metropolis_proto_api_management, 27);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeRequest
@@ -1004,7 +1105,7 @@ export type UpdateNodeRequest = Message<"metropolis.proto.api.UpdateNodeRequest"
  * Use `create(UpdateNodeRequestSchema)` to create a new message.
  */
 export const UpdateNodeRequestSchema: GenMessage<UpdateNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 27);
+  messageDesc(file_metropolis_proto_api_management, 28);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeResponse
@@ -1017,7 +1118,7 @@ export type UpdateNodeResponse = Message<"metropolis.proto.api.UpdateNodeRespons
  * Use `create(UpdateNodeResponseSchema)` to create a new message.
  */
 export const UpdateNodeResponseSchema: GenMessage<UpdateNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 28);
+  messageDesc(file_metropolis_proto_api_management, 29);
 
 /**
  * @generated from message metropolis.proto.api.RebootRequest
@@ -1039,7 +1140,7 @@ export type RebootRequest = Message<"metropolis.proto.api.RebootRequest"> & {
  * Use `create(RebootRequestSchema)` to create a new message.
  */
 export const RebootRequestSchema: GenMessage<RebootRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 29);
+  messageDesc(file_metropolis_proto_api_management, 30);
 
 /**
  * @generated from enum metropolis.proto.api.RebootRequest.Type
@@ -1076,7 +1177,7 @@ export enum RebootRequest_Type {
  * Describes the enum metropolis.proto.api.RebootRequest.Type.
  */
 export const RebootRequest_TypeSchema: GenEnum<RebootRequest_Type> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 29, 0);
+  enumDesc(file_metropolis_proto_api_management, 30, 0);
 
 /**
  * @generated from enum metropolis.proto.api.RebootRequest.NextBoot
@@ -1108,7 +1209,7 @@ export enum RebootRequest_NextBoot {
  * Describes the enum metropolis.proto.api.RebootRequest.NextBoot.
  */
 export const RebootRequest_NextBootSchema: GenEnum<RebootRequest_NextBoot> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 29, 1);
+  enumDesc(file_metropolis_proto_api_management, 30, 1);
 
 /**
  * @generated from message metropolis.proto.api.RebootResponse
@@ -1121,7 +1222,7 @@ export type RebootResponse = Message<"metropolis.proto.api.RebootResponse"> & {
  * Use `create(RebootResponseSchema)` to create a new message.
  */
 export const RebootResponseSchema: GenMessage<RebootResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 30);
+  messageDesc(file_metropolis_proto_api_management, 31);
 
 /**
  * How far a consensus member has come.

@@ -1,0 +1,207 @@
+// The care of etcd's database on this node, so that it never needs a person with a shell:
+//
+//   history   forgotten early once the half is in use
+//   free      given back to the file system where it is much: the file counts, not its content
+//   alarm     ended once there is room
+//
+// Every member does it for its own file, whoever leads: under the alarm nobody can be elected.
+import { CompactedError, type Store } from "../../base/etcd/etcd.ts";
+import { sleep, type Value } from "../../base/event/event.ts";
+import { formatSize } from "../../base/format/size.ts";
+import type { Logger } from "../../base/logtree/logtree.ts";
+import { Code, RpcError } from "../../base/rpc/rpc.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import type { DatabaseCare } from "../state/consensus.ts";
+import { keys } from "../state/keys.ts";
+import type { Leader } from "../state/leader.ts";
+import { type DatabaseSize, FULL_SHARE, type Room } from "../state/room.ts";
+
+/** How often the database is looked at: while it is small, and else. */
+const IDLE_MS = 5_000;
+const BUSY_MS = 1_000;
+/** How often history is forgotten while there is still room. */
+const COMPACT_MS = 10_000;
+
+/** From this share of the quota on something is done. */
+const BUSY_SHARE = 0.5;
+/** The file is so near its quota that any space is worth it. */
+const NEAR_SHARE = 0.9;
+/** Free space that is worth a stand-still: of the file; of the quota, when near, and at the end. */
+const FREE_SHARE = 0.5;
+const FREE_SHARE_NEAR = 0.05;
+const FREE_SHARE_FULL = 0.01;
+/** Below it there is space for the lease of a leader, at least, who refuses all but deleting. */
+const USABLE_SHARE = 0.98;
+
+/** A member at a time rewrites its file: each has its turn by the clock, which costs no write. */
+const TURN_MS = 20_000;
+
+/** What the care is for, and by what it is given. */
+export interface DatabaseParts {
+  readonly store: Pick<Store, "range" | "compact">;
+  readonly care: DatabaseCare;
+  readonly leading: Value<Leader | undefined>;
+  readonly room: Room;
+}
+
+/** Whether history shall be forgotten now. */
+export function wantsCompaction(
+  { fileBytes, usedBytes, quotaBytes, alarms }: DatabaseSize,
+  { isLeader, sinceMs }: { readonly isLeader: boolean; readonly sinceMs: number },
+): boolean {
+  if (alarms.length > 0) return true;
+  // One is enough, where there is one.
+  if (!isLeader || Math.max(usedBytes, fileBytes) < quotaBytes * BUSY_SHARE) return false;
+  return usedBytes >= quotaBytes * FULL_SHARE || sinceMs >= COMPACT_MS;
+}
+
+/** Whether the file has so much free space that it shall be rewritten. */
+export function wantsDefragmentation(size: DatabaseSize): boolean {
+  const { fileBytes, usedBytes, quotaBytes, alarms } = size;
+  const free = fileBytes - usedBytes;
+  if (alarms.length > 0) return free >= quotaBytes * FREE_SHARE_FULL;
+  if (fileBytes >= quotaBytes * NEAR_SHARE) return free >= quotaBytes * FREE_SHARE_NEAR;
+  return fileBytes >= quotaBytes * BUSY_SHARE && free >= fileBytes * FREE_SHARE;
+}
+
+/** Whether the alarm may end: without space, the next write would raise it again. */
+export function wantsWrites({ fileBytes, quotaBytes, alarms }: DatabaseSize): boolean {
+  return alarms.length > 0 && fileBytes < quotaBytes * USABLE_SHARE;
+}
+
+/** Whether it is a member's turn among all. */
+export function isTurn(id: bigint, ids: readonly bigint[], now: number): boolean {
+  const order = [...ids].sort((a, b) => (a < b ? -1 : 1));
+  return order[Math.floor(now / TURN_MS) % order.length] === id;
+}
+
+/** Takes care of the database for as long as it runs. */
+export function database(parts: DatabaseParts): Runnable {
+  return async ({ signal, log, healthy }) => {
+    healthy();
+    const keeper = new Keeper(parts, log);
+    for (let said = ""; ; ) {
+      try {
+        await keeper.look();
+        said = "";
+      } catch (error) {
+        // etcd may be starting, or electing: again later.
+        if (!(error instanceof RpcError)) throw error;
+        if (error.code !== Code.unavailable && error.message !== said) log.warning(error.message);
+        said = error.message;
+      }
+      await sleep(keeper.isBusy ? BUSY_MS : IDLE_MS, signal);
+    }
+  };
+}
+
+class Keeper {
+  readonly #parts: DatabaseParts;
+  readonly #log: Logger;
+  #compacted = { revision: 0n, at: Number.NEGATIVE_INFINITY };
+  /** History was forgotten under the alarm, and the file not rewritten since. */
+  #isStale = false;
+  #wasFull = false;
+
+  constructor(parts: DatabaseParts, log: Logger) {
+    this.#parts = parts;
+    this.#log = log;
+  }
+
+  get isBusy(): boolean {
+    const { size, isFull } = this.#parts.room;
+    if (size === undefined || isFull || size.alarms.length > 0) return true;
+    return Math.max(size.usedBytes, size.fileBytes) >= size.quotaBytes * BUSY_SHARE;
+  }
+
+  async look(): Promise<void> {
+    let size = await this.#measure();
+    const isLeader = this.#parts.leading.current !== undefined;
+    const sinceMs = performance.now() - this.#compacted.at;
+    if (wantsCompaction(size, { isLeader, sinceMs }) && (await this.#compact())) {
+      this.#isStale = true;
+      size = await this.#measure();
+    }
+    const isWanted = wantsDefragmentation(size) || (this.#isStale && size.alarms.length > 0);
+    if (isWanted && (await this.#isTurn())) {
+      size = await this.#defragment(size);
+    }
+    if (wantsWrites(size)) await this.#endAlarms(size);
+    this.#tell(size);
+  }
+
+  async #measure(): Promise<DatabaseSize> {
+    const { care, room } = this.#parts;
+    const status = await care.status();
+    // The list of alarms is a decision of all members, each time; the status is this one's word.
+    const isAlarmed = status.errors.some((text) => text.includes("NOSPACE"));
+    const alarms = isAlarmed ? await care.fullMembers() : [];
+    const size = {
+      fileBytes: Number(status.databaseBytes),
+      usedBytes: Number(status.databaseBytesInUse),
+      quotaBytes: Number(status.databaseQuotaBytes),
+      alarms,
+    };
+    room.measured(size);
+    return size;
+  }
+
+  /**
+   * Forgets all but the present; false where there is no history.
+   *
+   * etcd counts what that frees at the next write only, of which there may be none when all
+   * are refused: while it is full the leader makes one. Under the alarm nobody can: there only
+   * the rewritten file tells what is free.
+   */
+  async #compact(): Promise<boolean> {
+    const { store, leading, room } = this.#parts;
+    if (room.isFull && room.size?.alarms.length === 0) {
+      const touch = { put: keys.databaseTouch, value: new Uint8Array() };
+      await leading.current?.store.commit([touch], [], { isUpkeep: true });
+    }
+    const { revision } = await store.range("", { limit: 1, keysOnly: true });
+    if (revision === this.#compacted.revision) return false;
+    await store.compact(revision).catch((error: unknown) => {
+      // Another member was faster.
+      if (!(error instanceof CompactedError)) throw error;
+    });
+    this.#compacted = { revision, at: performance.now() };
+    return true;
+  }
+
+  async #isTurn(): Promise<boolean> {
+    const { care } = this.#parts;
+    const [{ memberId }, members] = await Promise.all([care.status(), care.list()]);
+    return isTurn(
+      memberId,
+      members.map(({ id }) => id),
+      Date.now(),
+    );
+  }
+
+  async #defragment({ fileBytes, usedBytes }: DatabaseSize): Promise<DatabaseSize> {
+    const sizes = `${formatSize(fileBytes)}, of which ${formatSize(usedBytes)} are in use`;
+    this.#log.info(`Rewriting the database file of ${sizes}`);
+    const start = performance.now();
+    await this.#parts.care.defragment();
+    this.#isStale = false;
+    const size = await this.#measure();
+    const ms = Math.round(performance.now() - start);
+    this.#log.info(`The database file has ${formatSize(size.fileBytes)} now, after ${ms} ms`);
+    return size;
+  }
+
+  async #endAlarms({ alarms }: DatabaseSize): Promise<void> {
+    for (const id of alarms) await this.#parts.care.endFullAlarm(id);
+    this.#log.info("The database has space again: ended etcd's alarm");
+    await this.#measure();
+  }
+
+  #tell({ alarms }: DatabaseSize): void {
+    const { room } = this.#parts;
+    const isFull = room.isFull || alarms.length > 0;
+    if (isFull && !this.#wasFull) this.#log.warning(room.fullError().message);
+    if (!isFull && this.#wasFull) this.#log.info("The cluster's database has room again");
+    this.#wasFull = isFull;
+  }
+}
