@@ -22,6 +22,7 @@ import {
 import { Curator, CuratorLocal } from "../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { AAA } from "../gen/metropolis/proto/api/aaa_pb.ts";
 import {
+  type DatabaseSchema,
   type LogsRequest,
   type LogsResponseSchema,
   Management,
@@ -71,6 +72,10 @@ export class TestControlPlane implements AsyncDisposable {
     { id: this.id, addresses: [{ host: "127.0.0.1" }] },
   ];
   ticket = "the ticket";
+  database: MessageInitShape<typeof DatabaseSchema> = {
+    ...{ fileBytes: 20n << 20n, usedBytes: 12n << 20n, quotaBytes: 2n << 30n },
+    ...{ fullBytes: 3n << 29n, state: 1 },
+  };
   configuration: MessageInitShape<typeof ClusterConfigurationSchema> = {
     clusterDomain: "cluster.internal",
     tpmMode: 1,
@@ -232,6 +237,7 @@ export class TestControlPlane implements AsyncDisposable {
         caCertificate: ca.certificate,
         clusterDirectory: { nodes: this.directory },
         clusterConfiguration: this.configuration,
+        database: this.database,
       }),
       configureCluster: async (request) => {
         await change("configureCluster")(request);

@@ -1,7 +1,9 @@
 // The commands about the cluster as a whole, as a person runs them.
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { fingerprint } from "../../base/pki/verify.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
+import type { DatabaseSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { UsageError } from "../output/user-error.ts";
 import { clusterField } from "../session/cluster-fields.ts";
 import { TestControlPlane } from "../test-control-plane.ts";
@@ -40,6 +42,7 @@ test("cluster show tells what holds for all of it", async () => {
     ["storage security", "needs-encryption-and-authentication"],
     ["recovery policy", "automatic"],
     ["labels to Kubernetes"],
+    ["database", "12 MiB in use, full at 1.5 GiB; file 20 MiB of 2 GiB"],
     ["node", `${plane.id} 127.0.0.1`],
   ]);
   expect(exitCode).toBe(0);
@@ -47,6 +50,15 @@ test("cluster show tells what holds for all of it", async () => {
   expect(json).toMatchObject([
     { leaderNodeId: plane.id, clusterConfiguration: { tpmMode: "TPM_MODE_REQUIRED" } },
   ]);
+});
+
+test.each<[MessageInitShape<typeof DatabaseSchema>, string]>([
+  [{ state: 2 }, "; FULL: only deleting is possible"],
+  [{ state: 3, alarmNodeIds: ["a", "b"] }, "; ALARM: out of space at a, b"],
+])("cluster show tells of a database that is full: %p", async (fields, text) => {
+  plane.database = { ...plane.database, ...fields };
+  const { stdout } = await plane.metroctl("cluster", "show");
+  expect(stdout).toContain(text);
 });
 
 test("cluster configure changes one field, and only if nobody else did", async () => {

@@ -1,11 +1,14 @@
 // `metroctl cluster show`: the cluster as a whole: its CA, how it is configured,
-// and where it is found.
+// how full its database is, and where it is found.
 import { toJson } from "@bufbuild/protobuf";
 import { defineCommand } from "citty";
+import { formatSize } from "../../../base/format/size.ts";
 import { fingerprint } from "../../../base/pki/verify.ts";
 import {
+  type Database,
   type GetClusterInfoResponse,
   GetClusterInfoResponseSchema,
+  Database_State as State,
 } from "../../../gen/metropolis/proto/api/management_pb.ts";
 import {
   ClusterConfiguration_StorageSecurityPolicy as StorageSecurityPolicy,
@@ -37,7 +40,7 @@ async function leaderOf({ local }: Cluster): Promise<string> {
 
 /** One fact a row: a cluster is a single thing, and too wide for one line. */
 function rows(info: GetClusterInfoResponse, leader: string) {
-  const { caCertificate, clusterConfiguration, clusterDirectory } = info;
+  const { caCertificate, clusterConfiguration, clusterDirectory, database } = info;
   const { clusterDomain, tpmMode, storageSecurityPolicy, recoveryPolicy, kubernetes } =
     clusterConfiguration ?? {};
   const labels = kubernetes?.nodeLabelsToSynchronize ?? [];
@@ -50,12 +53,29 @@ function rows(info: GetClusterInfoResponse, leader: string) {
     ["storage security", word(StorageSecurityPolicy[storageSecurityPolicy ?? 0])],
     ["recovery policy", policyWord(recoveryPolicy ?? 0)],
     ["labels to Kubernetes", labels.map(({ regexp }) => JSON.stringify(regexp)).join(", ")],
+    ["database", database === undefined ? "unknown" : databaseText(database)],
     ...nodes.map(({ id, addresses }) => {
       const hosts = addresses.map(({ host }) => host).join(", ");
       return ["node", `${id} ${hosts || "unknown"}`] as const;
     }),
   ];
   return facts.map(([name, value]) => ({ name, value }));
+}
+
+/** How full the database is, and what follows from that. */
+function databaseText(database: Database): string {
+  const { usedBytes, fileBytes, quotaBytes, fullBytes, state, alarmNodeIds } = database;
+  const size = (bytes: bigint) => formatSize(Number(bytes));
+  const sizes = `${size(usedBytes)} in use, full at ${size(fullBytes)}`;
+  const file = `file ${size(fileBytes)} of ${size(quotaBytes)}`;
+  switch (state) {
+    case State.ALARM:
+      return `${sizes}; ${file}; ALARM: out of space at ${alarmNodeIds.join(", ")}`;
+    case State.FULL:
+      return `${sizes}; ${file}; FULL: only deleting is possible`;
+    default:
+      return `${sizes}; ${file}`;
+  }
 }
 
 /** A value of an enumeration as the flags of `install` write it. */
