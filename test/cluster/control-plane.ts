@@ -48,6 +48,8 @@ export interface ControlPlaneOptions {
   readonly isDurable?: boolean;
   /** The compiled executable, for measuring it; absent: the source as it is. */
   readonly executable?: string | undefined;
+  /** What etcd's database may have; absent: as on a node. */
+  readonly quotaBytes?: number;
 }
 
 /** What proves somebody to the servers, PEM. */
@@ -107,12 +109,19 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   async #startEtcd(): Promise<void> {
-    const member = { nodeId: this.id, data: this.paths.data, ports: await freePorts() };
-    this.#member = member;
+    this.#member = { nodeId: this.id, data: this.paths.data, ports: await freePorts() };
     await createMember(await createEtcdCa(), this.id, this.paths.data);
+    this.#spawnEtcd();
+  }
+
+  #spawnEtcd(): void {
+    const { member } = this;
+    const { isDurable, quotaBytes } = this.#options;
     // A lonely member talks to no peers: nothing here is for the network.
     const flags = etcdArguments(member).map((flag) => flag.replace("//0.0.0.0:", "//127.0.0.1:"));
-    if (this.#options.isDurable !== true) flags.push("--unsafe-no-fsync");
+    if (isDurable !== true) flags.push("--unsafe-no-fsync");
+    // Of two, etcd takes the last.
+    if (quotaBytes !== undefined) flags.push(`--quota-backend-bytes=${quotaBytes}`);
     const log = join(this.folder, "etcd.log");
     this.#etcd = startChild([outputs("etcd"), ...flags], { env: environment(), log });
   }
@@ -121,10 +130,26 @@ export class ControlPlane implements AsyncDisposable {
     this.ports.api = await freePort();
     const listen = { host: "127.0.0.1", port: this.ports.api };
     this.#settings = { ...curatorSettings(this.member, this.paths), listen };
+    await this.#spawnCurator();
+  }
+
+  async #spawnCurator(): Promise<void> {
     this.#curator = this.#startRole("curator");
     const start = { dn: "root.curator", externalAddress: "127.0.0.1" };
-    this.#curator.send(settingsLine(this.#settings, start).trimEnd());
+    this.#curator.send(settingsLine(present(this.#settings), start).trimEnd());
     await settle("the curator's socket", START_MS, () => existsSync(this.#socket));
+  }
+
+  /** Pulls the plug of etcd and the curator, and starts both again. */
+  async cutPower(): Promise<void> {
+    for (const each of [this.#curator, this.#etcd]) each?.kill("SIGKILL");
+    await Promise.all([this.#etcd?.exited, this.#curator?.ended]);
+    rmSync(this.#socket, { force: true });
+    this.#spawnEtcd();
+    await this.#spawnCurator();
+    const signal = AbortSignal.timeout(START_MS);
+    using channel = connectCurator(present(this.#settings));
+    await persist(signal, () => channel.client(CuratorBootstrap).open({}, { signal }));
   }
 
   get #socket(): string {
