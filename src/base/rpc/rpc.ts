@@ -16,7 +16,7 @@ export { type ClientTls, TlsError } from "./credentials.ts";
 export type { Listen, ServerTls } from "./gate.ts";
 export type { ServerHealth } from "./health.ts";
 export { type LeaderOptions, type LeaderTiming, leaderChannel } from "./leader-channel.ts";
-export { type ServeLimits, smallLimits, usualLimits } from "./limits.ts";
+export { type Rate, type ServeLimits, smallLimits, usualLimits } from "./limits.ts";
 export {
   type AnyService,
   type Call,
