@@ -52,6 +52,11 @@ test("qemuCommand gives each machine its own hardware address", () => {
   expect(line()).toContain("mac=52:54:00:4d:00:03");
 });
 
+test("qemuCommand has the board say what it is told to", () => {
+  const command = line({}, { boardTexts: ["a=b,c", "d"] });
+  expect(command).toEndWith("-smbios type=11,value=a=b,,c -smbios type=11,value=d");
+});
+
 test("qemuCommand hands over files and a kernel", () => {
   const command = line({
     fwCfg: { "opt/metropolis/parameters": "/p.pb" },

@@ -10,6 +10,8 @@ export interface PowerOnOptions {
   readonly medium?: string;
   /** Where machines are processes: variables for the node agent; for tests. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Texts that the board hands to whatever boots, as SMBIOS type 11; for tests. */
+  readonly boardTexts?: readonly string[];
 }
 
 /** Names by which QMP finds the parts again. */
@@ -41,6 +43,7 @@ export function qemuCommand(
       `name=${name},file=${quoted(file)}`,
     ]),
     ...kernel(settings),
+    ...(options.boardTexts ?? []).flatMap((text) => ["-smbios", `type=11,value=${quoted(text)}`]),
   ];
 }
 
