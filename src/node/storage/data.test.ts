@@ -5,10 +5,15 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../base/process/process.ts";
-import { mkfsArguments } from "./data.ts";
+import { dataMount, mkfsArguments } from "./data.ts";
 import { dataLayout } from "./data-layout.ts";
 
 const MIB = 1n << 20n;
+
+test("dataMount takes neither devices nor programs, and none that make their caller root", () => {
+  const { flags } = dataMount("/dev/mapper/data", "/data");
+  for (const flag of ["noDev", "noExec", "noSuid"] as const) expect(flags).toContain(flag);
+});
 
 test("mkfsArguments take the whole device where nothing was written", () => {
   expect(mkfsArguments("/dev/vda4", undefined).join(" ")).toBe(

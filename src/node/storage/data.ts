@@ -1,6 +1,6 @@
 // The data partition: LUKS2 under XFS with project quotas, mounted at /data.
 import { deviceSize } from "../../base/linux/block-device.ts";
-import { isMountPoint, mount, unmount } from "../../base/linux/mount.ts";
+import { isMountPoint, type MountSpec, mount, unmount } from "../../base/linux/mount.ts";
 import { growXfs, xfsGeometry } from "../../base/linux/xfs.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import { run } from "../../base/process/process.ts";
@@ -96,18 +96,23 @@ function growing(device: string, target: string, layout: DataLayout): Growing {
   };
 }
 
-async function mountXfs(
-  device: string,
-  target: string,
-  protection: Protection,
-): Promise<DataVolume> {
-  mount({
+/** How the file system is mounted: what lies there is data, and neither devices nor programs. */
+export function dataMount(device: string, target: string): MountSpec {
+  return {
     source: device,
     target,
     type: "xfs",
     flags: ["noDev", "noExec", "noSuid", "noAtime"],
     data: "prjquota",
-  });
+  };
+}
+
+async function mountXfs(
+  device: string,
+  target: string,
+  protection: Protection,
+): Promise<DataVolume> {
+  mount(dataMount(device, target));
   if (protection !== "authenticated") return {};
   return { growing: growing(device, target, dataLayout(deviceSize(device))) };
 }
