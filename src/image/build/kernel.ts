@@ -68,7 +68,7 @@ export function kernelStage(settings: BuildSettings): Stage {
       }
     },
     output: "bzImage",
-    links: { bzImage: "bzImage" },
+    links: { bzImage: "bzImage", "kernel.config": "config" },
   };
 }
 
