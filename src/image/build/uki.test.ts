@@ -27,6 +27,12 @@ test("nodeCommandLine mounts that and nothing else, and resets when it fails", (
   }
 });
 
+test("nodeCommandLine starts a watchdog, for a kernel that waits for its partition for ever", () => {
+  const words = nodeCommandLine(verity).split(" ");
+  expect(words).toContain("softdog.soft_active_on_boot=1");
+  expect(words).toContain("softdog.soft_margin=180");
+});
+
 test("nodeCommandLine makes the serial line the last console", () => {
   expect(nodeCommandLine(verity)).toContain(" console=tty0 console=ttyS0,115200 ");
 });

@@ -43,6 +43,16 @@ const END = "--";
  */
 const TIMER = "no_timer_check";
 
+/**
+ * Resets a node whose kernel never gets to our program, as when its system partition is gone: the
+ * kernel waits for it without end. Init takes this watchdog over. Disk shelves spin up within two
+ * minutes; an emulated machine among others takes one.
+ */
+const WATCHDOG = "softdog.soft_active_on_boot=1 softdog.soft_margin=180 softdog.soft_panic=1";
+
+/** Pages are handed out in an order that nobody can foresee; the configuration cannot say so. */
+const SHUFFLED = "page_alloc.shuffle=1";
+
 /** Signs systemd-boot. */
 export function bootLoaderStage(settings: BuildSettings): Stage {
   return {
@@ -66,7 +76,7 @@ export function ukiStage(settings: BuildSettings): Stage {
     name: "uki",
     summary: "the kernel image of nodes, signed, for exactly this system image",
     needs: ["kernel", "host", "keys", "system"],
-    revision: 4,
+    revision: 5,
     inputs: async () => [await readVersion(settings), epochReference(EPOCH)],
     async make(run) {
       const commandLine = nodeCommandLine(await readVerity(run.result("system")));
@@ -91,7 +101,7 @@ export function installerStage(settings: BuildSettings): Stage {
     name: "installer",
     summary: "the kernel image of the installer, signed",
     needs: ["kernel", "host", "keys", "packages", "executable"],
-    revision: 3,
+    revision: 5,
     inputs: async () => [await readVersion(settings), settings.isQuick ? "quick" : "full"],
     async make(run) {
       const executable = join(run.result("executable"), "metropolis");
@@ -128,6 +138,8 @@ export function nodeCommandLine({ rootHash, salt, dataBlocks }: VerityManifest):
     "root=/dev/dm-0 rootfstype=erofs ro init=/init",
     ON_FAILURE,
     TIMER,
+    WATCHDOG,
+    SHUFFLED,
     "loglevel=4",
     CONSOLES,
     "noinitrd",
@@ -137,7 +149,7 @@ export function nodeCommandLine({ rootHash, salt, dataBlocks }: VerityManifest):
 
 /** The kernel's command line on the installation medium: its initramfs is what runs. */
 export function installerCommandLine(): string {
-  return [ON_FAILURE, TIMER, "loglevel=4", CONSOLES, END].join(" ");
+  return [ON_FAILURE, TIMER, SHUFFLED, "loglevel=4", CONSOLES, END].join(" ");
 }
 
 async function kernelSections(
