@@ -21,7 +21,7 @@ import type { NetworkStatus } from "./status.ts";
 export { externalAddress, type NetworkStatus } from "./status.ts";
 
 /** What the kernel must be told before any interface comes up. */
-const sysctls: Readonly<Record<string, string>> = {
+export const networkSettings: Readonly<Record<string, string>> = {
   "net.ipv4.conf.all.rp_filter": "1",
   "net.ipv4.conf.all.accept_source_route": "0",
   // dhcpcd handles router advertisements, so that their servers reach the hook.
@@ -33,7 +33,7 @@ const sysctls: Readonly<Record<string, string>> = {
 /** The runnable of the network; `status` is what it offers to the others. */
 export function network(status: Value<NetworkStatus>): Runnable {
   return async ({ log, run, healthy, done }) => {
-    for (const [name, value] of Object.entries(sysctls)) writeSysctl(name, value);
+    for (const [name, value] of Object.entries(networkSettings)) writeSysctl(name, value);
     // etcd's clients, the curator and we meet there; nobody else would bring it up.
     await command(["/usr/bin/ip", "link", "set", "dev", "lo", "up"]);
     run("interfaces", async (context) => {
