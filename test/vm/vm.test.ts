@@ -4,6 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { demoFlow } from "./demo-flow.ts";
 import { golden, useOwnState } from "./golden.ts";
+import { kernelFacts } from "./kernel-facts.ts";
 import { lockedDown } from "./locked-down.ts";
 import { cutPower } from "./power-cut.ts";
 import { threeNodes } from "./three-nodes.ts";
@@ -14,6 +15,8 @@ const SEEDS = [1, 2];
 useOwnState();
 
 describe("demo", demoFlow);
+
+describe("kernel", kernelFacts);
 
 describe("locked down", lockedDown);
 
