@@ -110,6 +110,22 @@ test("parts of two streams do not make a third", async () => {
   await expect(decrypted(mixed)).rejects.toThrow("damaged");
 });
 
+test.each([
+  ["line", "", "a".repeat(65_536)],
+  ["argument", "age-encryption.org/v1\n-> X25519 ", "a".repeat(65_536)],
+  ["number of recipients", "age-encryption.org/v1\n", `-> a b\n${"A".repeat(64)}\n\n`.repeat(900)],
+])("a header with an endless %s is not kept", async (_, start, repeated) => {
+  let given = 0;
+  async function* endless() {
+    yield new TextEncoder().encode(start);
+    for (; given < 100 << 20; given += repeated.length) yield new TextEncoder().encode(repeated);
+  }
+  const failure = collect(decryptStream(pair.privateKey, endless()));
+  await expect(failure).rejects.toThrow("not in the format of age");
+  expect(given).toBeGreaterThan(1 << 19);
+  expect(given).toBeLessThan(2 << 20);
+});
+
 test("encryptStream passes on why its source broke, and closes one that nobody reads", async () => {
   async function* broken() {
     yield new Uint8Array(10);

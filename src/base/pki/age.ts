@@ -12,6 +12,9 @@ const RECIPIENT = "age";
 const IDENTITY = "AGE-SECRET-KEY-";
 const KEY_BYTES = 32;
 
+/** The library keeps the whole header, which ends where a stranger's file says: nobody shall make us keep more. */
+const MAX_HEADER_BYTES = 1 << 20;
+
 /** A public key as age writes it: `age1…`. */
 export function ageRecipient(publicKey: Uint8Array): string {
   return bech32.encodeFromBytes(RECIPIENT, keyBytes(publicKey));
@@ -63,13 +66,28 @@ export async function* decryptStream(
   const { Decrypter } = await import("age-encryption");
   const decrypter = new Decrypter();
   decrypter.addIdentity(ageIdentity(privateKey));
-  const plain = await decrypter.decrypt(streamOf(source)).catch((cause: unknown) => {
+  let isOpen = false;
+  const encrypted = streamOf(withShortHeader(source, () => isOpen));
+  const plain = await decrypter.decrypt(encrypted).catch((cause: unknown) => {
     throw new SealedBoxError("not in the format of age, or encrypted to another key", { cause });
   });
+  isOpen = true;
   try {
     for await (const part of plain) yield part;
   } catch (cause) {
     throw new SealedBoxError("damaged, or cut off", { cause });
+  }
+}
+
+async function* withShortHeader(
+  source: AsyncIterable<Uint8Array>,
+  isOpen: () => boolean,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const part of source) {
+    if (!isOpen()) bytes += part.length;
+    if (bytes > MAX_HEADER_BYTES) throw new SealedBoxError("the header does not end");
+    yield part;
   }
 }
 
