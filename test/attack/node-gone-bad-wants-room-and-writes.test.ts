@@ -1,0 +1,142 @@
+// A node gone bad: it has a certificate of the cluster, and says what it likes as often as it
+// likes. And the same node once it is deleted, with the certificate that it still has. It wants
+// etcd full, the leader busy, and room that is for others.
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { etcdStore } from "../../src/base/etcd/etcd.ts";
+import { selfSigned } from "../../src/base/pki/certificate.ts";
+import { generateKeyPair } from "../../src/base/pki/keys.ts";
+import { nodeId } from "../../src/base/pki/node-id.ts";
+import { type Channel, Code, RpcError, usualLimits } from "../../src/base/rpc/rpc.ts";
+import { REPORT_RATE } from "../../src/curator/state/bounds.ts";
+import { Curator } from "../../src/gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { Management } from "../../src/gen/metropolis/proto/api/management_pb.ts";
+import { NodeStorageSecurity } from "../../src/gen/metropolis/proto/common/common_pb.ts";
+import { connectEtcd } from "../../src/node/consensus/connection.ts";
+import { ControlPlane, controlPlane, type Proof } from "../cluster/control-plane.ts";
+import { settle } from "../cluster/support.ts";
+import { botAddress, secureSocket } from "./strangers.ts";
+
+const DEADLINE_MS = 10_000;
+const OFTEN = 200;
+
+let plane: ControlPlane;
+let owner: Channel;
+let etcd: Channel;
+let bad: { readonly id: string; readonly proof: Proof };
+let node: Channel;
+
+beforeAll(async () => {
+  plane = await controlPlane();
+  owner = plane.connect(plane.ports.api, plane.owner());
+  etcd = await connectEtcd(plane.member);
+  bad = await newMember();
+  node = plane.connect(plane.ports.api, bad.proof);
+}, 60_000);
+afterAll(async () => {
+  for (const channel of [node, owner, etcd]) channel?.close();
+  await plane?.[Symbol.asyncDispose]();
+});
+
+/** A node that has come in as nodes do. */
+async function newMember() {
+  const key = generateKeyPair();
+  using channel = plane.connect(plane.ports.api, ControlPlane.proof(key, await selfSigned(key)));
+  const curator = channel.client(Curator);
+  const { ticket } = await owner.client(Management).getRegisterTicket({});
+  const joinKey = generateKeyPair().publicKey;
+  await curator.registerNode({ registerTicket: ticket, joinKey, haveLocalTpm: true });
+  await owner.client(Management).approveNode({ pubkey: key.publicKey });
+  const { nodeCertificate } = await curator.commitNode({
+    clusterUnlockKey: crypto.getRandomValues(new Uint8Array(32)),
+    storageSecurity: NodeStorageSecurity.AUTHENTICATED_ENCRYPTED,
+  });
+  return { id: nodeId(key.publicKey), proof: ControlPlane.proof(key, nodeCertificate) };
+}
+
+/** The codes of calls that are made one after the other. */
+async function codes(count: number, call: (at: number) => Promise<unknown>): Promise<Set<Code>> {
+  const all = new Set<Code>();
+  for (let at = 0; at < count; at++) {
+    await call(at).then(
+      () => all.add(Code.ok),
+      (error: unknown) => all.add(error instanceof RpcError ? error.code : Code.unknown),
+    );
+  }
+  return all;
+}
+
+async function ownerIsServed(): Promise<void> {
+  await owner.client(Management).getClusterInfo({}, { timeoutMs: DEADLINE_MS });
+}
+
+async function revision(): Promise<number> {
+  return Number((await etcdStore(etcd).range("", { keysOnly: true, limit: 1 })).revision);
+}
+
+test("a bad node that always has news may write some of them, and then no more", async () => {
+  const before = await revision();
+  const seen = await codes(OFTEN, (at) => {
+    const bootId = new Uint8Array(16);
+    new DataView(bootId.buffer).setUint32(0, at);
+    const status = { externalAddress: "192.0.2.77", bootId };
+    return node.client(Curator).updateNodeStatus({ nodeId: bad.id, status });
+  });
+  expect(seen).toEqual(new Set([Code.ok, Code.resourceExhausted]));
+  // The burst, and what came again meanwhile.
+  expect((await revision()) - before).toBeLessThan(REPORT_RATE.burst + 30);
+  await ownerIsServed();
+}, 30_000);
+
+test("a bad node that asks for certificates again and again is revoked no endless list", async () => {
+  await owner.client(Management).updateNodeRoles({
+    node: { case: "id", value: bad.id },
+    consensusMember: true,
+  });
+  const before = await revision();
+  const keys = () => generateKeyPair().publicKey;
+  const seen = await codes(20, () =>
+    node.client(Curator).joinConsensus({ memberPublicKey: keys(), clientPublicKey: keys() }),
+  );
+  // It has used up its reports in the test before.
+  expect(seen).toContain(Code.resourceExhausted);
+  expect((await revision()) - before).toBeLessThan(20);
+  const off = { node: { case: "id", value: bad.id }, consensusMember: false } as const;
+  await owner.client(Management).updateNodeRoles(off);
+}, 30_000);
+
+test("a bad node that beats without a pause is heard ten times a second", async () => {
+  let sent = 0;
+  async function* beats() {
+    for (const end = performance.now() + 1_500; performance.now() < end; ) {
+      sent++;
+      yield {};
+      if (sent % 50 === 0) await Bun.sleep(1);
+    }
+  }
+  let heard = 0;
+  const end = AbortSignal.timeout(1_500);
+  try {
+    for await (const _ of node.client(Curator).heartbeat(beats(), { signal: end })) heard++;
+  } catch (error) {
+    if (!end.aborted) throw error;
+  }
+  expect(sent).toBeGreaterThan(heard);
+  expect(heard).toBeLessThan(25);
+  await ownerIsServed();
+});
+
+test("a deleted node has a stranger's room, with as many connections as it likes", async () => {
+  await owner.client(Management).deleteNode({
+    node: { case: "id", value: bad.id },
+    safetyBypassHasRoles: {},
+    safetyBypassNotDecommissioned: {},
+  });
+  const sockets = Array.from({ length: 150 }, () =>
+    secureSocket(plane.ports.api, botAddress(1), bad.proof).resume(),
+  );
+  const open = () => sockets.filter((socket) => !socket.destroyed && !socket.readableEnded).length;
+  const { strangersPerAddress } = usualLimits;
+  await settle("all but a stranger's to end", DEADLINE_MS, () => open() <= strangersPerAddress);
+  await ownerIsServed();
+  for (const socket of sockets) socket.destroy();
+}, 30_000);
