@@ -17,6 +17,7 @@ import {
   privateKeyPem,
 } from "../../src/base/pki/keys.ts";
 import { nodeId } from "../../src/base/pki/node-id.ts";
+import { generateBoxKeyPair } from "../../src/base/pki/sealed-box.ts";
 import { verifyNode } from "../../src/base/pki/verify.ts";
 import {
   type Child,
@@ -185,6 +186,7 @@ export class ControlPlane implements AsyncDisposable {
       nodePublicKey: this.nodeKey.publicKey,
       joinPublicKey: generateKeyPair().publicKey,
       clusterUnlockKey: crypto.getRandomValues(new Uint8Array(32)),
+      sharePublicKey: generateBoxKeyPair().publicKey,
       tpmUsage: 3,
       storageSecurity: 3,
       ownerPublicKey: ownerKey.publicKey,
