@@ -122,6 +122,12 @@ const tiers: readonly Tier[] = [
     run: () => tests(["./test/cluster"], CLUSTER_TIMEOUT_MS),
   },
   {
+    name: "attack",
+    about:
+      "what attackers have and want, against real processes; those at the boot chain are in vm",
+    run: () => tests(["./test/attack"], CLUSTER_TIMEOUT_MS),
+  },
+  {
     name: "image",
     about: "the same inputs give the same bytes; the launcher's machines and network",
     run: () => tests(["./test/image"], VM_TIMEOUT_MS),

@@ -144,9 +144,7 @@ test("who has old backups does not get deleted nodes back unnoticed", async () =
   expect(said).toContain("made at");
   expect(said).toContain("(7 days ago), revision 3");
   expect(said).toContain("is older than the newest backup known here, made at");
-  expect(said).toContain(
-    "nodes that were deleted are members again, and keys that were replaced count again",
-  );
+  expect(said).toContain("nodes and users that were deleted since are members again");
   await restore("--yes");
   expect(taken).toHaveLength(1);
 });

@@ -43,7 +43,7 @@ function ageQuestion(file: string): AgeQuestion {
   return {
     whatIsOlder: file,
     meaning:
-      "All that changed since is lost: nodes that were deleted are members again, and keys that were replaced count again.",
+      "All that changed since is lost, and nodes and users that were deleted since are members again.",
     refused: "nothing was sent: take the newest backup",
   };
 }
