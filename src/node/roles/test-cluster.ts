@@ -8,6 +8,7 @@ import { Value } from "../../base/event/event.ts";
 import { type Client, Code, connect, RpcError, serve, service } from "../../base/rpc/rpc.ts";
 import {
   Curator,
+  type UpdateNodeClusterNetworkingRequest,
   type UpdateNodeStatusRequest,
   type WatchEventSchema,
 } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -22,6 +23,8 @@ export interface TestCluster extends AsyncDisposable {
   readonly beats: Value<number>;
   /** Statuses pushed so far. */
   readonly pushes: UpdateNodeStatusRequest[];
+  /** The networks published so far, in prefix notation. */
+  readonly networks: (readonly string[])[];
   /** Each value is sent to all watchers. */
   readonly events: Value<EventInit>;
   /** Kinds of watches asked for. */
@@ -37,6 +40,7 @@ export async function testCluster(): Promise<TestCluster> {
   const beats = new Value(0);
   const events = new Value<EventInit>();
   const pushes: UpdateNodeStatusRequest[] = [];
+  const networks: (readonly string[])[] = [];
   const watches: (string | undefined)[] = [];
   const handlers = {
     async *heartbeat(requests: AsyncIterable<unknown>) {
@@ -48,6 +52,11 @@ export async function testCluster(): Promise<TestCluster> {
     updateNodeStatus: async (request: UpdateNodeStatusRequest) => {
       if (cluster.isLeaderless) throw new RpcError(Code.unavailable, "no leader");
       pushes.push(request);
+      return {};
+    },
+    updateNodeClusterNetworking: async (request: UpdateNodeClusterNetworkingRequest) => {
+      if (cluster.isLeaderless) throw new RpcError(Code.failedPrecondition, "no address");
+      networks.push(request.clusternet?.prefixes.map(({ cidr }) => cidr) ?? []);
       return {};
     },
     async *watch({ kind }: { kind: { case?: string | undefined } }, call: { signal: AbortSignal }) {
@@ -63,7 +72,7 @@ export async function testCluster(): Promise<TestCluster> {
   const channel = connect({ target: `unix:${socket}`, credentials: "plain" });
   const cluster: TestCluster = {
     curator: channel.client(Curator),
-    ...{ beats, pushes, events, watches },
+    ...{ beats, pushes, networks, events, watches },
     isLeaderless: false,
     [Symbol.asyncDispose]: async () => {
       channel.close();

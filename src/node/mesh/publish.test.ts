@@ -1,0 +1,67 @@
+// Tests of what the cluster is told of a node's part in the network.
+import { expect, test } from "bun:test";
+import { sleep, Value } from "../../base/event/event.ts";
+import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
+import { type TestCluster, testCluster } from "../roles/test-cluster.ts";
+import { publish } from "./publish.ts";
+import { wireguardKey } from "./test-peers.ts";
+
+/** A node that publishes, and what it goes by. */
+function publisher(cluster: TestCluster, own: string) {
+  const address = new Value(own);
+  const told = { address: new Value<string>(), podRanges: new Value<readonly string[]>() };
+  const { curator } = cluster;
+  const running = testSupervisor((context) =>
+    publish({ curator, address, told }, wireguardKey(1), context),
+  );
+  return { address, told, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
+}
+
+async function until(networks: readonly unknown[], count: number): Promise<void> {
+  while (networks.length < count) await sleep(1, AbortSignal.timeout(10_000));
+}
+
+test("publish waits until the cluster knows the address, and says each thing once", async () => {
+  await using cluster = await testCluster();
+  await using node = publisher(cluster, "192.0.2.1");
+  await sleep(20);
+  expect(cluster.networks).toEqual([]);
+  node.told.address.set("192.0.2.1");
+  await until(cluster.networks, 1);
+  // What is published comes back as news of the own record.
+  node.told.address.set("192.0.2.1");
+  await sleep(20);
+  node.told.podRanges.set(["10.192.1.0/24", "fd00:1::/64"]);
+  await until(cluster.networks, 2);
+  expect(cluster.networks).toEqual([
+    ["192.0.2.1/32"],
+    ["192.0.2.1/32", "10.192.1.0/24", "fd00:1::/64"],
+  ]);
+});
+
+test("publish follows the address, and says it anew when it was lost and is back", async () => {
+  await using cluster = await testCluster();
+  await using node = publisher(cluster, "fd00::1");
+  node.told.address.set("fd00::1");
+  await until(cluster.networks, 1);
+  node.told.address.set("");
+  await sleep(20);
+  node.told.address.set("fd00::1");
+  await until(cluster.networks, 2);
+  node.address.set("fd00::2");
+  await sleep(20);
+  node.told.address.set("fd00::2");
+  await until(cluster.networks, 3);
+  expect(cluster.networks.flat()).toEqual(["fd00::1/128", "fd00::1/128", "fd00::2/128"]);
+});
+
+test("publish goes on asking while it is refused", async () => {
+  await using cluster = await testCluster();
+  cluster.isLeaderless = true;
+  await using node = publisher(cluster, "192.0.2.1");
+  node.told.address.set("192.0.2.1");
+  await sleep(50);
+  cluster.isLeaderless = false;
+  await until(cluster.networks, 1);
+  expect(cluster.networks).toEqual([["192.0.2.1/32"]]);
+});
