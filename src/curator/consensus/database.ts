@@ -36,6 +36,9 @@ const USABLE_SHARE = 0.98;
 /** A member at a time rewrites its file: each has its turn by the clock, which costs no write. */
 const TURN_MS = 20_000;
 
+/** After a rewriting that was not answered in time, and may go on for long. */
+const UNANSWERED_MS = 120_000;
+
 /** What the care is for, and by what it is given. */
 export interface DatabaseParts {
   readonly store: Pick<Store, "range" | "compact">;
@@ -101,6 +104,7 @@ class Keeper {
   #compacted = { revision: 0n, at: Number.NEGATIVE_INFINITY };
   /** History was forgotten under the alarm, and the file not rewritten since. */
   #isStale = false;
+  #restsUntil = Number.NEGATIVE_INFINITY;
   #wasFull = false;
 
   constructor(parts: DatabaseParts, log: Logger) {
@@ -123,7 +127,8 @@ class Keeper {
       size = await this.#measure();
     }
     const isWanted = wantsDefragmentation(size) || (this.#isStale && size.alarms.length > 0);
-    if (isWanted && (await this.#isTurn())) {
+    const mayRewrite = performance.now() >= this.#restsUntil;
+    if (isWanted && mayRewrite && (await this.#isTurn())) {
       size = await this.#defragment(size);
     }
     if (wantsWrites(size)) await this.#endAlarms(size);
@@ -183,7 +188,11 @@ class Keeper {
     const sizes = `${formatSize(fileBytes)}, of which ${formatSize(usedBytes)} are in use`;
     this.#log.info(`Rewriting the database file of ${sizes}`);
     const start = performance.now();
+    // etcd takes pings for an attack while it stands still, and drops the connection: what was
+    // begun goes on all the same.
+    this.#restsUntil = start + UNANSWERED_MS;
     await this.#parts.care.defragment();
+    this.#restsUntil = start;
     this.#isStale = false;
     const size = await this.#measure();
     const ms = Math.round(performance.now() - start);
