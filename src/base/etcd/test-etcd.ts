@@ -54,6 +54,7 @@ export class TestEtcd implements AsyncDisposable {
       "initial-advertise-peer-urls": peers,
       "initial-cluster": `test=${peers}`,
       "quota-backend-bytes": String(this.#quotaBytes),
+      "grpc-keepalive-min-time": "1s",
       "log-level": "error",
     };
     const argv = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);

@@ -188,8 +188,7 @@ class Keeper {
     const sizes = `${formatSize(fileBytes)}, of which ${formatSize(usedBytes)} are in use`;
     this.#log.info(`Rewriting the database file of ${sizes}`);
     const start = performance.now();
-    // etcd takes pings for an attack while it stands still, and drops the connection: what was
-    // begun goes on all the same.
+    // Where the answer is lost, what was begun goes on all the same.
     this.#restsUntil = start + UNANSWERED_MS;
     await this.#parts.care.defragment();
     this.#restsUntil = start;

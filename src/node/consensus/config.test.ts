@@ -25,3 +25,7 @@ test("etcdArguments keep data and keys on the data partition", () => {
   expect(files.length).toBe(8);
   expect(files.every((word) => word.includes("=/data/etcd/"))).toBe(true);
 });
+
+test("etcdArguments say the quota, whatever etcd takes by itself", () => {
+  expect(words).toContain(`--quota-backend-bytes=${2 * 1024 ** 3}`);
+});

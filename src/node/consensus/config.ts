@@ -82,6 +82,8 @@ export function etcdArguments(member: Member, electionMs = ELECTION_MS): readonl
     `--cert-file=${peer.certificate}`,
     `--key-file=${peer.key}`,
     `--listen-metrics-urls=http://127.0.0.1:${ports.metrics}`,
+    // Our connections ask more often than etcd likes, which drops them when it stands still.
+    "--grpc-keepalive-min-time=1s",
     `--heartbeat-interval=${HEARTBEAT_MS * slowness()}`,
     `--election-timeout=${electionMs * slowness()}`,
     // It would dial etcd itself, without a certificate.
