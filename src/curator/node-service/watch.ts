@@ -72,6 +72,7 @@ function seenNode({ id, node }: CachedNode) {
     roles: roles ?? {},
     labels: labels ?? {},
     podRanges,
+    isUnlockKeyDue: node.nextClusterUnlockKey.length > 0,
     ...(status && { status }),
     ...(clusternet && { clusternet }),
   };

@@ -77,6 +77,7 @@ async function following(
 ): Promise<void> {
   const told = new Value(first);
   const said: string[] = [];
+  const isDue = new Value<boolean>();
   async function* followKey(
     requests: AsyncIterable<{ check: Uint8Array }>,
     { signal }: { signal: AbortSignal },
@@ -93,9 +94,17 @@ async function following(
     listen: { unix: socket },
   });
   using channel = connect({ target: `unix:${socket}`, credentials: "plain" });
-  const follow = followUnlockKey(channel.client(Curator), async () => partition, new Value(lock));
+  const follow = followUnlockKey(
+    channel.client(Curator),
+    async () => partition,
+    new Value(lock),
+    isDue,
+  );
   await using _node = testSupervisor(follow);
-  await work((each) => told.set(each), said);
+  await work((each) => {
+    told.set(each);
+    isDue.set(each.nextClusterUnlockKey.length > 0);
+  }, said);
 }
 
 const hex = (key: Uint8Array) => keyCheck(key).toHex();
@@ -188,5 +197,18 @@ test("a node whose disk is not encrypted is left alone", async () => {
     await until(() => said.length > 0);
     await Bun.sleep(50);
     expect(await opens(old)).toBe(true);
+  });
+});
+
+test("a key that is due later is taken, too, and nothing is asked before", async () => {
+  await following(booted(old), only(old), async (say, said) => {
+    await until(() => said.length > 0);
+    await Bun.sleep(50);
+    expect(said).toEqual([hex(old)]);
+    say(both(old, next));
+    await until(() => said.includes(hex(next)));
+    say(only(next));
+    while (await opens(old)) await Bun.sleep(2);
+    expect(await opens(next)).toBe(true);
   });
 });

@@ -20,22 +20,44 @@ import type { DataPartition } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import type { Lock } from "./lock.ts";
 
-/** Follows what the disk of this node shall open with. */
+/**
+ * Follows what the disk of this node shall open with: once, and again whenever `isDue` is set to
+ * true. Not all the time, as a stream of each node would cost the leader more than all keys.
+ */
 export function followUnlockKey(
   curator: Client<typeof Curator>,
   partition: (signal: AbortSignal) => Promise<DataPartition>,
   lock: Value<Lock>,
+  isDue: Value<boolean>,
 ): Runnable {
   return async ({ signal, log, healthy }) => {
     healthy();
     const present = await lock.first(signal);
     const keys = new DiskKeys(await partition(signal), present, log);
-    const opens = new Value<Uint8Array>(keyCheck(await present.key.first(signal)));
-    for await (const told of curator.followUnlockKey(reports(opens, signal), { signal })) {
-      const check = await keys.follow(told, signal);
-      if (check !== undefined) opens.set(check);
-    }
+    await settle(curator, keys, signal);
+    for await (const due of isDue.watch(signal)) if (due) await settle(curator, keys, signal);
   };
+}
+
+/** Follows until the disk opens with the only key that the cluster has for it. */
+async function settle(
+  curator: Client<typeof Curator>,
+  keys: DiskKeys,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = new AbortController();
+  const either = AbortSignal.any([signal, end.signal]);
+  const opens = new Value<Uint8Array>(await keys.check(either));
+  try {
+    const stream = curator.followUnlockKey(reports(opens, either), { signal: either });
+    for await (const told of stream) {
+      const next = await keys.follow(told, either);
+      if (next === "settled") return;
+      if (next !== undefined) opens.set(next);
+    }
+  } finally {
+    end.abort();
+  }
 }
 
 async function* reports(opens: Value<Uint8Array>, signal: AbortSignal) {
@@ -53,16 +75,26 @@ class DiskKeys {
     this.#log = log;
   }
 
+  /** Tells which key opens the disk. */
+  async check(signal: AbortSignal): Promise<Uint8Array> {
+    return keyCheck(await this.#lock.key.first(signal));
+  }
+
   /** Does what was told; gives what to report. */
-  async follow(told: FollowUnlockKeyResponse, signal: AbortSignal) {
+  async follow(
+    { check, nextClusterUnlockKey: next }: FollowUnlockKeyResponse,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | "settled" | undefined> {
     const own = await this.#lock.key.first(signal);
-    if (told.nextClusterUnlockKey.length > 0) return this.#add(own, told.nextClusterUnlockKey);
+    if (next.length > 0) return this.#add(own, next);
+    // A disk that is not encrypted has none.
+    if (check.length === 0) return "settled";
     // One that the cluster does not know is reported already: it makes another then.
-    if (!constantTimeEqual(told.check, keyCheck(own))) return undefined;
+    if (!constantTimeEqual(check, keyCheck(own))) return undefined;
     await this.#lock.file.rekey(own);
     const closed = await this.#partition.keepKey(this.#passphrase(own));
     if (closed > 0) this.#log.info("The data partition opens with its new key alone");
-    return undefined;
+    return "settled";
   }
 
   async #add(own: Uint8Array, next: Uint8Array): Promise<Uint8Array> {

@@ -61,7 +61,8 @@ export function roles(options: RolesOptions): Runnable {
     run("heartbeat", heartbeat(curator, options.isReached));
     const told = { address: new Value<string>(), podRanges: new Value<readonly string[]>() };
     run("status", statusPush(curator, own.nodeId, status, told.address));
-    const record = { roles: options.roles, ...told };
+    const isUnlockKeyDue = new Value<boolean>();
+    const record = { roles: options.roles, ...told, isUnlockKeyDue };
     run("fetch", ownRecord(curator, own.nodeId, paths.data.roles, record));
     run("directory", directory(curator, paths.esp.clusterDirectory, { names: known, peers }));
     if (options.hasMesh) {
@@ -71,7 +72,7 @@ export function roles(options: RolesOptions): Runnable {
     run("renewal", renewal(curator, membership, paths.data.credentials));
     const partition = async (ended: AbortSignal) =>
       (await options.storage.ground.first(ended)).partition;
-    run("unlockkey", followUnlockKey(curator, partition, options.lock));
+    run("unlockkey", followUnlockKey(curator, partition, options.lock, isUnlockKeyDue));
     run("epochs", asMember(options.roles, recoveryEpochs(options, curator)));
     run("revocations", asMember(options.roles, consensusRevocations(options, curator)));
     run("names", ownName(own.nodeId, address, known, names));

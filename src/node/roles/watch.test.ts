@@ -49,13 +49,16 @@ test("ownRecord keeps the roles of this node, and writes them down", async () =>
   const path = join(folder, "roles.pb");
   const roles = new Value<NodeRoles>();
   const told = { address: new Value<string>(), podRanges: new Value<readonly string[]>() };
-  const record = { roles, ...told };
+  const isUnlockKeyDue = new Value<boolean>();
+  const record = { roles, ...told, isUnlockKeyDue };
   await using _ = testSupervisor(ownRecord(cluster.curator, "one", path, record));
   cluster.events.set({ nodes: [member("two", "10.1.0.3")] });
-  cluster.events.set({ nodes: [{ ...member("one", "10.1.0.2"), podRanges: ["10.192.1.0/24"] }] });
+  const one = { podRanges: ["10.192.1.0/24"], isUnlockKeyDue: true };
+  cluster.events.set({ nodes: [{ ...member("one", "10.1.0.2"), ...one }] });
   const own = await roles.first(AbortSignal.timeout(5_000));
   expect(own.consensusMember).toBeDefined();
   expect([told.address.current, told.podRanges.current]).toEqual(["10.1.0.2", ["10.192.1.0/24"]]);
+  expect(isUnlockKeyDue.current).toBe(true);
   expect(fromBinary(NodeRolesSchema, readFileSync(path))).toEqual(own);
   expect(cluster.watches).toEqual(["nodeInCluster"]);
 });

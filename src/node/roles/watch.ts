@@ -40,6 +40,8 @@ export interface OwnRecord {
   readonly address: Value<string>;
   /** The networks of its pods. */
   readonly podRanges: Value<readonly string[]>;
+  /** Whether another unlock key waits for it; set whenever the record is told. */
+  readonly isUnlockKeyDue: Value<boolean>;
 }
 
 /** Follows the record of this node, and keeps its roles in a file for a start without a cluster. */
@@ -47,7 +49,7 @@ export function ownRecord(
   curator: Client<typeof Curator>,
   nodeId: string,
   path: string,
-  { roles, address, podRanges }: OwnRecord,
+  { roles, address, podRanges, isUnlockKeyDue }: OwnRecord,
 ): Runnable {
   return async ({ signal, log, healthy }) => {
     const kind = { case: "nodeInCluster", value: { nodeId } } as const;
@@ -58,6 +60,7 @@ export function ownRecord(
       const own = nodes.find(({ id }) => id === nodeId);
       const next = own?.roles;
       if (own === undefined || next === undefined) continue;
+      isUnlockKeyDue.set(own.isUnlockKeyDue);
       const reached = own.status?.externalAddress ?? "";
       if (reached !== address.current) address.set(reached);
       if (podRanges.current?.join() !== own.podRanges.join()) podRanges.set(own.podRanges);
