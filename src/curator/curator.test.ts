@@ -112,6 +112,7 @@ test("the curator makes a cluster in etcd, serves it, and ends in order", async 
       nodePublicKey: nodeKey.publicKey,
       joinPublicKey: generateKeyPair().publicKey,
       clusterUnlockKey: new Uint8Array(32),
+      sharePublicKey: new Uint8Array(32).fill(3),
       tpmUsage: 3,
       storageSecurity: 3,
       ownerPublicKey: generateKeyPair().publicKey,

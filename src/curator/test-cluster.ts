@@ -80,6 +80,7 @@ export class TestMember implements AsyncDisposable {
       nodePublicKey: this.key.publicKey,
       joinPublicKey: this.joinKey.publicKey,
       clusterUnlockKey: new Uint8Array(32).fill(1),
+      sharePublicKey: new Uint8Array(32).fill(3),
       tpmUsage: 3,
       storageSecurity: 3,
       ownerPublicKey: this.ownerKey.publicKey,
