@@ -3,7 +3,7 @@
 // ceases to lead: clients lose their connections and find the new leader.
 import type { Store } from "../base/etcd/etcd.ts";
 import type { Value } from "../base/event/event.ts";
-import { Acquaintances, type ServeOptions, type Server, serve } from "../base/rpc/rpc.ts";
+import { Acquaintances, originOf, type ServeOptions, type Server, serve } from "../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
 import { authorizeMember, isKnownTo } from "./authorize.ts";
 import { readCredentials } from "./credentials.ts";
@@ -44,7 +44,7 @@ export function listener(
     let server: Server | undefined;
     // Outlives a server: when the leader changes all members dial at the same time.
     const acquaintances = new Acquaintances();
-    const watching = revokeDeleted(parts.nodes, () => server, signal);
+    const watching = heedNodes(parts.nodes, acquaintances, () => server, signal);
     try {
       for await (const leader of parts.leading.watch(signal)) {
         port.set(undefined);
@@ -69,14 +69,22 @@ export function listener(
   };
 }
 
-/** Ends whatever nodes have open that are deleted; new calls of theirs are refused anyway. */
-async function revokeDeleted(
+/**
+ * Ends whatever nodes have open that are deleted; new calls of theirs are refused anyway. The
+ * addresses of all others are those of members, before the first of them has dialled.
+ */
+async function heedNodes(
   nodes: NodeCache,
+  acquaintances: Acquaintances,
   server: () => Server | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    for await (const { gone } of nodes.watch(undefined, signal)) {
+    for await (const { nodes: changed, gone } of nodes.watch(undefined, signal)) {
+      for (const { node } of changed) {
+        const address = node.status?.externalAddress ?? "";
+        if (address !== "") acquaintances.note(originOf(address));
+      }
       if (gone.length === 0) continue;
       server()?.revoke((peer) => peer.kind === "node" && gone.includes(peer.id));
     }

@@ -79,9 +79,9 @@ export class Gate {
     this.#strangers = crowd(limits.strangers, limits.strangersPerAddress);
     this.#members = crowd(limits.connections, limits.connectionsPerMember);
     this.#arrivals = {
-      known: arrivals(limits, limits.knownArrivals),
+      known: arrivals(limits, limits.knownHandshakes, limits.knownArrivals),
       unknown: {
-        ...arrivals(limits, limits.arrivals),
+        ...arrivals(limits, limits.handshakes, limits.arrivals),
         all: new Allowance(limits.allArrivals),
       },
     };
@@ -236,8 +236,8 @@ interface Arrivals {
   readonly all?: Allowance;
 }
 
-function arrivals({ handshakes, handshakesPerAddress }: ServeLimits, rate: Rate): Arrivals {
-  return { allowance: new Allowance(rate), shaking: crowd(handshakes, handshakesPerAddress) };
+function arrivals({ handshakesPerAddress }: ServeLimits, most: number, rate: Rate): Arrivals {
+  return { allowance: new Allowance(rate), shaking: crowd(most, handshakesPerAddress) };
 }
 
 function crowd(most: number, mostOfOne: number): Crowd<net.Socket> {

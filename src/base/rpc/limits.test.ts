@@ -17,7 +17,10 @@ const said: Readonly<Record<string, (limits: ServeLimits) => string>> = {
   "handshakes that go on; for one address; time for each": (limits) =>
     `${limits.handshakes}; ${limits.handshakesPerAddress}; ${limits.handshakeMs / 1_000} s`,
   "connections begun by one address": ({ arrivals }) => rate(arrivals),
-  "by an address from which a member has come": ({ knownArrivals }) => rate(knownArrivals),
+  "besides, from addresses of nodes, and those from which a member has come within a day": (
+    limits,
+  ) => count(limits.knownHandshakes),
+  "by such an address": ({ knownArrivals }) => rate(knownArrivals),
   "by all other addresses together": ({ allArrivals }) => rate(allArrivals),
   "connections of strangers; of one address": (limits) =>
     `${limits.strangers}; ${limits.strangersPerAddress}`,

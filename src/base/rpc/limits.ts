@@ -29,8 +29,10 @@ export interface ServeLimits {
 
   /** For the TLS handshake. */
   readonly handshakeMs: number;
-  /** Handshakes going on: twice as many, as addresses of members have theirs apart. */
+  /** Handshakes going on. */
   readonly handshakes: number;
+  /** And besides these, from addresses of members: all of them dial a new leader at once. */
+  readonly knownHandshakes: number;
   readonly handshakesPerAddress: number;
   /** Connections that an address may begin: at once, and then each second. */
   readonly arrivals: Rate;
@@ -81,6 +83,7 @@ export const usualLimits: ServeLimits = {
 
   handshakeMs: 10_000,
   handshakes: 256,
+  knownHandshakes: 1_024,
   handshakesPerAddress: 64,
   // A processor manages about a thousand handshakes in a second.
   arrivals: { burst: 2_048, perSecond: 64 },
@@ -113,6 +116,7 @@ export const smallLimits: ServeLimits = {
   requestBytes: 64 << 10,
   nodeRequestBytes: 4 << 10,
   handshakes: 128,
+  knownHandshakes: 128,
   strangers: 64,
   strangersPerAddress: 16,
   strangerBytes: { burst: 256 << 10, perSecond: 8 << 10 },
