@@ -64,6 +64,7 @@ function shownNode(
     tpmUsage: node.tpmUsage,
     ...(node.registration && { registration: shownRegistration(node) }),
     ...(roles?.consensusMember && members && { consensusStatus: consensusStatus(members, id) }),
+    podRanges: node.podRanges,
     labels: { pairs: sortLabels(node.labels?.pairs ?? []) },
   });
 }

@@ -111,6 +111,15 @@ test.each([
   expect(await list(leader, filter)).toHaveLength(count);
 });
 
+test("getNodes shows the networks of a node's pods, which filters may ask for", async () => {
+  await using leader = await testLeader();
+  const podRanges = ["10.192.1.0/24", "fd00:1::/64"];
+  const { id } = await leader.add({ podRanges });
+  await leader.add();
+  const found = await list(leader, "'10.192.1.0/24' in node.pod_ranges");
+  expect(found.map((node) => [node.id, node.podRanges])).toEqual([[id, podRanges]]);
+});
+
 test("getNodes refuses a bad filter", async () => {
   await using leader = await testLeader();
   await expect(list(leader, "node.")).rejects.toMatchObject({ code: Code.invalidArgument });
