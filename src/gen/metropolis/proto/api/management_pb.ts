@@ -19,7 +19,54 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/proto/api/management.proto.
  */
 export const file_metropolis_proto_api_management: GenFile = /*@__PURE__*/
-  fileDesc("CiVtZXRyb3BvbGlzL3Byb3RvL2FwaS9tYW5hZ2VtZW50LnByb3RvEhRtZXRyb3BvbGlzLnByb3RvLmFwaSIaChhHZXRSZWdpc3RlclRpY2tldFJlcXVlc3QiKwoZR2V0UmVnaXN0ZXJUaWNrZXRSZXNwb25zZRIOCgZ0aWNrZXQYASABKAwiHQobUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXF1ZXN0Ii4KHFJvdGF0ZVJlZ2lzdGVyVGlja2V0UmVzcG9uc2USDgoGdGlja2V0GAEgASgMIhcKFUdldENsdXN0ZXJJbmZvUmVxdWVzdCL2AQoWR2V0Q2x1c3RlckluZm9SZXNwb25zZRJEChFjbHVzdGVyX2RpcmVjdG9yeRgBIAEoCzIpLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJEaXJlY3RvcnkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAwSTAoVY2x1c3Rlcl9jb25maWd1cmF0aW9uGAMgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24SMAoIZGF0YWJhc2UYbiABKAsyHi5tZXRyb3BvbGlzLnByb3RvLmFwaS5EYXRhYmFzZSLzAQoIRGF0YWJhc2USEgoKZmlsZV9ieXRlcxgBIAEoBBISCgp1c2VkX2J5dGVzGAIgASgEEhMKC3F1b3RhX2J5dGVzGAMgASgEEhIKCmZ1bGxfYnl0ZXMYBCABKAQSMwoFc3RhdGUYBSABKA4yJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5EYXRhYmFzZS5TdGF0ZRIWCg5hbGFybV9ub2RlX2lkcxgGIAMoCSJJCgVTdGF0ZRIRCg1TVEFURV9JTlZBTElEEAASDAoIU1RBVEVfT0sQARIOCgpTVEFURV9GVUxMEAISDwoLU1RBVEVfQUxBUk0QAyIhCg9HZXROb2Rlc1JlcXVlc3QSDgoGZmlsdGVyGAEgASgJIu8ECgROb2RlEg4KBnB1YmtleRgBIAEoDBIKCgJpZBgHIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIzCgZzdGF0dXMYAyABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEjEKBXJvbGVzGAQgASgLMiIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVJvbGVzEjEKBmhlYWx0aBgFIAEoDjIhLm1ldHJvcG9saXMucHJvdG8uYXBpLk5vZGUuSGVhbHRoEjcKFHRpbWVfc2luY2VfaGVhcnRiZWF0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjgKCXRwbV91c2FnZRgIIAEoDjIlLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVUUE1Vc2FnZRIzCgZsYWJlbHMYCSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlTGFiZWxzEjgKDHJlZ2lzdHJhdGlvbhhkIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlZ2lzdHJhdGlvbhI/ChBjb25zZW5zdXNfc3RhdHVzGGUgASgOMiUubWV0cm9wb2xpcy5wcm90by5hcGkuQ29uc2Vuc3VzU3RhdHVzEhIKCnBvZF9yYW5nZXMYbiADKAkiRgoGSGVhbHRoEgsKB0lOVkFMSUQQABILCgdVTktOT1dOEAESCwoHSEVBTFRIWRACEhUKEUhFQVJUQkVBVF9USU1FT1VUEAMikwEKDFJlZ2lzdHJhdGlvbhIPCgdhZGRyZXNzGAEgASgJEjMKCGhhcmR3YXJlGAIgASgLMiEubWV0cm9wb2xpcy5wcm90by5jb21tb24uSGFyZHdhcmUSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZmluZ2VycHJpbnQYBCABKAkiJAoSQXBwcm92ZU5vZGVSZXF1ZXN0Eg4KBnB1YmtleRgBIAEoDCIVChNBcHByb3ZlTm9kZVJlc3BvbnNlIugBChZVcGRhdGVOb2RlUm9sZXNSZXF1ZXN0EhAKBnB1YmtleRgBIAEoDEgAEgwKAmlkGAQgASgJSAASHgoRa3ViZXJuZXRlc193b3JrZXIYAiABKAhIAYgBARIdChBjb25zZW5zdXNfbWVtYmVyGAMgASgISAKIAQESIgoVa3ViZXJuZXRlc19jb250cm9sbGVyGAUgASgISAOIAQFCBgoEbm9kZUIUChJfa3ViZXJuZXRlc193b3JrZXJCEwoRX2NvbnNlbnN1c19tZW1iZXJCGAoWX2t1YmVybmV0ZXNfY29udHJvbGxlciIZChdVcGRhdGVOb2RlUm9sZXNSZXNwb25zZSJBChdEZWNvbW1pc3Npb25Ob2RlUmVxdWVzdBIQCgZwdWJrZXkYASABKAxIABIMCgJpZBgEIAEoCUgAQgYKBG5vZGUiGgoYRGVjb21taXNzaW9uTm9kZVJlc3BvbnNlIsQCChFEZWxldGVOb2RlUmVxdWVzdBIQCgZwdWJrZXkYASABKAxIABIMCgJpZBgCIAEoCUgAEl0KF3NhZmV0eV9ieXBhc3NfaGFzX3JvbGVzGAMgASgLMjwubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlcXVlc3QuU2FmZXR5QnlwYXNzSGFzUm9sZXMSbwogc2FmZXR5X2J5cGFzc19ub3RfZGVjb21taXNzaW9uZWQYBCABKAsyRS5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWxldGVOb2RlUmVxdWVzdC5TYWZldHlCeXBhc3NOb3REZWNvbW1pc3Npb25lZBoWChRTYWZldHlCeXBhc3NIYXNSb2xlcxofCh1TYWZldHlCeXBhc3NOb3REZWNvbW1pc3Npb25lZEIGCgRub2RlIhQKEkRlbGV0ZU5vZGVSZXNwb25zZSK5AQoXVXBkYXRlTm9kZUxhYmVsc1JlcXVlc3QSEAoGcHVia2V5GAEgASgMSAASDAoCaWQYAiABKAlIABJCCgZ1cHNlcnQYAyADKAsyMi5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlTGFiZWxzUmVxdWVzdC5QYWlyEg4KBmRlbGV0ZRgEIAMoCRoiCgRQYWlyEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCUIGCgRub2RlIhoKGFVwZGF0ZU5vZGVMYWJlbHNSZXNwb25zZSLRAQoXQ29uZmlndXJlQ2x1c3RlclJlcXVlc3QSQgoLYmFzZV9jb25maWcYASABKAsyLS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5DbHVzdGVyQ29uZmlndXJhdGlvbhJBCgpuZXdfY29uZmlnGAIgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24SLwoLdXBkYXRlX21hc2sYAyABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrImMKGENvbmZpZ3VyZUNsdXN0ZXJSZXNwb25zZRJHChByZXN1bHRpbmdfY29uZmlnGAEgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24iDwoNQmFja3VwUmVxdWVzdCIeCg5CYWNrdXBSZXNwb25zZRIMCgRkYXRhGAEgASgMIpQDCgtMb2dzUmVxdWVzdBIKCgJkbhgBIAEoCRIwCgdmaWx0ZXJzGAIgAygLMh8ubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyEkMKDGJhY2tsb2dfbW9kZRgDIAEoDjItLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXF1ZXN0LkJhY2tsb2dNb2RlEhUKDWJhY2tsb2dfY291bnQYBCABKAMSQQoLc3RyZWFtX21vZGUYBSABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dzUmVxdWVzdC5TdHJlYW1Nb2RlIlsKC0JhY2tsb2dNb2RlEhMKD0JBQ0tMT0dfSU5WQUxJRBAAEhMKD0JBQ0tMT0dfRElTQUJMRRABEg8KC0JBQ0tMT0dfQUxMEAISEQoNQkFDS0xPR19DT1VOVBADIksKClN0cmVhbU1vZGUSEgoOU1RSRUFNX0lOVkFMSUQQABISCg5TVFJFQU1fRElTQUJMRRABEhUKEVNUUkVBTV9VTkJVRkZFUkVEEAIizAMKCUxvZ0ZpbHRlchJFCg13aXRoX2NoaWxkcmVuGAEgASgLMiwubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyLldpdGhDaGlsZHJlbkgAEjsKCG9ubHlfcmF3GAMgASgLMicubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyLk9ubHlSYXdIABJDCgxvbmx5X2xldmVsZWQYBCABKAsyKy5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dGaWx0ZXIuT25seUxldmVsZWRIABJjCh1sZXZlbGVkX3dpdGhfbWluaW11bV9zZXZlcml0eRgFIAEoCzI6Lm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ0ZpbHRlci5MZXZlbGVkV2l0aE1pbmltdW1TZXZlcml0eUgAGg4KDFdpdGhDaGlsZHJlbhoJCgdPbmx5UmF3Gg0KC09ubHlMZXZlbGVkGlcKGkxldmVsZWRXaXRoTWluaW11bVNldmVyaXR5EjkKB21pbmltdW0YASABKA4yKC5vc2Jhc2UubG9ndHJlZS5wcm90by5MZXZlbGVkTG9nU2V2ZXJpdHlCCAoGZmlsdGVySgQIAhADIn8KDExvZ3NSZXNwb25zZRI3Cg9iYWNrbG9nX2VudHJpZXMYASADKAsyHi5vc2Jhc2UubG9ndHJlZS5wcm90by5Mb2dFbnRyeRI2Cg5zdHJlYW1fZW50cmllcxgCIAMoCzIeLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxvZ0VudHJ5IlsKCk9TSW1hZ2VSZWYSDgoGc2NoZW1lGAEgASgJEgwKBGhvc3QYAiABKAkSEgoKcmVwb3NpdG9yeRgDIAEoCRILCgN0YWcYBCABKAkSDgoGZGlnZXN0GAUgASgJIpIBChFVcGRhdGVOb2RlUmVxdWVzdBI9Cg9hY3RpdmF0aW9uX21vZGUYAyABKA4yJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5BY3RpdmF0aW9uTW9kZRIyCghvc19pbWFnZRgEIAEoCzIgLm1ldHJvcG9saXMucHJvdG8uYXBpLk9TSW1hZ2VSZWZKBAgBEAJKBAgCEAMiFAoSVXBkYXRlTm9kZVJlc3BvbnNlIpMCCg1SZWJvb3RSZXF1ZXN0EjYKBHR5cGUYASABKA4yKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXF1ZXN0LlR5cGUSPwoJbmV4dF9ib290GAIgASgOMiwubWV0cm9wb2xpcy5wcm90by5hcGkuUmVib290UmVxdWVzdC5OZXh0Qm9vdCJACgRUeXBlEhAKDFRZUEVfSU5WQUxJRBAAEgwKCEZJUk1XQVJFEAESCQoFS0VYRUMQAhINCglQT1dFUl9PRkYQAyJHCghOZXh0Qm9vdBIQCgxTVEFSVF9OT1JNQUwQABISCg5TVEFSVF9ST0xMQkFDSxABEhUKEVNUQVJUX0ZJUk1XQVJFX1VJEAIiEAoOUmVib290UmVzcG9uc2UqhAEKD0NvbnNlbnN1c1N0YXR1cxIZChVDT05TRU5TVVNfU1RBVFVTX05PTkUQABIcChhDT05TRU5TVVNfU1RBVFVTX0pPSU5JTkcQARIcChhDT05TRU5TVVNfU1RBVFVTX0xFQVJORVIQAhIaChZDT05TRU5TVVNfU1RBVFVTX1ZPVEVSEAMqagoOQWN0aXZhdGlvbk1vZGUSFgoSQUNUSVZBVElPTl9JTlZBTElEEAASEwoPQUNUSVZBVElPTl9OT05FEAESFQoRQUNUSVZBVElPTl9SRUJPT1QQAhIUChBBQ1RJVkFUSU9OX0tFWEVDEAMy/QkKCk1hbmFnZW1lbnQSfAoRR2V0UmVnaXN0ZXJUaWNrZXQSLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRSZWdpc3RlclRpY2tldFJlcXVlc3QaLy5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRSZWdpc3RlclRpY2tldFJlc3BvbnNlIgbCPgMKAQEShQEKFFJvdGF0ZVJlZ2lzdGVyVGlja2V0EjEubWV0cm9wb2xpcy5wcm90by5hcGkuUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXF1ZXN0GjIubWV0cm9wb2xpcy5wcm90by5hcGkuUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXNwb25zZSIGwj4DCgEMEnMKDkdldENsdXN0ZXJJbmZvEisubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0Q2x1c3RlckluZm9SZXF1ZXN0GiwubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0Q2x1c3RlckluZm9SZXNwb25zZSIGwj4DCgECElcKCEdldE5vZGVzEiUubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0Tm9kZXNSZXF1ZXN0GhoubWV0cm9wb2xpcy5wcm90by5hcGkuTm9kZSIGwj4DCgECMAESagoLQXBwcm92ZU5vZGUSKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5BcHByb3ZlTm9kZVJlcXVlc3QaKS5tZXRyb3BvbGlzLnByb3RvLmFwaS5BcHByb3ZlTm9kZVJlc3BvbnNlIgbCPgMKAQQSdgoPVXBkYXRlTm9kZVJvbGVzEiwubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJvbGVzUmVxdWVzdBotLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVSb2xlc1Jlc3BvbnNlIgbCPgMKAQUSeQoQRGVjb21taXNzaW9uTm9kZRItLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlY29tbWlzc2lvbk5vZGVSZXF1ZXN0Gi4ubWV0cm9wb2xpcy5wcm90by5hcGkuRGVjb21taXNzaW9uTm9kZVJlc3BvbnNlIgbCPgMKAQgSZwoKRGVsZXRlTm9kZRInLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlbGV0ZU5vZGVSZXF1ZXN0GigubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlc3BvbnNlIgbCPgMKAQkSeQoQVXBkYXRlTm9kZUxhYmVscxItLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVMYWJlbHNSZXF1ZXN0Gi4ubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZUxhYmVsc1Jlc3BvbnNlIgbCPgMKAQoSeQoQQ29uZmlndXJlQ2x1c3RlchItLm1ldHJvcG9saXMucHJvdG8uYXBpLkNvbmZpZ3VyZUNsdXN0ZXJSZXF1ZXN0Gi4ubWV0cm9wb2xpcy5wcm90by5hcGkuQ29uZmlndXJlQ2x1c3RlclJlc3BvbnNlIgbCPgMKAQwSXQoGQmFja3VwEiMubWV0cm9wb2xpcy5wcm90by5hcGkuQmFja3VwUmVxdWVzdBokLm1ldHJvcG9saXMucHJvdG8uYXBpLkJhY2t1cFJlc3BvbnNlIgbCPgMKAWQwATKvAgoOTm9kZU1hbmFnZW1lbnQSVwoETG9ncxIhLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXF1ZXN0GiIubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nc1Jlc3BvbnNlIgbCPgMKAQYwARJnCgpVcGRhdGVOb2RlEicubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJlcXVlc3QaKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlUmVzcG9uc2UiBsI+AwoBBxJbCgZSZWJvb3QSIy5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXF1ZXN0GiQubWV0cm9wb2xpcy5wcm90by5hcGkuUmVib290UmVzcG9uc2UiBsI+AwoBC2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_metropolis_proto_common_common, file_metropolis_proto_ext_authorization, file_osbase_logtree_proto_logtree]);
+  fileDesc("CiVtZXRyb3BvbGlzL3Byb3RvL2FwaS9tYW5hZ2VtZW50LnByb3RvEhRtZXRyb3BvbGlzLnByb3RvLmFwaSI7ChJSb3RhdGVPd25lclJlcXVlc3QSFgoObmV3X3B1YmxpY19rZXkYASABKAwSDQoFcHJvb2YYAiABKAwiKgoTUm90YXRlT3duZXJSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoDCIaChhHZXRSZWdpc3RlclRpY2tldFJlcXVlc3QiKwoZR2V0UmVnaXN0ZXJUaWNrZXRSZXNwb25zZRIOCgZ0aWNrZXQYASABKAwiHQobUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXF1ZXN0Ii4KHFJvdGF0ZVJlZ2lzdGVyVGlja2V0UmVzcG9uc2USDgoGdGlja2V0GAEgASgMIhcKFUdldENsdXN0ZXJJbmZvUmVxdWVzdCL2AQoWR2V0Q2x1c3RlckluZm9SZXNwb25zZRJEChFjbHVzdGVyX2RpcmVjdG9yeRgBIAEoCzIpLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJEaXJlY3RvcnkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAwSTAoVY2x1c3Rlcl9jb25maWd1cmF0aW9uGAMgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24SMAoIZGF0YWJhc2UYbiABKAsyHi5tZXRyb3BvbGlzLnByb3RvLmFwaS5EYXRhYmFzZSLzAQoIRGF0YWJhc2USEgoKZmlsZV9ieXRlcxgBIAEoBBISCgp1c2VkX2J5dGVzGAIgASgEEhMKC3F1b3RhX2J5dGVzGAMgASgEEhIKCmZ1bGxfYnl0ZXMYBCABKAQSMwoFc3RhdGUYBSABKA4yJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5EYXRhYmFzZS5TdGF0ZRIWCg5hbGFybV9ub2RlX2lkcxgGIAMoCSJJCgVTdGF0ZRIRCg1TVEFURV9JTlZBTElEEAASDAoIU1RBVEVfT0sQARIOCgpTVEFURV9GVUxMEAISDwoLU1RBVEVfQUxBUk0QAyIhCg9HZXROb2Rlc1JlcXVlc3QSDgoGZmlsdGVyGAEgASgJIu8ECgROb2RlEg4KBnB1YmtleRgBIAEoDBIKCgJpZBgHIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIzCgZzdGF0dXMYAyABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEjEKBXJvbGVzGAQgASgLMiIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVJvbGVzEjEKBmhlYWx0aBgFIAEoDjIhLm1ldHJvcG9saXMucHJvdG8uYXBpLk5vZGUuSGVhbHRoEjcKFHRpbWVfc2luY2VfaGVhcnRiZWF0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjgKCXRwbV91c2FnZRgIIAEoDjIlLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVUUE1Vc2FnZRIzCgZsYWJlbHMYCSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlTGFiZWxzEjgKDHJlZ2lzdHJhdGlvbhhkIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlZ2lzdHJhdGlvbhI/ChBjb25zZW5zdXNfc3RhdHVzGGUgASgOMiUubWV0cm9wb2xpcy5wcm90by5hcGkuQ29uc2Vuc3VzU3RhdHVzEhIKCnBvZF9yYW5nZXMYbiADKAkiRgoGSGVhbHRoEgsKB0lOVkFMSUQQABILCgdVTktOT1dOEAESCwoHSEVBTFRIWRACEhUKEUhFQVJUQkVBVF9USU1FT1VUEAMikwEKDFJlZ2lzdHJhdGlvbhIPCgdhZGRyZXNzGAEgASgJEjMKCGhhcmR3YXJlGAIgASgLMiEubWV0cm9wb2xpcy5wcm90by5jb21tb24uSGFyZHdhcmUSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZmluZ2VycHJpbnQYBCABKAkiJAoSQXBwcm92ZU5vZGVSZXF1ZXN0Eg4KBnB1YmtleRgBIAEoDCIVChNBcHByb3ZlTm9kZVJlc3BvbnNlIugBChZVcGRhdGVOb2RlUm9sZXNSZXF1ZXN0EhAKBnB1YmtleRgBIAEoDEgAEgwKAmlkGAQgASgJSAASHgoRa3ViZXJuZXRlc193b3JrZXIYAiABKAhIAYgBARIdChBjb25zZW5zdXNfbWVtYmVyGAMgASgISAKIAQESIgoVa3ViZXJuZXRlc19jb250cm9sbGVyGAUgASgISAOIAQFCBgoEbm9kZUIUChJfa3ViZXJuZXRlc193b3JrZXJCEwoRX2NvbnNlbnN1c19tZW1iZXJCGAoWX2t1YmVybmV0ZXNfY29udHJvbGxlciIZChdVcGRhdGVOb2RlUm9sZXNSZXNwb25zZSJBChdEZWNvbW1pc3Npb25Ob2RlUmVxdWVzdBIQCgZwdWJrZXkYASABKAxIABIMCgJpZBgEIAEoCUgAQgYKBG5vZGUiGgoYRGVjb21taXNzaW9uTm9kZVJlc3BvbnNlIsQCChFEZWxldGVOb2RlUmVxdWVzdBIQCgZwdWJrZXkYASABKAxIABIMCgJpZBgCIAEoCUgAEl0KF3NhZmV0eV9ieXBhc3NfaGFzX3JvbGVzGAMgASgLMjwubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlcXVlc3QuU2FmZXR5QnlwYXNzSGFzUm9sZXMSbwogc2FmZXR5X2J5cGFzc19ub3RfZGVjb21taXNzaW9uZWQYBCABKAsyRS5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWxldGVOb2RlUmVxdWVzdC5TYWZldHlCeXBhc3NOb3REZWNvbW1pc3Npb25lZBoWChRTYWZldHlCeXBhc3NIYXNSb2xlcxofCh1TYWZldHlCeXBhc3NOb3REZWNvbW1pc3Npb25lZEIGCgRub2RlIhQKEkRlbGV0ZU5vZGVSZXNwb25zZSK5AQoXVXBkYXRlTm9kZUxhYmVsc1JlcXVlc3QSEAoGcHVia2V5GAEgASgMSAASDAoCaWQYAiABKAlIABJCCgZ1cHNlcnQYAyADKAsyMi5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlTGFiZWxzUmVxdWVzdC5QYWlyEg4KBmRlbGV0ZRgEIAMoCRoiCgRQYWlyEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCUIGCgRub2RlIhoKGFVwZGF0ZU5vZGVMYWJlbHNSZXNwb25zZSLRAQoXQ29uZmlndXJlQ2x1c3RlclJlcXVlc3QSQgoLYmFzZV9jb25maWcYASABKAsyLS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5DbHVzdGVyQ29uZmlndXJhdGlvbhJBCgpuZXdfY29uZmlnGAIgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24SLwoLdXBkYXRlX21hc2sYAyABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrImMKGENvbmZpZ3VyZUNsdXN0ZXJSZXNwb25zZRJHChByZXN1bHRpbmdfY29uZmlnGAEgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24iDwoNQmFja3VwUmVxdWVzdCIeCg5CYWNrdXBSZXNwb25zZRIMCgRkYXRhGAEgASgMIpQDCgtMb2dzUmVxdWVzdBIKCgJkbhgBIAEoCRIwCgdmaWx0ZXJzGAIgAygLMh8ubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyEkMKDGJhY2tsb2dfbW9kZRgDIAEoDjItLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXF1ZXN0LkJhY2tsb2dNb2RlEhUKDWJhY2tsb2dfY291bnQYBCABKAMSQQoLc3RyZWFtX21vZGUYBSABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dzUmVxdWVzdC5TdHJlYW1Nb2RlIlsKC0JhY2tsb2dNb2RlEhMKD0JBQ0tMT0dfSU5WQUxJRBAAEhMKD0JBQ0tMT0dfRElTQUJMRRABEg8KC0JBQ0tMT0dfQUxMEAISEQoNQkFDS0xPR19DT1VOVBADIksKClN0cmVhbU1vZGUSEgoOU1RSRUFNX0lOVkFMSUQQABISCg5TVFJFQU1fRElTQUJMRRABEhUKEVNUUkVBTV9VTkJVRkZFUkVEEAIizAMKCUxvZ0ZpbHRlchJFCg13aXRoX2NoaWxkcmVuGAEgASgLMiwubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyLldpdGhDaGlsZHJlbkgAEjsKCG9ubHlfcmF3GAMgASgLMicubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyLk9ubHlSYXdIABJDCgxvbmx5X2xldmVsZWQYBCABKAsyKy5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dGaWx0ZXIuT25seUxldmVsZWRIABJjCh1sZXZlbGVkX3dpdGhfbWluaW11bV9zZXZlcml0eRgFIAEoCzI6Lm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ0ZpbHRlci5MZXZlbGVkV2l0aE1pbmltdW1TZXZlcml0eUgAGg4KDFdpdGhDaGlsZHJlbhoJCgdPbmx5UmF3Gg0KC09ubHlMZXZlbGVkGlcKGkxldmVsZWRXaXRoTWluaW11bVNldmVyaXR5EjkKB21pbmltdW0YASABKA4yKC5vc2Jhc2UubG9ndHJlZS5wcm90by5MZXZlbGVkTG9nU2V2ZXJpdHlCCAoGZmlsdGVySgQIAhADIn8KDExvZ3NSZXNwb25zZRI3Cg9iYWNrbG9nX2VudHJpZXMYASADKAsyHi5vc2Jhc2UubG9ndHJlZS5wcm90by5Mb2dFbnRyeRI2Cg5zdHJlYW1fZW50cmllcxgCIAMoCzIeLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxvZ0VudHJ5IlsKCk9TSW1hZ2VSZWYSDgoGc2NoZW1lGAEgASgJEgwKBGhvc3QYAiABKAkSEgoKcmVwb3NpdG9yeRgDIAEoCRILCgN0YWcYBCABKAkSDgoGZGlnZXN0GAUgASgJIpIBChFVcGRhdGVOb2RlUmVxdWVzdBI9Cg9hY3RpdmF0aW9uX21vZGUYAyABKA4yJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5BY3RpdmF0aW9uTW9kZRIyCghvc19pbWFnZRgEIAEoCzIgLm1ldHJvcG9saXMucHJvdG8uYXBpLk9TSW1hZ2VSZWZKBAgBEAJKBAgCEAMiFAoSVXBkYXRlTm9kZVJlc3BvbnNlIpMCCg1SZWJvb3RSZXF1ZXN0EjYKBHR5cGUYASABKA4yKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXF1ZXN0LlR5cGUSPwoJbmV4dF9ib290GAIgASgOMiwubWV0cm9wb2xpcy5wcm90by5hcGkuUmVib290UmVxdWVzdC5OZXh0Qm9vdCJACgRUeXBlEhAKDFRZUEVfSU5WQUxJRBAAEgwKCEZJUk1XQVJFEAESCQoFS0VYRUMQAhINCglQT1dFUl9PRkYQAyJHCghOZXh0Qm9vdBIQCgxTVEFSVF9OT1JNQUwQABISCg5TVEFSVF9ST0xMQkFDSxABEhUKEVNUQVJUX0ZJUk1XQVJFX1VJEAIiEAoOUmVib290UmVzcG9uc2UqhAEKD0NvbnNlbnN1c1N0YXR1cxIZChVDT05TRU5TVVNfU1RBVFVTX05PTkUQABIcChhDT05TRU5TVVNfU1RBVFVTX0pPSU5JTkcQARIcChhDT05TRU5TVVNfU1RBVFVTX0xFQVJORVIQAhIaChZDT05TRU5TVVNfU1RBVFVTX1ZPVEVSEAMqagoOQWN0aXZhdGlvbk1vZGUSFgoSQUNUSVZBVElPTl9JTlZBTElEEAASEwoPQUNUSVZBVElPTl9OT05FEAESFQoRQUNUSVZBVElPTl9SRUJPT1QQAhIUChBBQ1RJVkFUSU9OX0tFWEVDEAMy6QoKCk1hbmFnZW1lbnQSfAoRR2V0UmVnaXN0ZXJUaWNrZXQSLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRSZWdpc3RlclRpY2tldFJlcXVlc3QaLy5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRSZWdpc3RlclRpY2tldFJlc3BvbnNlIgbCPgMKAQEShQEKFFJvdGF0ZVJlZ2lzdGVyVGlja2V0EjEubWV0cm9wb2xpcy5wcm90by5hcGkuUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXF1ZXN0GjIubWV0cm9wb2xpcy5wcm90by5hcGkuUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXNwb25zZSIGwj4DCgEMEmoKC1JvdGF0ZU93bmVyEigubWV0cm9wb2xpcy5wcm90by5hcGkuUm90YXRlT3duZXJSZXF1ZXN0GikubWV0cm9wb2xpcy5wcm90by5hcGkuUm90YXRlT3duZXJSZXNwb25zZSIGwj4DCgFmEnMKDkdldENsdXN0ZXJJbmZvEisubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0Q2x1c3RlckluZm9SZXF1ZXN0GiwubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0Q2x1c3RlckluZm9SZXNwb25zZSIGwj4DCgECElcKCEdldE5vZGVzEiUubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0Tm9kZXNSZXF1ZXN0GhoubWV0cm9wb2xpcy5wcm90by5hcGkuTm9kZSIGwj4DCgECMAESagoLQXBwcm92ZU5vZGUSKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5BcHByb3ZlTm9kZVJlcXVlc3QaKS5tZXRyb3BvbGlzLnByb3RvLmFwaS5BcHByb3ZlTm9kZVJlc3BvbnNlIgbCPgMKAQQSdgoPVXBkYXRlTm9kZVJvbGVzEiwubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJvbGVzUmVxdWVzdBotLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVSb2xlc1Jlc3BvbnNlIgbCPgMKAQUSeQoQRGVjb21taXNzaW9uTm9kZRItLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlY29tbWlzc2lvbk5vZGVSZXF1ZXN0Gi4ubWV0cm9wb2xpcy5wcm90by5hcGkuRGVjb21taXNzaW9uTm9kZVJlc3BvbnNlIgbCPgMKAQgSZwoKRGVsZXRlTm9kZRInLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlbGV0ZU5vZGVSZXF1ZXN0GigubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlc3BvbnNlIgbCPgMKAQkSeQoQVXBkYXRlTm9kZUxhYmVscxItLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVMYWJlbHNSZXF1ZXN0Gi4ubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZUxhYmVsc1Jlc3BvbnNlIgbCPgMKAQoSeQoQQ29uZmlndXJlQ2x1c3RlchItLm1ldHJvcG9saXMucHJvdG8uYXBpLkNvbmZpZ3VyZUNsdXN0ZXJSZXF1ZXN0Gi4ubWV0cm9wb2xpcy5wcm90by5hcGkuQ29uZmlndXJlQ2x1c3RlclJlc3BvbnNlIgbCPgMKAQwSXQoGQmFja3VwEiMubWV0cm9wb2xpcy5wcm90by5hcGkuQmFja3VwUmVxdWVzdBokLm1ldHJvcG9saXMucHJvdG8uYXBpLkJhY2t1cFJlc3BvbnNlIgbCPgMKAWQwATKvAgoOTm9kZU1hbmFnZW1lbnQSVwoETG9ncxIhLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXF1ZXN0GiIubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nc1Jlc3BvbnNlIgbCPgMKAQYwARJnCgpVcGRhdGVOb2RlEicubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJlcXVlc3QaKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlUmVzcG9uc2UiBsI+AwoBBxJbCgZSZWJvb3QSIy5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXF1ZXN0GiQubWV0cm9wb2xpcy5wcm90by5hcGkuUmVib290UmVzcG9uc2UiBsI+AwoBC2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_metropolis_proto_common_common, file_metropolis_proto_ext_authorization, file_osbase_logtree_proto_logtree]);
+
+/**
+ * @generated from message metropolis.proto.api.RotateOwnerRequest
+ */
+export type RotateOwnerRequest = Message<"metropolis.proto.api.RotateOwnerRequest"> & {
+  /**
+   * The Ed25519 public key (32 bytes) that shall own the cluster.
+   *
+   * @generated from field: bytes new_public_key = 1;
+   */
+  newPublicKey: Uint8Array;
+
+  /**
+   * Shows that the caller has its private half: the signature by it, Ed25519,
+   * of `metropolis owner rotation v1`, the SHA-256 of the DER of the cluster's
+   * CA, the present owner's public key, and the new one.
+   *
+   * @generated from field: bytes proof = 2;
+   */
+  proof: Uint8Array;
+};
+
+/**
+ * Describes the message metropolis.proto.api.RotateOwnerRequest.
+ * Use `create(RotateOwnerRequestSchema)` to create a new message.
+ */
+export const RotateOwnerRequestSchema: GenMessage<RotateOwnerRequest> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_api_management, 0);
+
+/**
+ * @generated from message metropolis.proto.api.RotateOwnerResponse
+ */
+export type RotateOwnerResponse = Message<"metropolis.proto.api.RotateOwnerResponse"> & {
+  /**
+   * DER of the certificate of the new key.
+   *
+   * @generated from field: bytes certificate = 1;
+   */
+  certificate: Uint8Array;
+};
+
+/**
+ * Describes the message metropolis.proto.api.RotateOwnerResponse.
+ * Use `create(RotateOwnerResponseSchema)` to create a new message.
+ */
+export const RotateOwnerResponseSchema: GenMessage<RotateOwnerResponse> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_api_management, 1);
 
 /**
  * @generated from message metropolis.proto.api.GetRegisterTicketRequest
@@ -32,7 +79,7 @@ export type GetRegisterTicketRequest = Message<"metropolis.proto.api.GetRegister
  * Use `create(GetRegisterTicketRequestSchema)` to create a new message.
  */
 export const GetRegisterTicketRequestSchema: GenMessage<GetRegisterTicketRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 0);
+  messageDesc(file_metropolis_proto_api_management, 2);
 
 /**
  * @generated from message metropolis.proto.api.GetRegisterTicketResponse
@@ -51,7 +98,7 @@ export type GetRegisterTicketResponse = Message<"metropolis.proto.api.GetRegiste
  * Use `create(GetRegisterTicketResponseSchema)` to create a new message.
  */
 export const GetRegisterTicketResponseSchema: GenMessage<GetRegisterTicketResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 1);
+  messageDesc(file_metropolis_proto_api_management, 3);
 
 /**
  * @generated from message metropolis.proto.api.RotateRegisterTicketRequest
@@ -64,7 +111,7 @@ export type RotateRegisterTicketRequest = Message<"metropolis.proto.api.RotateRe
  * Use `create(RotateRegisterTicketRequestSchema)` to create a new message.
  */
 export const RotateRegisterTicketRequestSchema: GenMessage<RotateRegisterTicketRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 2);
+  messageDesc(file_metropolis_proto_api_management, 4);
 
 /**
  * @generated from message metropolis.proto.api.RotateRegisterTicketResponse
@@ -83,7 +130,7 @@ export type RotateRegisterTicketResponse = Message<"metropolis.proto.api.RotateR
  * Use `create(RotateRegisterTicketResponseSchema)` to create a new message.
  */
 export const RotateRegisterTicketResponseSchema: GenMessage<RotateRegisterTicketResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 3);
+  messageDesc(file_metropolis_proto_api_management, 5);
 
 /**
  * @generated from message metropolis.proto.api.GetClusterInfoRequest
@@ -96,7 +143,7 @@ export type GetClusterInfoRequest = Message<"metropolis.proto.api.GetClusterInfo
  * Use `create(GetClusterInfoRequestSchema)` to create a new message.
  */
 export const GetClusterInfoRequestSchema: GenMessage<GetClusterInfoRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 4);
+  messageDesc(file_metropolis_proto_api_management, 6);
 
 /**
  * @generated from message metropolis.proto.api.GetClusterInfoResponse
@@ -137,7 +184,7 @@ export type GetClusterInfoResponse = Message<"metropolis.proto.api.GetClusterInf
  * Use `create(GetClusterInfoResponseSchema)` to create a new message.
  */
 export const GetClusterInfoResponseSchema: GenMessage<GetClusterInfoResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 5);
+  messageDesc(file_metropolis_proto_api_management, 7);
 
 /**
  * The database in which consensus keeps the state of the cluster: on the node of
@@ -195,7 +242,7 @@ export type Database = Message<"metropolis.proto.api.Database"> & {
  * Use `create(DatabaseSchema)` to create a new message.
  */
 export const DatabaseSchema: GenMessage<Database> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 6);
+  messageDesc(file_metropolis_proto_api_management, 8);
 
 /**
  * @generated from enum metropolis.proto.api.Database.State
@@ -231,7 +278,7 @@ export enum Database_State {
  * Describes the enum metropolis.proto.api.Database.State.
  */
 export const Database_StateSchema: GenEnum<Database_State> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 6, 0);
+  enumDesc(file_metropolis_proto_api_management, 8, 0);
 
 /**
  * @generated from message metropolis.proto.api.GetNodesRequest
@@ -257,7 +304,7 @@ export type GetNodesRequest = Message<"metropolis.proto.api.GetNodesRequest"> & 
  * Use `create(GetNodesRequestSchema)` to create a new message.
  */
 export const GetNodesRequestSchema: GenMessage<GetNodesRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 7);
+  messageDesc(file_metropolis_proto_api_management, 9);
 
 /**
  * A node as operators see it.
@@ -352,7 +399,7 @@ export type Node = Message<"metropolis.proto.api.Node"> & {
  * Use `create(NodeSchema)` to create a new message.
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 8);
+  messageDesc(file_metropolis_proto_api_management, 10);
 
 /**
  * @generated from enum metropolis.proto.api.Node.Health
@@ -387,7 +434,7 @@ export enum Node_Health {
  * Describes the enum metropolis.proto.api.Node.Health.
  */
 export const Node_HealthSchema: GenEnum<Node_Health> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 8, 0);
+  enumDesc(file_metropolis_proto_api_management, 10, 0);
 
 /**
  * What an operator needs in order to decide about a node.
@@ -429,7 +476,7 @@ export type Registration = Message<"metropolis.proto.api.Registration"> & {
  * Use `create(RegistrationSchema)` to create a new message.
  */
 export const RegistrationSchema: GenMessage<Registration> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 9);
+  messageDesc(file_metropolis_proto_api_management, 11);
 
 /**
  * @generated from message metropolis.proto.api.ApproveNodeRequest
@@ -448,7 +495,7 @@ export type ApproveNodeRequest = Message<"metropolis.proto.api.ApproveNodeReques
  * Use `create(ApproveNodeRequestSchema)` to create a new message.
  */
 export const ApproveNodeRequestSchema: GenMessage<ApproveNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 10);
+  messageDesc(file_metropolis_proto_api_management, 12);
 
 /**
  * @generated from message metropolis.proto.api.ApproveNodeResponse
@@ -461,7 +508,7 @@ export type ApproveNodeResponse = Message<"metropolis.proto.api.ApproveNodeRespo
  * Use `create(ApproveNodeResponseSchema)` to create a new message.
  */
 export const ApproveNodeResponseSchema: GenMessage<ApproveNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 11);
+  messageDesc(file_metropolis_proto_api_management, 13);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeRolesRequest
@@ -507,7 +554,7 @@ export type UpdateNodeRolesRequest = Message<"metropolis.proto.api.UpdateNodeRol
  * Use `create(UpdateNodeRolesRequestSchema)` to create a new message.
  */
 export const UpdateNodeRolesRequestSchema: GenMessage<UpdateNodeRolesRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 12);
+  messageDesc(file_metropolis_proto_api_management, 14);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeRolesResponse
@@ -520,7 +567,7 @@ export type UpdateNodeRolesResponse = Message<"metropolis.proto.api.UpdateNodeRo
  * Use `create(UpdateNodeRolesResponseSchema)` to create a new message.
  */
 export const UpdateNodeRolesResponseSchema: GenMessage<UpdateNodeRolesResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 13);
+  messageDesc(file_metropolis_proto_api_management, 15);
 
 /**
  * @generated from message metropolis.proto.api.DecommissionNodeRequest
@@ -549,7 +596,7 @@ export type DecommissionNodeRequest = Message<"metropolis.proto.api.Decommission
  * Use `create(DecommissionNodeRequestSchema)` to create a new message.
  */
 export const DecommissionNodeRequestSchema: GenMessage<DecommissionNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 14);
+  messageDesc(file_metropolis_proto_api_management, 16);
 
 /**
  * @generated from message metropolis.proto.api.DecommissionNodeResponse
@@ -562,7 +609,7 @@ export type DecommissionNodeResponse = Message<"metropolis.proto.api.Decommissio
  * Use `create(DecommissionNodeResponseSchema)` to create a new message.
  */
 export const DecommissionNodeResponseSchema: GenMessage<DecommissionNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 15);
+  messageDesc(file_metropolis_proto_api_management, 17);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeRequest
@@ -605,7 +652,7 @@ export type DeleteNodeRequest = Message<"metropolis.proto.api.DeleteNodeRequest"
  * Use `create(DeleteNodeRequestSchema)` to create a new message.
  */
 export const DeleteNodeRequestSchema: GenMessage<DeleteNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 16);
+  messageDesc(file_metropolis_proto_api_management, 18);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeRequest.SafetyBypassHasRoles
@@ -618,7 +665,7 @@ export type DeleteNodeRequest_SafetyBypassHasRoles = Message<"metropolis.proto.a
  * Use `create(DeleteNodeRequest_SafetyBypassHasRolesSchema)` to create a new message.
  */
 export const DeleteNodeRequest_SafetyBypassHasRolesSchema: GenMessage<DeleteNodeRequest_SafetyBypassHasRoles> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 16, 0);
+  messageDesc(file_metropolis_proto_api_management, 18, 0);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeRequest.SafetyBypassNotDecommissioned
@@ -631,7 +678,7 @@ export type DeleteNodeRequest_SafetyBypassNotDecommissioned = Message<"metropoli
  * Use `create(DeleteNodeRequest_SafetyBypassNotDecommissionedSchema)` to create a new message.
  */
 export const DeleteNodeRequest_SafetyBypassNotDecommissionedSchema: GenMessage<DeleteNodeRequest_SafetyBypassNotDecommissioned> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 16, 1);
+  messageDesc(file_metropolis_proto_api_management, 18, 1);
 
 /**
  * @generated from message metropolis.proto.api.DeleteNodeResponse
@@ -644,7 +691,7 @@ export type DeleteNodeResponse = Message<"metropolis.proto.api.DeleteNodeRespons
  * Use `create(DeleteNodeResponseSchema)` to create a new message.
  */
 export const DeleteNodeResponseSchema: GenMessage<DeleteNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 17);
+  messageDesc(file_metropolis_proto_api_management, 19);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeLabelsRequest
@@ -687,7 +734,7 @@ export type UpdateNodeLabelsRequest = Message<"metropolis.proto.api.UpdateNodeLa
  * Use `create(UpdateNodeLabelsRequestSchema)` to create a new message.
  */
 export const UpdateNodeLabelsRequestSchema: GenMessage<UpdateNodeLabelsRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 18);
+  messageDesc(file_metropolis_proto_api_management, 20);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeLabelsRequest.Pair
@@ -709,7 +756,7 @@ export type UpdateNodeLabelsRequest_Pair = Message<"metropolis.proto.api.UpdateN
  * Use `create(UpdateNodeLabelsRequest_PairSchema)` to create a new message.
  */
 export const UpdateNodeLabelsRequest_PairSchema: GenMessage<UpdateNodeLabelsRequest_Pair> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 18, 0);
+  messageDesc(file_metropolis_proto_api_management, 20, 0);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeLabelsResponse
@@ -722,7 +769,7 @@ export type UpdateNodeLabelsResponse = Message<"metropolis.proto.api.UpdateNodeL
  * Use `create(UpdateNodeLabelsResponseSchema)` to create a new message.
  */
 export const UpdateNodeLabelsResponseSchema: GenMessage<UpdateNodeLabelsResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 19);
+  messageDesc(file_metropolis_proto_api_management, 21);
 
 /**
  * @generated from message metropolis.proto.api.ConfigureClusterRequest
@@ -756,7 +803,7 @@ export type ConfigureClusterRequest = Message<"metropolis.proto.api.ConfigureClu
  * Use `create(ConfigureClusterRequestSchema)` to create a new message.
  */
 export const ConfigureClusterRequestSchema: GenMessage<ConfigureClusterRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 20);
+  messageDesc(file_metropolis_proto_api_management, 22);
 
 /**
  * @generated from message metropolis.proto.api.ConfigureClusterResponse
@@ -775,7 +822,7 @@ export type ConfigureClusterResponse = Message<"metropolis.proto.api.ConfigureCl
  * Use `create(ConfigureClusterResponseSchema)` to create a new message.
  */
 export const ConfigureClusterResponseSchema: GenMessage<ConfigureClusterResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 21);
+  messageDesc(file_metropolis_proto_api_management, 23);
 
 /**
  * @generated from message metropolis.proto.api.BackupRequest
@@ -788,7 +835,7 @@ export type BackupRequest = Message<"metropolis.proto.api.BackupRequest"> & {
  * Use `create(BackupRequestSchema)` to create a new message.
  */
 export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 22);
+  messageDesc(file_metropolis_proto_api_management, 24);
 
 /**
  * @generated from message metropolis.proto.api.BackupResponse
@@ -805,7 +852,7 @@ export type BackupResponse = Message<"metropolis.proto.api.BackupResponse"> & {
  * Use `create(BackupResponseSchema)` to create a new message.
  */
 export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 23);
+  messageDesc(file_metropolis_proto_api_management, 25);
 
 /**
  * @generated from message metropolis.proto.api.LogsRequest
@@ -850,7 +897,7 @@ export type LogsRequest = Message<"metropolis.proto.api.LogsRequest"> & {
  * Use `create(LogsRequestSchema)` to create a new message.
  */
 export const LogsRequestSchema: GenMessage<LogsRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 24);
+  messageDesc(file_metropolis_proto_api_management, 26);
 
 /**
  * @generated from enum metropolis.proto.api.LogsRequest.BacklogMode
@@ -885,7 +932,7 @@ export enum LogsRequest_BacklogMode {
  * Describes the enum metropolis.proto.api.LogsRequest.BacklogMode.
  */
 export const LogsRequest_BacklogModeSchema: GenEnum<LogsRequest_BacklogMode> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 24, 0);
+  enumDesc(file_metropolis_proto_api_management, 26, 0);
 
 /**
  * @generated from enum metropolis.proto.api.LogsRequest.StreamMode
@@ -915,7 +962,7 @@ export enum LogsRequest_StreamMode {
  * Describes the enum metropolis.proto.api.LogsRequest.StreamMode.
  */
 export const LogsRequest_StreamModeSchema: GenEnum<LogsRequest_StreamMode> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 24, 1);
+  enumDesc(file_metropolis_proto_api_management, 26, 1);
 
 /**
  * @generated from message metropolis.proto.api.LogFilter
@@ -956,7 +1003,7 @@ export type LogFilter = Message<"metropolis.proto.api.LogFilter"> & {
  * Use `create(LogFilterSchema)` to create a new message.
  */
 export const LogFilterSchema: GenMessage<LogFilter> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 25);
+  messageDesc(file_metropolis_proto_api_management, 27);
 
 /**
  * Also what is logged below the name.
@@ -971,7 +1018,7 @@ export type LogFilter_WithChildren = Message<"metropolis.proto.api.LogFilter.Wit
  * Use `create(LogFilter_WithChildrenSchema)` to create a new message.
  */
 export const LogFilter_WithChildrenSchema: GenMessage<LogFilter_WithChildren> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 25, 0);
+  messageDesc(file_metropolis_proto_api_management, 27, 0);
 
 /**
  * Only lines of programs.
@@ -986,7 +1033,7 @@ export type LogFilter_OnlyRaw = Message<"metropolis.proto.api.LogFilter.OnlyRaw"
  * Use `create(LogFilter_OnlyRawSchema)` to create a new message.
  */
 export const LogFilter_OnlyRawSchema: GenMessage<LogFilter_OnlyRaw> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 25, 1);
+  messageDesc(file_metropolis_proto_api_management, 27, 1);
 
 /**
  * Only entries with a severity.
@@ -1001,7 +1048,7 @@ export type LogFilter_OnlyLeveled = Message<"metropolis.proto.api.LogFilter.Only
  * Use `create(LogFilter_OnlyLeveledSchema)` to create a new message.
  */
 export const LogFilter_OnlyLeveledSchema: GenMessage<LogFilter_OnlyLeveled> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 25, 2);
+  messageDesc(file_metropolis_proto_api_management, 27, 2);
 
 /**
  * Only entries that are at least this grave.
@@ -1020,7 +1067,7 @@ export type LogFilter_LeveledWithMinimumSeverity = Message<"metropolis.proto.api
  * Use `create(LogFilter_LeveledWithMinimumSeveritySchema)` to create a new message.
  */
 export const LogFilter_LeveledWithMinimumSeveritySchema: GenMessage<LogFilter_LeveledWithMinimumSeverity> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 25, 3);
+  messageDesc(file_metropolis_proto_api_management, 27, 3);
 
 /**
  * @generated from message metropolis.proto.api.LogsResponse
@@ -1047,7 +1094,7 @@ export type LogsResponse = Message<"metropolis.proto.api.LogsResponse"> & {
  * Use `create(LogsResponseSchema)` to create a new message.
  */
 export const LogsResponseSchema: GenMessage<LogsResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 26);
+  messageDesc(file_metropolis_proto_api_management, 28);
 
 /**
  * Where an image is found in a registry.
@@ -1092,7 +1139,7 @@ export type OSImageRef = Message<"metropolis.proto.api.OSImageRef"> & {
  * Use `create(OSImageRefSchema)` to create a new message.
  */
 export const OSImageRefSchema: GenMessage<OSImageRef> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 27);
+  messageDesc(file_metropolis_proto_api_management, 29);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeRequest
@@ -1114,7 +1161,7 @@ export type UpdateNodeRequest = Message<"metropolis.proto.api.UpdateNodeRequest"
  * Use `create(UpdateNodeRequestSchema)` to create a new message.
  */
 export const UpdateNodeRequestSchema: GenMessage<UpdateNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 28);
+  messageDesc(file_metropolis_proto_api_management, 30);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeResponse
@@ -1127,7 +1174,7 @@ export type UpdateNodeResponse = Message<"metropolis.proto.api.UpdateNodeRespons
  * Use `create(UpdateNodeResponseSchema)` to create a new message.
  */
 export const UpdateNodeResponseSchema: GenMessage<UpdateNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 29);
+  messageDesc(file_metropolis_proto_api_management, 31);
 
 /**
  * @generated from message metropolis.proto.api.RebootRequest
@@ -1149,7 +1196,7 @@ export type RebootRequest = Message<"metropolis.proto.api.RebootRequest"> & {
  * Use `create(RebootRequestSchema)` to create a new message.
  */
 export const RebootRequestSchema: GenMessage<RebootRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 30);
+  messageDesc(file_metropolis_proto_api_management, 32);
 
 /**
  * @generated from enum metropolis.proto.api.RebootRequest.Type
@@ -1186,7 +1233,7 @@ export enum RebootRequest_Type {
  * Describes the enum metropolis.proto.api.RebootRequest.Type.
  */
 export const RebootRequest_TypeSchema: GenEnum<RebootRequest_Type> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 30, 0);
+  enumDesc(file_metropolis_proto_api_management, 32, 0);
 
 /**
  * @generated from enum metropolis.proto.api.RebootRequest.NextBoot
@@ -1218,7 +1265,7 @@ export enum RebootRequest_NextBoot {
  * Describes the enum metropolis.proto.api.RebootRequest.NextBoot.
  */
 export const RebootRequest_NextBootSchema: GenEnum<RebootRequest_NextBoot> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 30, 1);
+  enumDesc(file_metropolis_proto_api_management, 32, 1);
 
 /**
  * @generated from message metropolis.proto.api.RebootResponse
@@ -1231,7 +1278,7 @@ export type RebootResponse = Message<"metropolis.proto.api.RebootResponse"> & {
  * Use `create(RebootResponseSchema)` to create a new message.
  */
 export const RebootResponseSchema: GenMessage<RebootResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 31);
+  messageDesc(file_metropolis_proto_api_management, 33);
 
 /**
  * How far a consensus member has come.
@@ -1345,6 +1392,23 @@ export const Management: GenService<{
     methodKind: "unary";
     input: typeof RotateRegisterTicketRequestSchema;
     output: typeof RotateRegisterTicketResponseSchema;
+  },
+  /**
+   * RotateOwner makes another key the owner's, and gives it its certificate. From
+   * then on the old key and its certificates are refused by every node, also on
+   * connections and calls that are open. The caller should have the new key on
+   * disk before: where the answer is lost, AAA.Escrow gives the certificate to
+   * whichever of the two keys is the owner's.
+   *
+   *   INVALID_ARGUMENT   a key or proof that is malformed, or proves nothing
+   *   PERMISSION_DENIED  the caller is not the owner
+   *
+   * @generated from rpc metropolis.proto.api.Management.RotateOwner
+   */
+  rotateOwner: {
+    methodKind: "unary";
+    input: typeof RotateOwnerRequestSchema;
+    output: typeof RotateOwnerResponseSchema;
   },
   /**
    * GetClusterInfo tells where the cluster is reached, by which CA it is known
