@@ -3,10 +3,23 @@ import { expect, test } from "bun:test";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { leaderChannel } from "./leader-channel.ts";
 import type { CallOptions } from "./method.ts";
-import { Code, connect, RpcError } from "./rpc.ts";
+import { Code, connect, type Known, type Place, RpcError } from "./rpc.ts";
 import { type Handlers, Pair } from "./test-pair.ts";
 
-const timing = { locateMs: 2_000, pauseMs: 10, doubtMs: 50, deadlineMs: 5_000 };
+const timing = { locateMs: 2_000, pauseMs: 10, doubtMs: 50, deadlineMs: 5_000, watchMs: 60_000 };
+
+function at(target: string, id = ""): Place {
+  return { target, id };
+}
+
+function dial({ target }: Place) {
+  return connect({ target, credentials: "plain" });
+}
+
+/** Servers any of which is believed. */
+function anybody(seeds: readonly string[]): Known {
+  return { seeds: seeds.map((seed) => at(seed)), members: new Set() };
+}
 
 /** Servers of which one leads; each answers with its own number as status. */
 class Group implements AsyncDisposable {
@@ -25,15 +38,18 @@ class Group implements AsyncDisposable {
 
   channel(seeds = this.pairs.map((_, index) => this.target(index))) {
     return leaderChannel({
-      seeds: () => seeds,
-      dial: (target) => connect({ target, credentials: "plain" }),
-      // Only a server that answers can tell who leads, as on a real member.
-      locate: async (server, options: CallOptions) => {
-        await server.client(Health).check({ service: "who leads" }, options);
-        return this.target(this.leader);
-      },
+      known: () => anybody(seeds),
+      dial,
+      locate: (seed, options) => this.locate(seed, options),
       timing,
     });
+  }
+
+  /** Only a server that answers can tell who leads, as on a real member. */
+  async locate(seed: Place, options: CallOptions) {
+    using server = dial(seed);
+    await server.client(Health).check({ service: "who leads" }, options);
+    return { by: seed.target, leader: at(this.target(this.leader)) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -110,11 +126,12 @@ test("a server that is cut off and names a leader of the past leads nobody astra
   });
   await using group = await Group.start(telling(0, 0), telling(2, 20), leading(1));
   using channel = leaderChannel({
-    seeds: () => [group.target(0), group.target(1)],
-    dial: (target) => connect({ target, credentials: "plain" }),
-    locate: async (server, options) => {
+    known: () => anybody([group.target(0), group.target(1)]),
+    dial,
+    locate: async (seed, options) => {
+      using server = dial(seed);
       const { status } = await server.client(Health).check({ service: "who leads" }, options);
-      return group.target(status);
+      return { by: seed.target, leader: at(group.target(status)) };
     },
     timing,
   });
@@ -142,17 +159,98 @@ test("a server that hangs holds up nobody who waits for the others to agree on a
 
 test("a call ends with the caller's deadline, and says whom it asked", async () => {
   using channel = leaderChannel({
-    seeds: () => ["127.0.0.1:1"],
-    dial: (target) => connect({ target, credentials: "plain" }),
-    locate: async (server, options) => {
+    known: () => anybody(["127.0.0.1:1"]),
+    dial,
+    locate: async (seed, options) => {
+      using server = dial(seed);
       await server.client(Health).check({}, options);
-      return "";
+      return { by: "", leader: seed };
     },
     timing,
   });
   const call = channel.client(Health).check({}, { timeoutMs: 200 });
   expect(await codeOf(call)).toBe(Code.unavailable);
   await expect(call).rejects.toThrow("127.0.0.1:1");
+});
+
+/** Three servers with IDs of which each says who leads, and each answers with its own number. */
+async function claims(...said: readonly string[]) {
+  const group = await Group.start(...said.map((_, index) => leading(index + 1)));
+  const places = said.map((_, index) => at(group.target(index), `node-${index + 1}`));
+  const place = (id: string) => places.find((each) => each.id === id) ?? at("127.0.0.1:1", id);
+  const channel = (known: Partial<Known> = {}) =>
+    leaderChannel({
+      known: () => ({ seeds: places, members: new Set(places.map(({ id }) => id)), ...known }),
+      dial,
+      locate: async (seed) => {
+        const word = said[places.indexOf(seed)] ?? "";
+        if (word === "") throw new RpcError(Code.unavailable, "it does not know");
+        return { by: seed.id, leader: place(word) };
+      },
+      timing: { ...timing, locateMs: 100 },
+    });
+  return { channel, [Symbol.asyncDispose]: () => group[Symbol.asyncDispose]() };
+}
+
+test("one member that says it leads is not believed before the others had their time", async () => {
+  await using group = await claims("node-1", "node-2", "node-2");
+  for (let i = 0; i < 5; i++) {
+    using channel = group.channel();
+    expect((await channel.client(Health).check({})).status).toBe(2);
+  }
+});
+
+test("members that do not agree lead to nobody, and one alone only who insists on no majority", async () => {
+  const options = { timeoutMs: 300 };
+  await using torn = await claims("node-1", "", "node-3");
+  using none = torn.channel();
+  expect(await codeOf(none.client(Health).check({}, options))).toBe(Code.unavailable);
+  await using lonely = await claims("node-1", "", "");
+  using channel = lonely.channel();
+  expect((await channel.client(Health).check({})).status).toBe(1);
+  using strict = lonely.channel({ isStrict: true });
+  expect(await codeOf(strict.client(Health).check({}, options))).toBe(Code.unavailable);
+});
+
+test("who is no member is neither heard nor followed", async () => {
+  await using group = await claims("node-1", "node-2", "node-2");
+  using channel = group.channel({ members: new Set(["node-2", "node-3", "node-4", "node-5"]) });
+  expect((await channel.client(Health).check({})).status).toBe(2);
+});
+
+test("a leader who goes on answering is left when the others follow another", async () => {
+  const streaming = (status: number): Handlers => ({
+    watch: async function* (_, { signal }) {
+      yield { status };
+      await new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason)),
+      );
+    },
+  });
+  await using group = await Group.start(streaming(1), streaming(2), streaming(3));
+  const places = [0, 1, 2].map((index) => at(group.target(index), `node-${index + 1}`));
+  let said = places[0] ?? at("");
+  let members = new Set(places.map(({ id }) => id));
+  using channel = leaderChannel({
+    known: () => ({ seeds: places, members }),
+    dial,
+    locate: async (seed) => ({ by: seed.id, leader: seed === places[0] ? seed : said }),
+    timing: { ...timing, watchMs: 50 },
+  });
+  const first = async (stream: AsyncIterator<{ status: number }>) =>
+    (await stream.next()).value?.status;
+  const old = channel.client(Health).watch({})[Symbol.asyncIterator]();
+  expect(await first(old)).toBe(1);
+  // The first was deleted and says what it said before; two of three know better.
+  said = places[1] ?? said;
+  expect(await codeOf(old.next())).toBe(Code.unavailable);
+  const next = channel.client(Health).watch({})[Symbol.asyncIterator]();
+  expect(await first(next)).toBe(2);
+  // A directory that does not name it any more is enough for the next call.
+  members = new Set(["node-3"]);
+  said = places[2] ?? said;
+  const last = channel.client(Health).watch({})[Symbol.asyncIterator]();
+  expect(await first(last)).toBe(3);
 });
 
 test("errors that are no matter of leadership reach the caller at once", async () => {

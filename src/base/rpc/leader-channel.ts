@@ -1,27 +1,30 @@
-// A connection to whoever leads a group of servers, found by asking any of them,
+// A connection to whoever leads a group of servers, found by asking those that are known,
 // and found again whenever it moves.
 //
-//   seeds ── locate ──► leader ── call ──► answer
-//     ▲                                │
-//     └── not the leader, or gone ◄────┘   until the caller's deadline
+//   seeds ── locate ──► agreement ──► leader ── call ──► answer
+//     ▲                                              │
+//     └──────────── not the leader, or gone ◄────────┘   until the caller's deadline
 //
 // A unary call is made again when its answer may have been lost, so it is for
 // methods that may be repeated. A stream of answers is opened again only until its
 // first message, one of requests never: what follows is for the caller, who knows
 // where he was, and fails as unavailable.
 import { sleep, within } from "../event/event.ts";
+import { Agreement, type Known, type Place, type Vote } from "./agreement.ts";
 import type { Channel } from "./channel.ts";
 import type { AnyService, CallOptions, Client } from "./method.ts";
 import { Code, RpcError } from "./rpc-error.ts";
 
 /** How the leader is found. */
 export interface LeaderOptions {
-  /** `host:port` of servers that may be asked; looked at anew for each round. */
-  readonly seeds: () => readonly string[];
-  /** A connection to one server. */
-  readonly dial: (target: string) => Channel;
-  /** `host:port` of the leader as one server knows it. Throws an RpcError where it does not. */
-  readonly locate: (server: Channel, options: CallOptions) => Promise<string>;
+  /** Whom one may ask and believe; looked at anew for each round. */
+  readonly known: () => Known;
+  /** A connection to a server, which must refuse anyone but the node that is named. */
+  readonly dial: (place: Place) => Channel;
+  /** What one server says about the leader. Throws an RpcError where it does not know. */
+  readonly locate: (seed: Place, options: CallOptions) => Promise<Vote>;
+  /** The leader to begin with, where it is known. */
+  readonly first?: Place | undefined;
   /** How long things take on this machine. */
   readonly timing?: Partial<LeaderTiming>;
 }
@@ -36,6 +39,8 @@ export interface LeaderTiming {
   readonly doubtMs: number;
   /** The deadline of a unary call that has none. */
   readonly deadlineMs: number;
+  /** How often others are asked about a leader who answers, half of it at least. */
+  readonly watchMs: number;
 }
 
 const usualTiming: LeaderTiming = {
@@ -43,15 +48,18 @@ const usualTiming: LeaderTiming = {
   pauseMs: 200,
   doubtMs: 700,
   deadlineMs: 30_000,
+  // Each time is a handshake for one of few members, who serve thousands of nodes.
+  watchMs: 60_000,
 };
 
 /** Codes that a server answers with, or a connection fails with, where nobody leads. */
 const ELSEWHERE: readonly Code[] = [Code.unavailable, Code.unimplemented];
 
 /** One server that is taken for the leader. */
-interface Found {
-  readonly target: string;
+interface Found extends Place {
   readonly channel: Channel;
+  /** It was among the members that are known; once it is not, it leads nobody. */
+  readonly isMember: boolean;
 }
 
 /** Prepares a channel to the leader; the first call looks for it. */
@@ -135,16 +143,17 @@ const callers = {
 
 class Search {
   readonly timing: LeaderTiming;
-  readonly #options: Required<LeaderOptions>;
+  readonly #options: LeaderOptions;
   readonly #closed = new AbortController();
   #present: Found | undefined;
   /** Where the leader was last, and is no more; who still names it may be cut off. */
-  #past = "";
+  #past: Place | undefined;
   #searching: Promise<Found> | undefined;
 
   constructor(options: LeaderOptions & { readonly timing: LeaderTiming }) {
     this.#options = options;
     this.timing = options.timing;
+    if (options.first !== undefined) this.#take(options.first);
   }
 
   close(): void {
@@ -178,7 +187,7 @@ class Search {
     const over = new AbortController();
     const tooLate = async (): Promise<never> => {
       await sleep(Math.max(0, limit - performance.now()), over.signal);
-      const seeds = this.#options.seeds().join(", ");
+      const seeds = targets(this.#options.known()).join(", ");
       throw new RpcError(Code.unavailable, `no leader in time: asked ${seeds}`);
     };
     try {
@@ -222,20 +231,31 @@ class Search {
       } catch {
         return new Promise<never>(() => {});
       }
-      const target = await this.#ask(found, signal).catch(() => found.target);
-      if (target === found.target) continue;
-      throw new RpcError(Code.unavailable, `${target} leads instead of ${found.target}`);
+      const leader = await this.#ask(found, signal).catch(() => found);
+      if (isSame(leader, found)) continue;
+      throw new RpcError(Code.unavailable, `${leader.target} leads instead of ${found.target}`);
     }
   }
 
-  /** What the servers beside one say. */
-  async #ask({ target: asked }: Found, signal: AbortSignal): Promise<string> {
-    const others = this.#options.seeds().filter((seed) => seed !== asked);
-    return Promise.any(others.map((seed) => this.#locate(seed, signal)));
+  /** What a member beside one says, of at most so many that are asked. */
+  async #ask(asked: Place, signal: AbortSignal, most = Number.POSITIVE_INFINITY): Promise<Place> {
+    const known = this.#options.known();
+    const others = known.seeds
+      .filter(({ target }) => target !== asked.target)
+      .toSorted(() => Math.random() - 0.5)
+      .slice(0, most);
+    return Promise.any(
+      others.map(async (seed) => {
+        const vote = await this.#locate(seed, signal);
+        if (new Agreement(known).hear(vote)) return vote.leader;
+        throw new RpcError(Code.unavailable, `${vote.by} is no known member`);
+      }),
+    );
   }
 
   /** The leader; several calls look for it together. */
   leader(signal?: AbortSignal): Promise<Found> {
+    this.#forgetDeleted();
     if (this.#present !== undefined) return Promise.resolve(this.#present);
     this.#searching ??= this.#find(this.#closed.signal).finally(() => {
       this.#searching = undefined;
@@ -245,28 +265,74 @@ class Search {
 
   /** Asks all seeds at once: one that hangs must not hold up the others' answers. */
   async #find(signal: AbortSignal): Promise<Found> {
-    const seeds = this.#options.seeds();
-    if (seeds.length === 0) throw new RpcError(Code.unavailable, "no server is known");
+    const known = this.#options.known();
+    if (known.seeds.length === 0) throw new RpcError(Code.unavailable, "no server is known");
     const round = new AbortController();
-    const either = AbortSignal.any([signal, round.signal]);
     try {
-      const target = await Promise.any(seeds.map((seed) => this.#locateNext(seed, either)));
-      const found = { target, channel: this.#options.dial(target) };
-      this.#present = found;
-      return found;
-    } catch (error) {
-      throw new RpcError(Code.unavailable, `no leader: ${reasons(seeds, error)}`);
+      const either = AbortSignal.any([signal, round.signal]);
+      return this.#take(await this.#agree(known, either));
     } finally {
       round.abort(new RpcError(Code.cancelled, "the round is over"));
     }
   }
 
+  #take(place: Place): Found {
+    const isMember = this.#options.known().members.has(place.id);
+    const found = { ...place, isMember, channel: this.#options.dial(place) };
+    this.#present = found;
+    void this.#watch(found);
+    return found;
+  }
+
+  #forgetDeleted(): void {
+    if (this.#present?.isMember !== true) return;
+    if (!this.#options.known().members.has(this.#present.id)) this.#forget(this.#present);
+  }
+
+  /**
+   * Leaves a leader whom the others do not follow any more: one that was deleted, or cut off
+   * with us, may go on answering, and those who listen to it would never hear of that.
+   */
+  async #watch(found: Found): Promise<void> {
+    const signal = this.#closed.signal;
+    while (this.#present === found && !signal.aborted) {
+      try {
+        await sleep(this.timing.watchMs * (0.5 + Math.random() / 2), signal);
+        if (isSame(await this.#ask(found, signal, 1), found)) continue;
+        const leader = await this.#agree(this.#options.known(), signal);
+        if (!isSame(leader, found)) this.#forget(found);
+      } catch {
+        // Nobody can tell at the moment.
+      }
+    }
+  }
+
+  /** Whom they agree upon: as soon as that is settled, or else once all had their time. */
+  async #agree(known: Known, signal: AbortSignal): Promise<Place> {
+    const agreement = new Agreement(known);
+    const settled = Promise.withResolvers<Place>();
+    const asking = known.seeds.map(async (seed) => {
+      const vote = await this.#locateNext(seed, signal);
+      if (!agreement.hear(vote)) throw new RpcError(Code.unavailable, `${vote.by} is no member`);
+      const leader = agreement.settled();
+      if (leader !== undefined) settled.resolve(leader);
+    });
+    const last = Promise.allSettled(asking).then((results) => {
+      const leader = agreement.likely();
+      if (leader !== undefined) return leader;
+      const reasons = [agreement.describe(), ...failures(known.seeds, results)].join("; ");
+      throw new RpcError(Code.unavailable, `no leader: ${reasons}`);
+    });
+    return Promise.race([settled.promise, last]);
+  }
+
   /** Believes a server that names the leader of before only after others had time to answer. */
-  async #locateNext(seed: string, signal: AbortSignal): Promise<string> {
+  async #locateNext(seed: Place, signal: AbortSignal): Promise<Vote> {
     const limit = performance.now() + this.timing.doubtMs;
     for (;;) {
-      const target = await this.#locate(seed, signal);
-      if (target !== this.#past || performance.now() > limit) return target;
+      const vote = await this.#locate(seed, signal);
+      const isPast = this.#past !== undefined && isSame(vote.leader, this.#past);
+      if (!isPast || performance.now() > limit) return vote;
       await this.#pause(signal);
     }
   }
@@ -275,13 +341,12 @@ class Search {
    * Asks one server until it knows. Again and again within the time that it has: the
    * round goes on while another server hangs, and the next leader must not wait for that.
    */
-  async #locate(seed: string, signal: AbortSignal): Promise<string> {
+  async #locate(seed: Place, signal: AbortSignal): Promise<Vote> {
     const limit = performance.now() + this.timing.locateMs;
     for (;;) {
-      using server = this.#options.dial(seed);
       try {
         const timeoutMs = Math.max(1, limit - performance.now());
-        return await this.#options.locate(server, { signal, timeoutMs });
+        return await this.#options.locate(seed, { signal, timeoutMs });
       } catch (error) {
         if (!(error instanceof RpcError) || signal.aborted) throw error;
         if (performance.now() + this.timing.pauseMs > limit) throw error;
@@ -293,7 +358,7 @@ class Search {
   #forget(found: Found | undefined): void {
     if (found === undefined || this.#present !== found) return;
     this.#present = undefined;
-    this.#past = found.target;
+    this.#past = found;
     // Calls of others on it get their turn to notice: they fail as unavailable, and follow.
     found.channel.close();
   }
@@ -304,11 +369,24 @@ class Search {
   }
 }
 
-function reasons(seeds: readonly string[], error: unknown): string {
-  if (!(error instanceof AggregateError)) return String(error);
-  return error.errors
-    .map(
-      (each: unknown, index) => `${seeds[index]}: ${each instanceof Error ? each.message : each}`,
-    )
-    .join("; ");
+/** One node may be reached in several ways. */
+function isSame(one: Place, other: Place): boolean {
+  if (one.id !== "" && other.id !== "") return one.id === other.id;
+  return one.target === other.target;
+}
+
+function targets({ seeds }: Known): readonly string[] {
+  return seeds.map(({ target }) => target);
+}
+
+/** Why seeds did not tell, each with its name. */
+function failures(
+  seeds: readonly Place[],
+  results: readonly PromiseSettledResult<void>[],
+): readonly string[] {
+  return results.flatMap((result, index) => {
+    if (result.status === "fulfilled") return [];
+    const { reason } = result;
+    return [`${seeds[index]?.target}: ${reason instanceof Error ? reason.message : reason}`];
+  });
 }

@@ -9,6 +9,7 @@
 // that a caller proved, and the client has one function that says yes or no.
 export { Acquaintances } from "./acquaintances.ts";
 export { originOf } from "./address.ts";
+export { Agreement, type Known, type Place, type Vote } from "./agreement.ts";
 export { Allowance } from "./allowance.ts";
 export { authorizeByOption, memberOf } from "./authorization.ts";
 export { type Channel, type ConnectOptions, connect } from "./channel.ts";
@@ -31,6 +32,7 @@ export {
   type Service,
   service,
 } from "./method.ts";
+export { isReplaced, requireOwner } from "./owner.ts";
 export { Code, codeName, RpcError } from "./rpc-error.ts";
 export { type ServeOptions, type Server, serve } from "./server.ts";
 export { testCall } from "./test-call.ts";
