@@ -6,6 +6,8 @@ export interface NodePeer {
   readonly id: string;
   /** Ed25519, 32 bytes. */
   readonly publicKey: Uint8Array;
+  /** When the certificate counts no more, in milliseconds since 1970. */
+  readonly until?: number | undefined;
 }
 
 /** A person or a program with a user certificate of the cluster's CA. */
@@ -15,6 +17,8 @@ export interface UserPeer {
   readonly name: string;
   /** Ed25519, 32 bytes. */
   readonly publicKey: Uint8Array;
+  /** When the certificate counts no more, in milliseconds since 1970. */
+  readonly until?: number | undefined;
 }
 
 /** Anyone else: without a certificate, or with one that only proves a key. */

@@ -40,7 +40,7 @@ export function verifyNode(
   if (id !== undefined && id !== expected) {
     throw new CertificateError(`certificate belongs to node ${expected}, want ${id}`);
   }
-  return { kind: "node", id: expected, publicKey };
+  return { kind: "node", id: expected, publicKey, until: endOf(certificate) };
 }
 
 /** The user that a certificate of the cluster names; throws a {@link CertificateError}. */
@@ -53,7 +53,7 @@ export function verifyUser(
   requireUsage(certificate, CLIENT_AUTH);
   const name = commonName(certificate);
   if (name === "") throw new CertificateError("certificate names nobody");
-  return { kind: "user", name, publicKey };
+  return { kind: "user", name, publicKey, until: endOf(certificate) };
 }
 
 /**
@@ -151,6 +151,11 @@ function verifyMember(der: Uint8Array, caDer: Uint8Array, now = new Date()): Mem
   return { certificate, publicKey };
 }
 
+/** When a certificate counts no more, also to a clock that is slow. */
+function endOf({ validToDate }: Pick<X509Certificate, "validToDate">): number {
+  return validToDate.getTime() + CLOCK_TOLERANCE_MS;
+}
+
 function checkTime(
   { validFromDate, validToDate }: Pick<X509Certificate, "validFromDate" | "validToDate">,
   now: number,
@@ -158,7 +163,7 @@ function checkTime(
   if (now + CLOCK_TOLERANCE_MS < validFromDate.getTime()) {
     throw new CertificateError(`certificate holds only from ${validFromDate.toISOString()}`);
   }
-  if (now - CLOCK_TOLERANCE_MS > validToDate.getTime()) {
+  if (now > endOf({ validToDate })) {
     throw new CertificateError(`certificate ended at ${validToDate.toISOString()}`);
   }
 }

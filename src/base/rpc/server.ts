@@ -39,6 +39,9 @@ export interface ServeOptions {
   readonly withHealth?: boolean | undefined;
 }
 
+/** How often to look for calls that have outlived their caller's certificate. */
+const OUTDATED_MS = 1_000;
+
 /** A running server. */
 export interface Server extends AsyncDisposable {
   /** Where it listens; 0 for unix sockets. */
@@ -84,6 +87,7 @@ class RunningServer implements Server {
   readonly #houses: { readonly members: House; readonly strangers: House };
   readonly #gate: Gate;
   #isClosing = false;
+  #watching: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: ServeOptions) {
     const limits = { ...usualLimits, ...options.limits };
@@ -149,6 +153,19 @@ class RunningServer implements Server {
 
   async listen(): Promise<void> {
     this.port = await this.#gate.listen(this.#options.listen);
+    this.#watching = setInterval(() => this.#endOutdated(), OUTDATED_MS);
+    this.#watching.unref();
+  }
+
+  /** Certificates end, and with them what was begun under them. */
+  #endOutdated(): void {
+    const now = Date.now();
+    const reason = new RpcError(Code.unauthenticated, "the caller's certificate has ended");
+    for (const call of this.#calls) {
+      const { peer } = call;
+      if (peer === undefined || peer.kind === "anonymous") continue;
+      if (peer.until !== undefined && now > peer.until) call.abort(reason);
+    }
   }
 
   /** Takes a call away from grpc-js, which gets one that never starts. */
@@ -208,6 +225,7 @@ class RunningServer implements Server {
 
   async close(graceMs = 1_000): Promise<void> {
     this.#isClosing = true;
+    clearInterval(this.#watching);
     this.health.set(false);
     this.#gate.shut();
     const houses = Object.values(this.#houses);
