@@ -5,15 +5,11 @@ import {
   type Management,
   Database_State as State,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
-import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { loadConfiguration } from "../state/configuration.ts";
 import { nodeOf } from "../state/consensus.ts";
+import { clusterDirectory } from "../state/directory.ts";
 import type { Leader } from "../state/leader.ts";
-import type { CachedNode } from "../state/node-cache.ts";
 import { FULL_SHARE } from "../state/room.ts";
-
-/** Enough to find the cluster again, and small enough for any medium. */
-const MOST_ENTRIES = 15;
 
 /** Gives directory, CA and configuration, and how full the database is. */
 export function getClusterInfo(leader: Leader): Handler<typeof Management.method.getClusterInfo> {
@@ -24,26 +20,12 @@ export function getClusterInfo(leader: Leader): Handler<typeof Management.method
       loadDatabase(leader),
     ]);
     return {
-      clusterDirectory: { nodes: reachable(leader).slice(0, MOST_ENTRIES).map(directoryEntry) },
+      clusterDirectory: clusterDirectory(leader.nodes),
       caCertificate: certificate,
       clusterConfiguration,
       ...(database && { database }),
     };
   };
-}
-
-/** Nodes with an address by ID; consensus members, who serve the cluster, before all others. */
-function reachable({ nodes }: Leader): readonly CachedNode[] {
-  const up = nodes
-    .list()
-    .filter(({ node }) => node.fsmState === NodeState.UP && node.status?.externalAddress);
-  const isMember = ({ node }: CachedNode) => node.roles?.consensusMember !== undefined;
-  return [...up.filter(isMember), ...up.filter((each) => !isMember(each))];
-}
-
-function directoryEntry({ id, node: { status } }: CachedNode) {
-  const host = status?.externalAddress ?? "";
-  return { id, addresses: host === "" ? [] : [{ host }] };
 }
 
 type DatabaseInit = Omit<Database, "$typeName">;
