@@ -28,7 +28,7 @@ test("authorizeMember lets a node in while the cluster knows it", async () => {
   await using leader = await testLeader();
   const { id, publicKey } = await leader.add();
   const certificate = await issueNode(testCa, publicKey, validFor(1));
-  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  const authorize = authorizeMember(testCa.certificate, leader.nodes, leader.owner);
   const call = callOf(Curator.method.updateNodeStatus, certificate);
   expect(refusal(authorize, call)).toBeUndefined();
   expect(call.peer).toMatchObject({ kind: "node", id });
@@ -37,7 +37,7 @@ test("authorizeMember lets a node in while the cluster knows it", async () => {
 test("authorizeMember refuses a node with a good certificate that the cluster does not know", async () => {
   await using leader = await testLeader();
   const certificate = await issueNode(testCa, generateKeyPair().publicKey, validFor(1));
-  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  const authorize = authorizeMember(testCa.certificate, leader.nodes, leader.owner);
   const call = callOf(Curator.method.updateNodeStatus, certificate);
   expect(refusal(authorize, call)).toBe(Code.unauthenticated);
 });
@@ -50,16 +50,17 @@ test.each([
   await using leader = await testLeader();
   const { publicKey } = await leader.add({ fsmState });
   const certificate = await issueNode(testCa, publicKey, validFor(1));
-  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  const authorize = authorizeMember(testCa.certificate, leader.nodes, leader.owner);
   expect(refusal(authorize, callOf(Curator.method.updateNodeStatus, certificate))).toBe(code);
 });
 
 test("authorizeMember lets the owner of this cluster manage it, and no other's", async () => {
   await using leader = await testLeader();
   const { publicKey } = generateKeyPair();
+  leader.owner.set(publicKey);
   const other = generateKeyPair();
   const otherCa = { keyPair: other, certificate: await issueCa(other) };
-  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  const authorize = authorizeMember(testCa.certificate, leader.nodes, leader.owner);
   const own = await issueUser(testCa, publicKey, "owner", validFor(1));
   const foreign = await issueUser(otherCa, publicKey, "owner", validFor(1));
   for (const method of Object.values(Management.method)) {
@@ -68,11 +69,22 @@ test("authorizeMember lets the owner of this cluster manage it, and no other's",
   }
 });
 
+test("authorizeMember refuses a key that was the owner's, and waits to know which is", async () => {
+  await using leader = await testLeader();
+  const { publicKey } = generateKeyPair();
+  const own = await issueUser(testCa, publicKey, "owner", validFor(1));
+  const authorize = authorizeMember(testCa.certificate, leader.nodes, leader.owner);
+  const call = () => callOf(Management.method.getClusterInfo, own);
+  expect(refusal(authorize, call())).toBe(Code.unavailable);
+  leader.owner.set(generateKeyPair().publicKey);
+  expect(refusal(authorize, call())).toBe(Code.unauthenticated);
+});
+
 test("authorizeMember lets no node manage the cluster", async () => {
   await using leader = await testLeader();
   const { publicKey } = await leader.add();
   const certificate = await issueNode(testCa, publicKey, validFor(1));
-  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  const authorize = authorizeMember(testCa.certificate, leader.nodes, leader.owner);
   for (const method of [
     Management.method.approveNode,
     Management.method.getRegisterTicket,
@@ -84,7 +96,7 @@ test("authorizeMember lets no node manage the cluster", async () => {
 
 test("authorizeMember wants a certificate where there is something to protect", async () => {
   await using leader = await testLeader();
-  const authorize = authorizeMember(testCa.certificate, leader.nodes);
+  const authorize = authorizeMember(testCa.certificate, leader.nodes, leader.owner);
   for (const method of Object.values(Management.method))
     expect(refusal(authorize, callOf(method))).toBe(Code.unauthenticated);
 });
@@ -92,7 +104,8 @@ test("authorizeMember wants a certificate where there is something to protect", 
 test("isKnownTo gives room to users and nodes of the cluster, and to no other's", async () => {
   await using leader = await testLeader();
   const { publicKey } = await leader.add();
-  const isKnown = isKnownTo(testCa.certificate, leader.nodes);
+  leader.owner.set(publicKey);
+  const isKnown = isKnownTo(testCa.certificate, leader.nodes, leader.owner);
   const otherKey = generateKeyPair();
   const other = { keyPair: otherKey, certificate: await issueCa(otherKey) };
   for (const [issuer, expected] of [
@@ -106,9 +119,17 @@ test("isKnownTo gives room to users and nodes of the cluster, and to no other's"
   expect(isKnown([crypto.getRandomValues(new Uint8Array(99))])).toBe(false);
 });
 
+test("isKnownTo gives none to a key that was the owner's", async () => {
+  await using leader = await testLeader();
+  leader.owner.set(generateKeyPair().publicKey);
+  const isKnown = isKnownTo(testCa.certificate, leader.nodes, leader.owner);
+  const old = await issueUser(testCa, generateKeyPair().publicKey, "owner", validFor(1));
+  expect(isKnown([old])).toBe(false);
+});
+
 test("isKnownTo gives none to a deleted node, whose certificate is still good", async () => {
   await using leader = await testLeader();
-  const isKnown = isKnownTo(testCa.certificate, leader.nodes);
+  const isKnown = isKnownTo(testCa.certificate, leader.nodes, leader.owner);
   expect(isKnown([await issueNode(testCa, generateKeyPair().publicKey, validFor(1))])).toBe(false);
 });
 
@@ -120,7 +141,7 @@ test.each([
   await using leader = await testLeader();
   const join = generateKeyPair();
   const node = await leader.add({ fsmState, joinKey: join.publicKey });
-  const isKnown = isKnownTo(testCa.certificate, leader.nodes);
+  const isKnown = isKnownTo(testCa.certificate, leader.nodes, leader.owner);
   for (const key of [node, join]) expect(isKnown([await selfSigned(key)])).toBe(expected);
   expect(isKnown([await selfSigned(generateKeyPair())])).toBe(false);
 });

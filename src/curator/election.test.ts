@@ -28,7 +28,19 @@ function standing(store: Store, self: string) {
   const nodes = new NodeCache();
   const consensus = new SimulatedConsensus();
   const supervisor = new Supervisor(
-    elect({ self, store, nodes, consensus, room: new Room(), ttlSeconds: 1, verdict }, leading),
+    elect(
+      {
+        self,
+        store,
+        nodes,
+        owner: new Value(),
+        consensus,
+        room: new Room(),
+        ttlSeconds: 1,
+        verdict,
+      },
+      leading,
+    ),
   );
   supervisor.start();
   return { leading, nodes, [Symbol.asyncDispose]: () => supervisor.stop(3_000) };

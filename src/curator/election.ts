@@ -29,6 +29,7 @@ export interface Candidate {
   readonly self: string;
   readonly store: Store;
   readonly nodes: NodeCache;
+  readonly owner: Value<Uint8Array>;
   readonly ttlSeconds: number;
   readonly consensus: Consensus;
   readonly room: Room;
@@ -87,7 +88,7 @@ function isPassing(error: unknown): boolean {
 }
 
 async function lead(
-  { self, store, nodes, consensus, room }: Candidate,
+  { self, store, nodes, owner, consensus, room }: Candidate,
   leadership: Leadership,
   log: Context["log"],
 ): Promise<Leader> {
@@ -96,7 +97,7 @@ async function lead(
   const key = { key: leadership.key, createRevision: leadership.revision };
   const resign = () => leadership.resign();
   const clock = () => performance.now();
-  return makeLeader({ self, store, key, nodes, consensus, room, resign, log, clock });
+  return makeLeader({ self, store, key, nodes, owner, consensus, room, resign, log, clock });
 }
 
 function ballot({ self, ttlSeconds }: Candidate): Uint8Array {

@@ -3,13 +3,21 @@
 // ceases to lead: clients lose their connections and find the new leader.
 import type { Store } from "../base/etcd/etcd.ts";
 import type { Value } from "../base/event/event.ts";
-import { Acquaintances, originOf, type ServeOptions, type Server, serve } from "../base/rpc/rpc.ts";
+import {
+  Acquaintances,
+  isReplaced,
+  originOf,
+  type ServeOptions,
+  type Server,
+  serve,
+} from "../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
 import { authorizeMember, isKnownTo } from "./authorize.ts";
 import { readCredentials } from "./credentials.ts";
 import type { LeaderAddress } from "./local/get-current-leader.ts";
 import { leaderServices, localServices } from "./services.ts";
 import type { CredentialFiles } from "./settings.ts";
+import type { Consensus } from "./state/consensus.ts";
 import type { Leader } from "./state/leader.ts";
 import type { NodeCache } from "./state/node-cache.ts";
 
@@ -21,6 +29,9 @@ export interface ListenerParts {
   readonly self: string;
   readonly store: Store;
   readonly nodes: NodeCache;
+  /** The public key of the cluster's owner. */
+  readonly owner: Value<Uint8Array>;
+  readonly consensus: Pick<Consensus, "list">;
   readonly credentials: CredentialFiles;
   readonly listen: { readonly host: string; readonly port: number };
   readonly address: Value<LeaderAddress | undefined>;
@@ -44,15 +55,18 @@ export function listener(
     let server: Server | undefined;
     // Outlives a server: when the leader changes all members dial at the same time.
     const acquaintances = new Acquaintances();
-    const watching = heedNodes(parts.nodes, acquaintances, () => server, signal);
+    const watching = Promise.all([
+      heedNodes(parts.nodes, acquaintances, () => server, signal),
+      revokeReplaced(parts.owner, () => server, signal),
+    ]);
     try {
       for await (const leader of parts.leading.watch(signal)) {
         port.set(undefined);
         await server?.close(0);
         server = await serve({
           services: leader === undefined ? local : [...local, ...leaderServices(leader)],
-          authorize: authorizeMember(ca, parts.nodes),
-          isMember: isKnownTo(ca, parts.nodes),
+          authorize: authorizeMember(ca, parts.nodes, parts.owner),
+          isMember: isKnownTo(ca, parts.nodes, parts.owner),
           acquaintances,
           listen: parts.listen,
           tls,
@@ -93,13 +107,28 @@ async function heedNodes(
   }
 }
 
+/** Ends whatever is open under a key that was the owner's; new calls are refused anyway. */
+async function revokeReplaced(
+  owner: Value<Uint8Array>,
+  server: () => Server | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const key of owner.watch(signal)) server()?.revoke((peer) => isReplaced(peer, key));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
 /**
  * Waits, but not for ever, until it is known who leads: a member that opened as a follower and
  * is elected a moment later would drop its first callers, in a cluster of one at every start.
  */
-async function leaderKnown({ leading, address, self }: ListenerParts, signal: AbortSignal) {
+async function leaderKnown({ leading, address, owner, self }: ListenerParts, signal: AbortSignal) {
   const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
   try {
+    // Until then the owner would be a stranger.
+    await owner.first(patience);
     await Promise.race([
       leading.first(patience, (leader) => leader !== undefined),
       address.first(patience, (leader) => leader !== undefined && leader.id !== self),

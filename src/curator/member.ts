@@ -26,6 +26,7 @@ import type { Consensus } from "./state/consensus.ts";
 import { keys } from "./state/keys.ts";
 import type { Leader } from "./state/leader.ts";
 import { NodeCache } from "./state/node-cache.ts";
+import { followOwner } from "./state/owner.ts";
 import { Room } from "./state/room.ts";
 import { settleWaiting } from "./state/waiting.ts";
 
@@ -55,11 +56,13 @@ export function member({ settings, store, consensus, ownAddress, ...rest }: Memb
     const room = new Room();
     const opened = new Value(settings.open);
     const { port = new Value<number | undefined>() } = rest;
+    const owner = new Value<Uint8Array>();
     run("nodes", followNodes(store, nodes));
+    run("owner", followOwner(store, owner, nodes));
     const { credentials, listen } = settings;
     const probing = { nodes, credentials, port: listen.port };
     const verdict = (id: string, until: AbortSignal) => leaderDead(probing, id, until);
-    const candidate = { self, store, nodes, consensus, room, ttlSeconds, verdict };
+    const candidate = { self, store, nodes, owner, consensus, room, ttlSeconds, verdict };
     run("election", elect(candidate, leading));
     run("database", database({ store, care: consensus, leading, room }));
     run("membership", leaderTask(leading, settleMembership));
@@ -67,7 +70,8 @@ export function member({ settings, store, consensus, ownAddress, ...rest }: Memb
     run("recovery", leaderTask(leading, keepRecovery));
     run("address", locateLeader({ self, store, nodes, ownAddress }, address));
     run("local", localServer({ ...settings, self, leading, opened, port }));
-    run("listener", listener({ ...settings, self, store, nodes, address, leading }, opened, port));
+    const listening = { ...settings, self, store, nodes, owner, consensus, address, leading };
+    run("listener", listener(listening, opened, port));
     healthy();
     await within(Promise.withResolvers<never>().promise, signal);
   };

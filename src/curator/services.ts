@@ -2,12 +2,13 @@
 // that lead to the leader. Every RPC has its file; here they come together.
 import type { Store } from "../base/etcd/etcd.ts";
 import type { Value } from "../base/event/event.ts";
-import { type Service, service } from "../base/rpc/rpc.ts";
+import { memberOf, type Service, service } from "../base/rpc/rpc.ts";
 import { Curator, CuratorLocal } from "../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { AAA } from "../gen/metropolis/proto/api/aaa_pb.ts";
 import { Management } from "../gen/metropolis/proto/api/management_pb.ts";
 import { escrow } from "./aaa/escrow.ts";
 import { getCaCertificate } from "./local/get-ca-certificate.ts";
+import { getConsensusMembers } from "./local/get-consensus-members.ts";
 import { getCurrentLeader, type LeaderAddress } from "./local/get-current-leader.ts";
 import { approveNode } from "./management/approve-node.ts";
 import { backup } from "./management/backup.ts";
@@ -17,6 +18,7 @@ import { deleteNode } from "./management/delete-node.ts";
 import { getClusterInfo } from "./management/get-cluster-info.ts";
 import { getNodes } from "./management/get-nodes.ts";
 import { getRegisterTicket } from "./management/get-register-ticket.ts";
+import { rotateOwner } from "./management/rotate-owner.ts";
 import { rotateRegisterTicket } from "./management/rotate-register-ticket.ts";
 import { updateNodeLabels } from "./management/update-node-labels.ts";
 import { updateNodeRoles } from "./management/update-node-roles.ts";
@@ -34,23 +36,33 @@ import { renewCertificate } from "./node-service/renew-certificate.ts";
 import { updateClusterNetworking } from "./node-service/update-cluster-networking.ts";
 import { updateNodeStatus } from "./node-service/update-node-status.ts";
 import { watch } from "./node-service/watch.ts";
+import type { Consensus } from "./state/consensus.ts";
+import { memberDirectory } from "./state/directory.ts";
 import type { Leader } from "./state/leader.ts";
+import type { NodeCache } from "./state/node-cache.ts";
 
 /** What a member can serve without being the leader. */
 export interface LocalParts {
   readonly self: string;
   readonly store: Pick<Store, "get">;
+  readonly nodes: NodeCache;
+  readonly consensus: Pick<Consensus, "list">;
   /** DER of the cluster's CA. */
   readonly ca: Uint8Array;
   readonly address: Value<LeaderAddress | undefined>;
 }
 
 /** The services of every member. */
-export function localServices({ self, store, ca, address }: LocalParts): Service[] {
+export function localServices(parts: LocalParts): Service[] {
+  const { self, store, nodes, consensus, ca, address } = parts;
+  const isMember = memberOf(() => ca);
   return [
     service(CuratorLocal, {
-      getCurrentLeader: getCurrentLeader(self, address),
+      getCurrentLeader: getCurrentLeader(self, address, ({ peerCertificates }) =>
+        isMember(peerCertificates) ? memberDirectory(nodes) : undefined,
+      ),
       getCACertificate: getCaCertificate(store, ca),
+      getConsensusMembers: getConsensusMembers(consensus),
     }),
   ];
 }
@@ -62,6 +74,7 @@ export function leaderServices(leader: Leader): Service[] {
     service(Management, {
       getRegisterTicket: getRegisterTicket(leader),
       rotateRegisterTicket: rotateRegisterTicket(leader),
+      rotateOwner: rotateOwner(leader),
       getClusterInfo: getClusterInfo(leader),
       getNodes: getNodes(leader),
       approveNode: approveNode(leader),

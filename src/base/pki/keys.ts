@@ -46,9 +46,16 @@ function fromPrivateKey(privateKey: KeyObject): KeyPair {
   return { publicKey, seed: new Uint8Array(der.subarray(PKCS8_HEAD.length)) };
 }
 
-function privateKeyObject(seed: Uint8Array): KeyObject {
+/** The private key of a seed, as node:crypto wants it. */
+export function privateKeyObject(seed: Uint8Array): KeyObject {
   const key = Buffer.concat([PKCS8_HEAD, seed]);
   return createPrivateKey({ key, type: "pkcs8", format: "der" });
+}
+
+/** A public key of 32 bytes, as node:crypto wants it. */
+export function publicKeyObject(publicKey: Uint8Array): KeyObject {
+  const key = Buffer.concat([SPKI_HEAD, publicKey]);
+  return createPublicKey({ key, type: "spki", format: "der" });
 }
 
 /** The 32 bytes of a public key; throws a {@link KeyError} if it is not Ed25519. */

@@ -14,9 +14,7 @@ import { emitUser } from "../state/cluster-pki.ts";
 import { keys } from "../state/keys.ts";
 import type { Leader } from "../state/leader.ts";
 import { requireKey } from "../state/nodes.ts";
-
-/** The identity that owns the cluster. */
-const OWNER = "owner";
+import { OWNER } from "../state/owner.ts";
 
 const refresh = [{ kind: ProofKind.REFRESH_CERTIFICATE }];
 

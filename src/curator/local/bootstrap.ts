@@ -31,6 +31,7 @@ import { admissibleLabels } from "../state/labels.ts";
 import type { Leader } from "../state/leader.ts";
 import type { CachedNode } from "../state/node-cache.ts";
 import { commitNodes, nodeWrite } from "../state/nodes.ts";
+import { OWNER } from "../state/owner.ts";
 import { checkBootstrap } from "./check-bootstrap.ts";
 
 /** Makes the cluster, or finds that it made it before; `leader` waits for the election. */
@@ -101,11 +102,18 @@ function withoutConsensus(node: Readonly<Node>): Readonly<Node> {
   return { ...node, roles, consensusSerials: [] };
 }
 
-/** Who restores may have lost the old secret, and must know the cluster by that of the medium. */
-function restoredOwner(before: Uint8Array, { ownershipSecret }: BootstrapRequest): Write[] {
+/**
+ * The cluster belongs to whoever wrote the medium: the backup's owner may have been replaced
+ * since, because his key was with others. Its secret may be lost, too.
+ */
+function restoredOwner(before: Uint8Array, request: BootstrapRequest): Write[] {
+  const { ownerPublicKey: publicKey, ownershipSecret } = request;
   if (ownershipSecret.length === 0) return [];
-  const owner = { ...fromBinary(InitialOwnerSchema, before), ownershipSecret };
-  return [{ put: keys.initialOwner, value: toBinary(InitialOwnerSchema, owner) }];
+  const present = fromBinary(InitialOwnerSchema, before);
+  const value = toBinary(InitialOwnerSchema, { ...present, publicKey, ownershipSecret });
+  const isSame = constantTimeEqual(present.publicKey, publicKey);
+  const certificate = isSame ? [] : [{ delete: keys.certificate(OWNER) }];
+  return [{ put: keys.initialOwner, value }, ...certificate];
 }
 
 function joinKeyWrite(id: string, { joinPublicKey }: BootstrapRequest): Write {

@@ -39,13 +39,20 @@ async function* watchOne(
   for await (const changes of nodes.watch(id, signal)) yield event(changes);
 }
 
-async function* watchAll({ nodes }: Leader, signal: AbortSignal): AsyncGenerator<Event> {
+async function* watchAll({ nodes, owner }: Leader, signal: AbortSignal): AsyncGenerator<Event> {
   let isBacklog = true;
+  let told: Uint8Array | undefined;
   for await (const changes of nodes.watch(undefined, signal)) {
     const chunks = split(changes);
     const last = chunks.pop() ?? { nodes: [], gone: [] };
     for (const chunk of chunks) yield event(chunk);
-    yield { ...event(last), ...(isBacklog && { progress: Progress.LAST_BACKLOGGED }) };
+    const key = owner.current === told ? undefined : owner.current;
+    yield {
+      ...event(last),
+      ...(isBacklog && { progress: Progress.LAST_BACKLOGGED }),
+      ...(key && { ownerPublicKey: key }),
+    };
+    told = owner.current;
     isBacklog = false;
   }
 }

@@ -78,6 +78,23 @@ export function emitUser(
   );
 }
 
+/** The first certificate of another key under a user's name, in the place of what there is. */
+export async function replaceUser(
+  store: LeaderStore,
+  ca: Issuer,
+  publicKey: Uint8Array,
+  identity: string,
+): Promise<Emitted> {
+  const key = keys.certificate(identity);
+  const existing = await store.get(key);
+  const certificate = await issueUser(ca, publicKey, identity, validFor(VALID_DAYS));
+  return {
+    certificate,
+    writes: [{ put: key, value: certificate }],
+    compares: [{ key, modRevision: existing?.modRevision ?? 0n }],
+  };
+}
+
 async function emit(
   store: LeaderStore,
   name: string,

@@ -1,7 +1,7 @@
 // What the handlers of a leader work with. There is one of these for each
 // leadership; it is thrown away with it.
 import type { Store } from "../../base/etcd/etcd.ts";
-import { Lock, NamedLocks } from "../../base/event/event.ts";
+import { Lock, NamedLocks, type Value } from "../../base/event/event.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import type { Issuer } from "../../base/pki/certificate.ts";
 import { Allowance } from "../../base/rpc/rpc.ts";
@@ -27,6 +27,8 @@ export interface Leader {
   readonly store: LeaderStore;
   /** All nodes. Whoever changes one holds its lock among `nodeLocks`. */
   readonly nodes: NodeCache;
+  /** The public key of the cluster's owner. */
+  readonly owner: Value<Uint8Array>;
   readonly heartbeats: Heartbeats;
   readonly addressMoves: AddressMoves;
   /** By node ID. Who changes a node holds its lock from reading to writing. */
@@ -66,6 +68,7 @@ export interface LeaderParts {
   readonly store: Store;
   readonly key: LeaderKey;
   readonly nodes: NodeCache;
+  readonly owner: Value<Uint8Array>;
   readonly consensus: Consensus;
   readonly room: Room;
   readonly resign: () => Promise<void>;

@@ -124,6 +124,11 @@ export class NodeCache {
     }
   }
 
+  /** Wakes those who watch all nodes, who then see no change of nodes: there is other news. */
+  wake(): void {
+    for (const watcher of this.#all) watcher.wake();
+  }
+
   /** Resolves at the next change of any node. */
   async changed(signal: AbortSignal): Promise<void> {
     const watcher = new Watcher();
@@ -176,6 +181,7 @@ export class NodeCache {
 /** The IDs of changed nodes that one watcher has not seen yet, each once. */
 class Watcher {
   #changed = new Set<string>();
+  #isAwake = false;
   #wake = () => {};
 
   tell(id: string): void {
@@ -183,13 +189,19 @@ class Watcher {
     this.#wake();
   }
 
+  wake(): void {
+    this.#isAwake = true;
+    this.#wake();
+  }
+
   async next(signal: AbortSignal): Promise<readonly string[]> {
     signal.throwIfAborted();
-    if (this.#changed.size === 0) {
+    if (this.#changed.size === 0 && !this.#isAwake) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#wake = resolve;
       await within(promise, signal);
     }
+    this.#isAwake = false;
     const ids = [...this.#changed];
     this.#changed = new Set();
     return ids;

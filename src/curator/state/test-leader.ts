@@ -2,6 +2,7 @@
 // and its clock, which the test turns.
 import { create } from "@bufbuild/protobuf";
 import { follow, type Member, memoryStore, type Store } from "../../base/etcd/etcd.ts";
+import { Value } from "../../base/event/event.ts";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { type Issuer, issueCa } from "../../base/pki/certificate.ts";
 import { generateKeyPair, type KeyPair } from "../../base/pki/keys.ts";
@@ -55,6 +56,7 @@ export async function testLeader(
     store: raw,
     key: { key: "/leader/1", createRevision },
     nodes,
+    owner: new Value<Uint8Array>(),
     consensus,
     room: new Room(),
     resign: async () => void (await raw.delete("/leader/1")),
