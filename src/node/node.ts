@@ -27,7 +27,7 @@ import { inheritLog } from "./inherited-log.ts";
 import { hosts, type Names } from "./network/hosts.ts";
 import type { NetworkStatus } from "./network/network.ts";
 import { type Lock, recovery } from "./recovery/recovery.ts";
-import { directorySeeds, LOCAL_CURATOR } from "./roles/connection.ts";
+import { knownAt } from "./roles/connection.ts";
 import { controlPlane } from "./roles/control-plane.ts";
 import { curator } from "./roles/curator.ts";
 import { roles } from "./roles/roles.ts";
@@ -56,6 +56,7 @@ class News {
   readonly names = new Value<Names>();
   readonly lock = new Value<Lock>();
   readonly isReached = new Value(false);
+  readonly owner = new Value<Uint8Array>();
 }
 
 /** The life of the node agent; without arguments on a machine of its own. */
@@ -111,15 +112,16 @@ function runCluster(
   power: (request: PowerRequest) => void,
 ) {
   const { membership, isOpen, address, consensus: etcd, curator: member } = news;
-  const { lock, isReached, names } = news;
+  const { lock, isReached, names, owner: user } = news;
   const { roles: ownRoles, storage } = news;
   const common = { paths, membership, isOpen, address, roles: ownRoles, lock, storage };
   const owner = program.owner === undefined ? {} : { etcdOwner: program.owner };
   const controls = { consensus: etcd, curator: member, ...owner };
-  const seeds = () => [
-    ...(isOpen.current === true ? [LOCAL_CURATOR] : []),
-    ...directorySeeds(paths.esp.clusterDirectory),
-  ];
+  const known = () => {
+    // What its own curator says, it has from the etcd of this node.
+    const own = isOpen.current === true ? membership.current?.nodeId : undefined;
+    return knownAt(paths.esp.clusterDirectory, own);
+  };
   run("consensus", consensus(etcd, { ...program, unused: () => curatorEnded(member) }));
   run("curator", curator(member, common, curatorProgram));
   run(
@@ -131,11 +133,24 @@ function runCluster(
       storageLog: tree.logger("root.storage"),
     }),
   );
-  run("roles", roles({ ...common, seeds, names, isReached, hasMesh, version, bootId }));
-  run("controlplane", controlPlane({ ...common, ...controls, seeds }));
+  run(
+    "roles",
+    roles({
+      ...common,
+      known,
+      owner: user,
+      consensus: etcd,
+      names,
+      isReached,
+      hasMesh,
+      version,
+      bootId,
+    }),
+  );
+  run("controlplane", controlPlane({ ...common, ...controls, known }));
   run("recovery", recovery(lock, isReached));
   run("hosts", hosts(names, paths.ephemeral.hosts));
-  run("api", api({ credentials: news.apiCredentials, tree, power }));
+  run("api", api({ credentials: news.apiCredentials, owner: user, tree, power }));
 }
 
 /** The curator gives its leadership back as long as it has an etcd to write that to. */

@@ -62,8 +62,9 @@ class EtcdStore implements Store {
   }
 
   async #range(keys: KeyRange, options: ReadOptions): Promise<Listing> {
-    const { revision = 0n, limit = 0, keysOnly = false, signal } = options;
-    const request = { ...keys, revision, limit: BigInt(limit), keysOnly };
+    const { revision = 0n, limit = 0, keysOnly = false, isLocal = false, signal } = options;
+    const more = { revision, limit: BigInt(limit), keysOnly, serializable: isLocal };
+    const request = { ...keys, ...more };
     const { header, kvs } = await this.#kv.range(request, callOptions(signal)).catch(translate);
     return { revision: header?.revision ?? 0n, items: kvs.map(keyValue) };
   }

@@ -61,6 +61,8 @@ export interface ReadOptions {
   readonly revision?: bigint | undefined;
   /** Most keys to return. */
   readonly limit?: number | undefined;
+  /** Read what this member has, which may be behind; a learner can do nothing else. */
+  readonly isLocal?: boolean | undefined;
   /** Leave the values out. */
   readonly keysOnly?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -173,10 +173,11 @@ function isSealing({ tpmUsage }: BootstrapPlan): boolean {
 async function commit(all: Surroundings, { plan, ring, id }: Attempt, own: Credentials) {
   const { esp } = all.paths;
   const directory = create(ClusterDirectorySchema, {
-    nodes: [{ id, addresses: [{ host: "127.0.0.1" }] }],
+    nodes: [{ id, addresses: [{ host: "127.0.0.1" }], consensusMember: true }],
   });
   await writeFileAtomic(esp.clusterDirectory, toBinary(ClusterDirectorySchema, directory));
   await writeFileAtomic(all.paths.data.roles, toBinary(NodeRolesSchema, firstRoles()));
+  await writeFileAtomic(all.paths.data.owner, plan.ownerPublicKey);
   const { join, nodeUnlockKey, clusterUnlockKey } = ring;
   const known = { nodeId: id, join, nodeUnlockKey, clusterCa: own.ca };
   const lock = openLock(all, known, clusterUnlockKey);

@@ -4,12 +4,9 @@
 //   the leader of the running cluster ────────────────┐
 //   other members that are locked as well ────────────┼──► whichever comes first
 //   the operator ─────────────────────────────────────┘
-import { readFileSync } from "node:fs";
-import { fromBinary } from "@bufbuild/protobuf";
 import { sleep } from "../../base/event/event.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
-import { ClusterDirectorySchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import {
   emptyLock,
   gatherShares,
@@ -18,7 +15,7 @@ import {
   RECOVERY_PORT,
   unlockedKey,
 } from "../recovery/recovery.ts";
-import { connectAsStranger, directorySeeds, hostAndPort } from "../roles/connection.ts";
+import { connectAsStranger, hostAndPort, knownAt, readDirectory } from "../roles/connection.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import type { Surroundings } from "./attempt.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
@@ -81,17 +78,12 @@ async function askEverybody(
 
 /** Where the recovery service of each node in a directory file would be, by ID. */
 function directoryPlaces(path: string): ReadonlyMap<string, string> {
-  try {
-    const { nodes } = fromBinary(ClusterDirectorySchema, readFileSync(path));
-    return new Map(
-      nodes.flatMap(({ id, addresses }) =>
-        addresses.slice(0, 1).map(({ host }) => [id, hostAndPort(host, RECOVERY_PORT)] as const),
-      ),
-    );
-  } catch {
-    // Not there, or cut off: then this node knows nobody.
-    return new Map();
-  }
+  const { nodes = [] } = readDirectory(path) ?? {};
+  return new Map(
+    nodes.flatMap(({ id, addresses }) =>
+      addresses.slice(0, 1).map(({ host }) => [id, hostAndPort(host, RECOVERY_PORT)] as const),
+    ),
+  );
 }
 
 async function askLeader(
@@ -99,8 +91,8 @@ async function askLeader(
   { join, clusterCa, isSealed }: NodeSecrets,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const seeds = () => directorySeeds(paths.esp.clusterDirectory);
-  using channel = await connectAsStranger(join, clusterCa, seeds);
+  const known = () => knownAt(paths.esp.clusterDirectory);
+  using channel = await connectAsStranger(join, clusterCa, known);
   const request = { usingSealedConfiguration: isSealed };
   const curator = channel.client(Curator);
   for (let said = ""; ; await sleep(PAUSE_MS, signal)) {

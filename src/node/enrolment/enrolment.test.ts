@@ -114,8 +114,11 @@ async function start(
         parameterSources: [],
       }),
     );
-    const seeds = () => [`127.0.0.1:${curatorPort}`];
-    const plane = { ...news, ...controls, etcdPorts, curatorPort, seeds, paths: where };
+    const known = () => {
+      const id = news.membership.current?.nodeId ?? "";
+      return { seeds: [{ id, target: `127.0.0.1:${curatorPort}` }], members: new Set([id]) };
+    };
+    const plane = { ...news, ...controls, etcdPorts, curatorPort, known, paths: where };
     run("controlplane", controlPlane(plane));
     healthy();
     await sleep(600_000, signal);

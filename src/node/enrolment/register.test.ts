@@ -62,7 +62,14 @@ function machine(refusal?: string): Surroundings {
 
 const medium = create(RegisterSchema, {
   caCertificate: Uint8Array.of(1),
-  clusterDirectory: { nodes: [{ id: "metropolis-1", addresses: [{ host: "192.0.2.1" }] }] },
+  clusterDirectory: {
+    nodes: [
+      {
+        ...{ id: `metropolis-${"1".repeat(32)}`, addresses: [{ host: "192.0.2.1" }] },
+        consensusMember: true,
+      },
+    ],
+  },
 });
 
 async function keysOf(all: Surroundings): Promise<Guard> {

@@ -20,7 +20,7 @@ import {
   NodeStorageSecurity as Security,
   NodeTPMUsage as TpmUsage,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { connectAsStranger, seedsOf } from "../roles/connection.ts";
+import { connectAsStranger, knownOf } from "../roles/connection.ts";
 import { type Credentials, makeCredentials, saveCredentials } from "../storage/credentials.ts";
 import type { DataVolume } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
@@ -94,7 +94,7 @@ async function begin(
   all: Surroundings,
   { caCertificate, clusterDirectory }: NodeParameters_ClusterRegister,
 ): Promise<Attempt> {
-  if (caCertificate.length === 0 || seedsOf(clusterDirectory).length === 0) {
+  if (caCertificate.length === 0 || knownOf(clusterDirectory).seeds.length === 0) {
     throw new EnrolmentError("the medium does not say where its cluster is", WRITE_MEDIUM);
   }
   const { vault, log, paths } = all;
@@ -121,7 +121,9 @@ function connectRegistrar(
   { caCertificate, clusterDirectory }: NodeParameters_ClusterRegister,
   { ring }: Attempt,
 ): Promise<Channel> {
-  return connectAsStranger(ring.node, caCertificate, () => seedsOf(clusterDirectory));
+  // What is sent there, ticket and key, is for the leader alone.
+  const known = { ...knownOf(clusterDirectory), isStrict: true };
+  return connectAsStranger(ring.node, caCertificate, () => known);
 }
 
 async function register(

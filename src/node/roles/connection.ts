@@ -1,10 +1,13 @@
-// The node's way to the Cluster API: to one curator, or to whoever leads them.
+// The node's way to the Cluster API: to one curator, or to whoever leads them. Whom it dials
+// was named by the directory or by a member of it, and has to prove to be just that node:
+// a certificate of the cluster alone makes nobody a leader.
 import { readFileSync } from "node:fs";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Value } from "../../base/event/event.ts";
 import { slowness } from "../../base/linux/machine.ts";
 import { selfSigned } from "../../base/pki/certificate.ts";
 import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
+import { isNodeId } from "../../base/pki/node-id.ts";
 import { verifyNode } from "../../base/pki/verify.ts";
 import {
   type CallOptions,
@@ -12,8 +15,11 @@ import {
   type ClientTls,
   Code,
   connect,
+  type Known,
   leaderChannel,
+  type Place,
   RpcError,
+  type Vote,
 } from "../../base/rpc/rpc.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import {
@@ -35,52 +41,65 @@ export function connectCluster(own: Credentials, target = LOCAL_CURATOR): Channe
   return connect({ target, credentials: memberTls(own) });
 }
 
-/** Connects to the leader of the node's own cluster, which `seeds` know. */
-export function connectLeader(
-  membership: Value<Credentials>,
-  seeds: () => readonly string[],
-): Channel {
-  return leader(() => {
+/** Connects to the leader of the node's own cluster. */
+export function connectLeader(membership: Value<Credentials>, known: () => Known): Channel {
+  return leader(
     // Another certificate since the last connection, after a renewal.
-    if (membership.current !== undefined) return memberTls(membership.current);
-    throw new RpcError(Code.unavailable, "this node is no member yet");
-  }, seeds);
+    ({ id }) => memberTls(present(membership), id),
+    known,
+  );
+}
+
+/** The credentials of a node that has some. */
+export function present(membership: Value<Credentials>): Credentials {
+  if (membership.current !== undefined) return membership.current;
+  throw new RpcError(Code.unavailable, "this node is no member yet");
 }
 
 /** The same as the holder of a key that the cluster may not have certified. */
 export async function connectAsStranger(
   key: KeyPair,
   ca: Uint8Array,
-  seeds: () => readonly string[],
+  known: () => Known,
 ): Promise<Channel> {
-  const tls: ClientTls = {
-    keyPem: privateKeyPem(key),
-    certificatePem: certificatePem(await selfSigned(key)),
-    verify: (der) => void verifyNode(der, ca),
-  };
-  return leader(() => tls, seeds);
+  const keyPem = privateKeyPem(key);
+  const own = { keyPem, certificatePem: certificatePem(await selfSigned(key)) };
+  return leader(({ id }) => ({ ...own, verify: (der) => void verifyNode(der, ca, { id }) }), known);
 }
 
-function memberTls(own: Credentials): ClientTls {
+/** How a node proves itself to a server of its cluster, and which one it accepts. */
+export function memberTls(own: Credentials, id?: string): ClientTls {
   return {
     keyPem: privateKeyPem(own.keyPair),
     certificatePem: certificatePem(own.certificate),
-    verify: (der) => void verifyNode(der, own.ca),
+    verify: (der) => void verifyNode(der, own.ca, { id }),
   };
 }
 
-function leader(credentials: () => ClientTls, seeds: () => readonly string[]): Channel {
-  const dial = (target: string) => connect({ target, credentials: credentials() });
+function leader(credentials: (place: Place) => ClientTls, known: () => Known): Channel {
+  const dial = (place: Place) => connect({ target: place.target, credentials: credentials(place) });
+  return leaderChannel({
+    ...{ known, dial, timing: leaderTiming() },
+    locate: async (seed, options) => {
+      using curator = dial(seed);
+      // Awaited here: the connection ends with this block.
+      return await ask(curator, seed, options);
+    },
+  });
+}
+
+/** How long things take on this machine. */
+export function leaderTiming() {
   const factor = slowness();
-  const timing = { locateMs: LOCATE_MS * factor, doubtMs: DOUBT_MS * factor };
-  return leaderChannel({ seeds, dial, locate, timing });
+  return { locateMs: LOCATE_MS * factor, doubtMs: DOUBT_MS * factor };
 }
 
 /** Where a curator says that the leader is. */
-async function locate(curator: Channel, options: CallOptions): Promise<string> {
-  const local = curator.client(CuratorLocal);
-  for await (const { leaderHost, leaderPort } of local.getCurrentLeader({}, options)) {
-    return hostAndPort(leaderHost, leaderPort);
+async function ask(curator: Channel, { id: by }: Place, options: CallOptions): Promise<Vote> {
+  const answers = curator.client(CuratorLocal).getCurrentLeader({}, options);
+  for await (const { leaderNodeId: id, leaderHost, leaderPort } of answers) {
+    if (!isNodeId(id)) throw new RpcError(Code.unavailable, `${id} is no node ID`);
+    return { by, leader: { id, target: hostAndPort(leaderHost, leaderPort) } };
   }
   throw new RpcError(Code.unavailable, "the leader is not known");
 }
@@ -90,18 +109,30 @@ export function hostAndPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** The curators that a directory names. */
-export function seedsOf(directory: ClusterDirectory | undefined): readonly string[] {
-  const hosts = (directory?.nodes ?? []).flatMap(({ addresses }) => addresses);
-  return hosts.filter(({ host }) => host !== "").map(({ host }) => hostAndPort(host, CURATOR_PORT));
+/** The curators that a directory names; `own` is this node where its own curator serves. */
+export function knownOf(directory: ClusterDirectory | undefined, own?: string): Known {
+  const members = (directory?.nodes ?? []).filter(
+    ({ id, consensusMember }) => consensusMember && isNodeId(id),
+  );
+  const seeds = members.flatMap(({ id, addresses }) =>
+    addresses
+      .filter(({ host }) => host !== "")
+      .map(({ host }) => ({ id, target: hostAndPort(host, CURATOR_PORT) })),
+  );
+  const local = own === undefined ? [] : [{ id: own, target: LOCAL_CURATOR }];
+  return { seeds: [...local, ...seeds], members: new Set(members.map(({ id }) => id)), own };
 }
 
-/** The curators that the directory on the ESP names, as of now. */
-export function directorySeeds(path: string): readonly string[] {
+/** The same of the directory on the ESP, as of now. */
+export function knownAt(path: string, own?: string): Known {
+  return knownOf(readDirectory(path), own);
+}
+
+/** The directory in a file; nothing where it is not written yet, or cut off. */
+export function readDirectory(path: string): ClusterDirectory | undefined {
   try {
-    return seedsOf(fromBinary(ClusterDirectorySchema, readFileSync(path)));
+    return fromBinary(ClusterDirectorySchema, readFileSync(path));
   } catch {
-    // Not written yet, or cut off: then this node knows nobody.
-    return [];
+    return undefined;
   }
 }

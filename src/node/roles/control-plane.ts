@@ -2,7 +2,7 @@
 // beside it.
 //
 //   role given ──► JoinConsensus ──► etcd as learner ──► voter ──► curator
-//   role taken ──► cluster has let the member go ──► curator, etcd ended ──► data erased
+//   role taken ──► etcd has let the member go ──► curator, etcd ended ──► data erased
 //
 // What is on the disk decides where to begin: with data of etcd the node is a
 // member, whatever else was interrupted.
@@ -19,7 +19,7 @@ import {
   type KeyPair,
   keyPairFromPem,
 } from "../../base/pki/keys.ts";
-import { type Client, Code, RpcError } from "../../base/rpc/rpc.ts";
+import { type Client, Code, type Known, RpcError } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type { NodeRoles } from "../../gen/metropolis/proto/common/common_pb.ts";
@@ -31,6 +31,7 @@ import { type Lock, shareKeyPair } from "../recovery/recovery.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import type { CredentialPaths, Paths } from "../storage/paths.ts";
 import { connectLeader } from "./connection.ts";
+import { isRemoved } from "./removal.ts";
 import { isEnding, LOOK_MS } from "./renewal.ts";
 import { type CuratorSettings, curatorSettings } from "./settings.ts";
 import { isMember, whileMembership } from "./while-role.ts";
@@ -46,7 +47,7 @@ export interface ControlPlaneOptions {
   /** The keys that this node is known by while it is locked. */
   readonly lock: Value<Lock>;
   /** Curators that may know the leader. */
-  readonly seeds: () => readonly string[];
+  readonly known: () => Known;
   /** Absent: those of a machine. Tests have their own. */
   readonly etcdPorts?: EtcdPorts;
   readonly curatorPort?: number;
@@ -61,9 +62,9 @@ const MEMBERSHIP_MS = 5_000;
 /** Follows the role ConsensusMember. */
 export function controlPlane(options: ControlPlaneOptions): Runnable {
   return async ({ signal, log, healthy }) => {
-    const { membership, roles, seeds } = options;
+    const { membership, roles, known } = options;
     const own = await membership.first(signal);
-    using channel = connectLeader(membership, seeds);
+    using channel = connectLeader(membership, known);
     const part = new ControlPlane(options, own, channel.client(Curator), log);
     healthy();
     for (;;) {
@@ -118,12 +119,11 @@ class ControlPlane {
     }
   }
 
-  /** Resolves when the cluster says that the member is gone whose data are here. */
+  /** Resolves when etcd says that the member is gone whose data are here. */
   async #removed(signal: AbortSignal): Promise<void> {
     for (;;) {
       await sleep(MEMBERSHIP_MS, signal);
-      if (!this.#hasData()) continue;
-      if (!(await this.#isMember(signal))) return;
+      if (this.#hasData() && (await this.#isRemoved(signal))) return;
     }
   }
 
@@ -193,17 +193,15 @@ class ControlPlane {
     if (!isRunning && !this.#hasData()) return this.#forgetRest(signal);
     // Its vote may be needed to let it go.
     if (!isRunning) consensus.wanted.set(await this.#member(signal));
-    while (await this.#isMember(signal)) await sleep(PAUSE_MS, signal);
+    while (!(await this.#isRemoved(signal))) await sleep(PAUSE_MS, signal);
     await this.#forget(signal);
     this.#log.info("This node is no consensus member any more; its copy of the state is erased");
   }
 
-  /** Whether the cluster counts this node among the members of etcd. */
-  async #isMember(signal: AbortSignal): Promise<boolean> {
-    const { etcdMember } = await persistently(signal, this.#log, () =>
-      this.#cluster.getConsensusStatus({}, { signal }),
-    );
-    return etcdMember.some(({ id }) => id === this.#own.nodeId);
+  #isRemoved(signal: AbortSignal): Promise<boolean> {
+    const { consensus, known } = this.#options;
+    const member = consensus.running.current ?? undefined;
+    return isRemoved({ member, own: this.#own, known: known() }, signal);
   }
 
   /** Goes on where a power cut came between. */

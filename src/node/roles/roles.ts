@@ -6,14 +6,14 @@
 //                                           ├─ fetch      ─► roles ─► control plane
 //                                           └─ directory  ─► ESP, names
 import { Value } from "../../base/event/event.ts";
-import type { Channel, Client } from "../../base/rpc/rpc.ts";
+import type { Channel, Known } from "../../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type { NodeRoles, NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
-import { ETCD_PORTS } from "../consensus/config.ts";
+import { ETCD_PORTS, type Member } from "../consensus/config.ts";
 import { followRevocations } from "../consensus/revocations.ts";
-import { together } from "../control/control.ts";
+import { type Control, together } from "../control/control.ts";
 import { type MeshPeer, mesh } from "../mesh/mesh.ts";
 import type { Names } from "../network/hosts.ts";
 import { followEpochs, followUnlockKey, type Lock } from "../recovery/recovery.ts";
@@ -21,7 +21,9 @@ import type { Paths } from "../storage/paths.ts";
 import type { StorageNews } from "../storage/storage.ts";
 import { connectLeader } from "./connection.ts";
 import type { CuratorNews } from "./curator.ts";
+import { type ElectedOptions, withElected } from "./elected.ts";
 import { heartbeat } from "./heartbeat.ts";
+import { ownerFile } from "./owner.ts";
 import { renewal } from "./renewal.ts";
 import { nodeStatus, statusPush } from "./status.ts";
 import { directory, directoryNames, ownRecord } from "./watch.ts";
@@ -42,20 +44,24 @@ export interface RolesOptions extends CuratorNews {
   readonly storage: Pick<StorageNews, "ground">;
   /** Set to where the nodes of the cluster are. */
   readonly names: Value<Names>;
+  /** Set to the public key of the cluster's owner. */
+  readonly owner: Value<Uint8Array>;
   /** Whether this host can take part in the encrypted network. */
   readonly hasMesh: boolean;
   /** Curators that may know the leader. */
-  readonly seeds: () => readonly string[];
+  readonly known: () => Known;
+  /** The member of etcd on this node. */
+  readonly consensus: Control<Member>;
 }
 
 /** The life of the node as a member. */
 export function roles(options: RolesOptions): Runnable {
   return async ({ signal, log, run, healthy }) => {
-    const { membership, paths, names, address, seeds } = options;
+    const { membership, paths, names, address, owner } = options;
     const own = await membership.first(signal);
     const peers = new Value<readonly MeshPeer[]>();
     const known = new Value(directoryNames(paths.esp.clusterDirectory));
-    using channel: Channel = connectLeader(membership, seeds);
+    using channel: Channel = connectLeader(membership, options.known);
     const curator = channel.client(Curator);
     const status = new Value<NodeStatus | undefined>();
     run("heartbeat", heartbeat(curator, options.isReached));
@@ -64,7 +70,11 @@ export function roles(options: RolesOptions): Runnable {
     const isUnlockKeyDue = new Value<boolean>();
     const record = { roles: options.roles, ...told, isUnlockKeyDue };
     run("fetch", ownRecord(curator, own.nodeId, paths.data.roles, record));
-    run("directory", directory(curator, paths.esp.clusterDirectory, { names: known, peers }));
+    run(
+      "directory",
+      directory(curator, paths.esp.clusterDirectory, { names: known, peers, owner }),
+    );
+    run("owner", ownerFile(owner, paths.data.owner));
     if (options.hasMesh) {
       const { meshKey: keyFile } = paths.data;
       run("mesh", mesh({ nodeId: own.nodeId, curator, address, told, peers, keyFile }));
@@ -73,8 +83,8 @@ export function roles(options: RolesOptions): Runnable {
     const partition = async (ended: AbortSignal) =>
       (await options.storage.ground.first(ended)).partition;
     run("unlockkey", followUnlockKey(curator, partition, options.lock, isUnlockKeyDue));
-    run("epochs", asMember(options.roles, recoveryEpochs(options, curator)));
-    run("revocations", asMember(options.roles, consensusRevocations(options, curator)));
+    run("epochs", asMember(options.roles, recoveryEpochs(options)));
+    run("revocations", asMember(options.roles, consensusRevocations(options)));
     run("names", ownName(own.nodeId, address, known, names));
     healthy();
     log.info(`Member of the cluster as ${own.nodeId}`);
@@ -96,19 +106,27 @@ function asMember(roles: Value<NodeRoles>, work: Work): Runnable {
 }
 
 /** Holds the recovery epochs that the cluster wants. */
-function recoveryEpochs({ lock }: RolesOptions, curator: Client<typeof Curator>): Work {
-  return (context) => followEpochs(curator, lock, context);
+function recoveryEpochs(options: RolesOptions): Work {
+  return (context) =>
+    withElected(elected(options), context.signal, (leader) =>
+      followEpochs(leader.client(Curator), options.lock, context),
+    );
+}
+
+/** What costs a member its shares or its peers, it hears from whom its own etcd names alone. */
+function elected({ membership, consensus, paths }: RolesOptions): ElectedOptions {
+  return { membership, consensus, directory: paths.esp.clusterDirectory };
 }
 
 /** Keeps those out of etcd here that are members no more. */
-function consensusRevocations(
-  { isOpen, paths }: RolesOptions,
-  curator: Client<typeof Curator>,
-): Work {
+function consensusRevocations(options: RolesOptions): Work {
+  const { isOpen, paths } = options;
   return async (context) => {
     // By then etcd has its first list, which came with its certificates.
     await isOpen.first(context.signal, (open) => open);
-    await followRevocations(curator, paths.data, ETCD_PORTS.peer, context);
+    await withElected(elected(options), context.signal, (leader) =>
+      followRevocations(leader.client(Curator), paths.data, ETCD_PORTS.peer, context),
+    );
   };
 }
 

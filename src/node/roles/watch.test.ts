@@ -25,6 +25,7 @@ import {
   directory,
   directoryNames,
   directoryOf,
+  noteServing,
   ownRecord,
 } from "./watch.ts";
 
@@ -35,7 +36,12 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 function member(id: string, externalAddress: string): MessageInitShape<typeof NodeSchema> {
-  return { id, roles: { consensusMember: {} }, status: { externalAddress } };
+  const status = { externalAddress, runningCurator: { port: 7835 } };
+  return { id, roles: { consensusMember: {} }, status };
+}
+
+function nodesOf(...all: readonly MessageInitShape<typeof NodeSchema>[]) {
+  return new Map(all.map((init) => [init.id ?? "", create(NodeSchema, init)]));
 }
 
 test("describeRoles names all roles, or none", () => {
@@ -88,19 +94,36 @@ test("directoryOf names members that can be reached, in order", () => {
     { id: "worker", roles: { kubernetesWorker: {} }, status: { externalAddress: "10.1.0.4" } },
     { id: "new", roles: { consensusMember: {} } },
   ];
-  const nodes = new Map(all.map((init) => [init.id ?? "", create(NodeSchema, init)]));
-  const found = directoryOf(nodes).nodes.map(({ id, addresses }) => [id, addresses[0]?.host]);
-  expect(found).toEqual([
-    ["one", "10.1.0.2"],
-    ["two", "10.1.0.3"],
+  const found = directoryOf(nodesOf(...all), new Set(["two"])).nodes;
+  expect(
+    found.map(({ id, addresses, ...rest }) => [id, addresses[0]?.host, rest.consensusMember]),
+  ).toEqual([
+    ["one", "10.1.0.2", false],
+    ["two", "10.1.0.3", true],
   ]);
+});
+
+test("noteServing keeps the word of a member that starts again, and takes it with the role", () => {
+  const served = new Set<string>();
+  const { id, roles } = member("one", "10.1.0.2");
+  noteServing(
+    served,
+    nodesOf({ ...{ id: "two" }, ...(roles && { roles }) }, member("one", "10.1.0.2")),
+  );
+  expect([...served]).toEqual(["one"]);
+  noteServing(served, nodesOf({ ...(id && { id }), ...(roles && { roles }) }));
+  expect([...served]).toEqual(["one"]);
+  noteServing(served, nodesOf({ ...(id && { id }) }));
+  expect([...served]).toEqual([]);
 });
 
 test("directory is written once it is complete, and whenever it changes", async () => {
   await using cluster = await testCluster();
   const path = join(folder, "directory.pb");
   const names = new Value<Names>();
-  await using _ = testSupervisor(directory(cluster.curator, path, { names, peers: new Value() }));
+  await using _ = testSupervisor(
+    directory(cluster.curator, path, { names, peers: new Value(), owner: new Value() }),
+  );
   const written = async (count: number) => {
     const read = () => fromBinary(ClusterDirectorySchema, readFileSync(path)).nodes.length;
     while (!existsSync(path) || read() !== count) await sleep(1, AbortSignal.timeout(5_000));

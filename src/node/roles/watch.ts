@@ -1,7 +1,7 @@
 // What the cluster says about nodes, followed: this node's own roles, and the
 // directory of those that can be asked when this node comes back from a reboot.
 import { existsSync, readFileSync } from "node:fs";
-import { create, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, equals, toBinary } from "@bufbuild/protobuf";
 import type { Value } from "../../base/event/event.ts";
 import { hostAddressFault } from "../../base/format/host-address.ts";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
@@ -22,6 +22,7 @@ import {
 
 import { type MeshPeer, meshPeers } from "../mesh/mesh.ts";
 import type { Names } from "../network/hosts.ts";
+import { knownAt, readDirectory } from "./connection.ts";
 
 /** The roles as words, for the log. */
 export function describeRoles(roles: NodeRoles): string {
@@ -85,8 +86,14 @@ function reachable(node: Node): Node {
   return { ...node, status: { ...status, externalAddress: "" } };
 }
 
-/** The members of the control plane that have an address, in the order of their IDs. */
-export function directoryOf(nodes: ReadonlyMap<string, Node>): ClusterDirectory {
+/**
+ * The members of the control plane that have an address, in the order of their IDs. Those in
+ * `served` have a word in who leads: they serve, or did so before they were started again.
+ */
+export function directoryOf(
+  nodes: ReadonlyMap<string, Node>,
+  served: ReadonlySet<string>,
+): ClusterDirectory {
   const members = [...nodes.values()]
     .filter(({ roles }) => roles?.consensusMember !== undefined)
     .filter(({ status }) => status !== undefined && status.externalAddress !== "")
@@ -95,50 +102,68 @@ export function directoryOf(nodes: ReadonlyMap<string, Node>): ClusterDirectory 
     nodes: members.map(({ id, status }) => ({
       id,
       addresses: [{ host: status?.externalAddress ?? "" }],
+      consensusMember: served.has(id),
     })),
   });
 }
 
+/** Brings the members that have served since they got the role up to date. */
+export function noteServing(served: Set<string>, nodes: ReadonlyMap<string, Node>): void {
+  for (const id of served)
+    if (nodes.get(id)?.roles?.consensusMember === undefined) served.delete(id);
+  for (const { id, roles, status } of nodes.values()) {
+    if (roles?.consensusMember !== undefined && status?.runningCurator !== undefined)
+      served.add(id);
+  }
+}
+
 /** Where the nodes in a directory file were last; none where it cannot be read. */
 export function directoryNames(path: string): Names {
-  try {
-    const { nodes } = fromBinary(ClusterDirectorySchema, readFileSync(path));
-    return new Map(nodes.map(({ id, addresses }) => [id, addresses[0]?.host ?? ""]));
-  } catch {
-    // Not written yet, or cut off: the cluster will tell.
-    return new Map();
-  }
+  const { nodes = [] } = readDirectory(path) ?? {};
+  return new Map(nodes.map(({ id, addresses }) => [id, addresses[0]?.host ?? ""]));
 }
 
 function namesOf(nodes: ReadonlyMap<string, Node>): Names {
   return new Map([...nodes.values()].map(({ id, status }) => [id, status?.externalAddress ?? ""]));
 }
 
-/** Keeps the directory on the ESP up to date, and the names of all nodes. */
+/** What is heard of the cluster as a whole. */
+export interface ClusterNews {
+  readonly names: Value<Names>;
+  readonly peers: Value<readonly MeshPeer[]>;
+  /** The public key of the owner. */
+  readonly owner: Value<Uint8Array>;
+}
+
+/** Keeps the directory on the ESP up to date, the names of all nodes, and who owns them. */
 export function directory(
   curator: Client<typeof Curator>,
   path: string,
-  { names, peers }: { readonly names: Value<Names>; readonly peers: Value<readonly MeshPeer[]> },
+  { names, peers, owner }: ClusterNews,
 ): Runnable {
   return async ({ signal, log, healthy }) => {
     const kind = { case: "nodesInCluster", value: {} } as const;
     const nodes = new Map<string, Node>();
+    const served = new Set(knownAt(path).members);
     let isComplete = false;
     for await (const event of curator.watch({ kind }, { signal })) {
       applyEvent(nodes, event);
+      if (event.ownerPublicKey.length > 0) owner.set(event.ownerPublicKey);
       if (!isComplete && event.progress !== Progress.LAST_BACKLOGGED) continue;
       if (!isComplete) healthy();
       isComplete = true;
       names.set(namesOf(nodes));
       peers.set(meshPeers(nodes.values()));
-      if (await saveDirectory(path, directoryOf(nodes))) log.info("Saved the cluster directory");
+      noteServing(served, nodes);
+      if (await saveDirectory(path, directoryOf(nodes, served)))
+        log.info("Saved the cluster directory");
     }
   };
 }
 
-/** Writes the directory if it says something new; an empty one would lead nowhere. */
+/** Writes the directory if it says something new; one without a member would lead nowhere. */
 async function saveDirectory(path: string, next: ClusterDirectory): Promise<boolean> {
-  if (next.nodes.length === 0) return false;
+  if (!next.nodes.some(({ consensusMember }) => consensusMember)) return false;
   const bytes = toBinary(ClusterDirectorySchema, next);
   if (existsSync(path) && Buffer.compare(readFileSync(path), bytes) === 0) return false;
   await writeFileAtomic(path, bytes);
