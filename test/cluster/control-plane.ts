@@ -81,6 +81,7 @@ export class ControlPlane implements AsyncDisposable {
   #etcd: Child | undefined;
   #curator: Dialog | undefined;
   #nodeApi: Dialog | undefined;
+  #owner = "";
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
@@ -179,6 +180,7 @@ export class ControlPlane implements AsyncDisposable {
   async #bootstrap(): Promise<void> {
     const signal = AbortSignal.timeout(START_MS);
     const ownerKey = generateKeyPair();
+    this.#owner = ownerKey.publicKey.toHex();
     const secret = crypto.getRandomValues(new Uint8Array(32));
     using channel = connectCurator(present(this.#settings));
     const local = channel.client(CuratorBootstrap);
@@ -209,7 +211,7 @@ export class ControlPlane implements AsyncDisposable {
     const program = join(import.meta.dirname, "node-api.ts");
     const dialog = this.#dialog({ argv: [process.execPath, program] });
     this.#nodeApi = dialog;
-    dialog.send(JSON.stringify({ root: this.folder, port: this.ports.node }));
+    dialog.send(JSON.stringify({ root: this.folder, port: this.ports.node, owner: this.#owner }));
     const ready = "Serving node management";
     await settle("the node's API", START_MS, () => this.logText().includes(ready));
   }

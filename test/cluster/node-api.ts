@@ -1,6 +1,6 @@
 // The node's own API as a process: what a node serves on port 7839, without the
-// rest of the node. Told by a line of JSON on stdin where its files lie and which
-// port to serve; it logs to stdout, and ends with its stdin.
+// rest of the node. Told by a line of JSON on stdin where its files lie, which port to
+// serve and who owns it; it logs to stdout, and ends with its stdin.
 import { createInterface } from "node:readline";
 import { Value } from "../../src/base/event/event.ts";
 import { encodeEntry, LogTree } from "../../src/base/logtree/logtree.ts";
@@ -11,7 +11,7 @@ import { loadCredentials } from "../../src/node/storage/credentials.ts";
 import { paths } from "../../src/node/storage/paths.ts";
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const { root, port } = JSON.parse((await lines.next()).value ?? "");
+const { root, port, owner: hex } = JSON.parse((await lines.next()).value ?? "");
 const own = await loadCredentials(paths(root).data.credentials);
 const credentials = new Value<NodeCredentials>({
   ca: own.ca,
@@ -20,6 +20,7 @@ const credentials = new Value<NodeCredentials>({
 });
 const tree = new LogTree();
 const { stream } = tree.read({ dn: "", withChildren: true, stream: true });
-new Supervisor(api({ credentials, tree, power: () => {}, port }), { tree }).start();
+const owner = new Value(Uint8Array.fromHex(hex));
+new Supervisor(api({ credentials, owner, tree, power: () => {}, port }), { tree }).start();
 void lines.next().then(() => process.exit(0));
 for await (const entry of stream) process.stdout.write(`${encodeEntry(entry)}\n`);

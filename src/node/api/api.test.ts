@@ -40,6 +40,7 @@ const userKey = generateKeyPair();
 
 let tree: LogTree;
 let credentials: Value<NodeCredentials>;
+let owner: Value<Uint8Array>;
 let supervisor: Supervisor;
 let powers: PowerRequest[];
 
@@ -47,7 +48,9 @@ beforeEach(() => {
   tree = new LogTree();
   credentials = new Value<NodeCredentials>();
   powers = [];
-  const options = { credentials, tree, power: (request: PowerRequest) => powers.push(request) };
+  owner = new Value(userKey.publicKey);
+  const power = (request: PowerRequest) => powers.push(request);
+  const options = { credentials, owner, tree, power };
   supervisor = new Supervisor(api({ ...options, port: 0 }), { tree, rootDn: "api" });
   supervisor.start();
 });

@@ -4,7 +4,9 @@ import type { Value } from "../../base/event/event.ts";
 import type { LogTree } from "../../base/logtree/logtree.ts";
 import {
   authorizeByOption,
+  isReplaced,
   memberOf,
+  requireOwner,
   type Server,
   serve,
   service,
@@ -12,6 +14,7 @@ import {
 } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { NodeManagement } from "../../gen/metropolis/proto/api/management_pb.ts";
+import { together } from "../control/control.ts";
 import { logs } from "./logs.ts";
 import { type PowerRequest, reboot } from "./reboot.ts";
 
@@ -28,6 +31,8 @@ export interface NodeCredentials {
 /** What the service works with. */
 export interface ApiOptions {
   readonly credentials: Value<NodeCredentials>;
+  /** The public key of the cluster's owner: no other user is let in. */
+  readonly owner: Value<Uint8Array>;
   readonly tree: LogTree;
   /** Ends the node's work and the machine's with it. */
   readonly power: (request: PowerRequest) => void;
@@ -37,14 +42,18 @@ export interface ApiOptions {
 const PORT = 7839;
 
 /** Serves NodeManagement as soon as the node has credentials, and again when they change. */
-export function api({ credentials, tree, power, port = PORT }: ApiOptions): Runnable {
+export function api({ credentials, owner, tree, power, port = PORT }: ApiOptions): Runnable {
   return async ({ signal, log, healthy }) => {
     log.info("Waiting for the node's credentials");
     const first = await credentials.first(signal);
     let current = first;
+    const byOption = authorizeByOption(() => current.ca);
     await using server: Server = await serve({
       services: [service(NodeManagement, { logs: logs(tree), reboot: reboot(power) })],
-      authorize: authorizeByOption(() => current.ca),
+      authorize: (call) => {
+        byOption(call);
+        if (call.peer?.kind === "user") requireOwner(call.peer, owner.current);
+      },
       isMember: memberOf(() => current.ca),
       limits: smallLimits,
       listen: { host: "::", port },
@@ -53,10 +62,17 @@ export function api({ credentials, tree, power, port = PORT }: ApiOptions): Runn
     });
     log.info(`Serving node management on port ${server.port}`);
     healthy();
-    for await (const next of credentials.watch(signal)) {
-      current = next;
-      server.reload(security(next));
-    }
+    await together(signal, [
+      async (ended) => {
+        for await (const next of credentials.watch(ended)) {
+          current = next;
+          server.reload(security(next));
+        }
+      },
+      async (ended) => {
+        for await (const key of owner.watch(ended)) server.revoke((peer) => isReplaced(peer, key));
+      },
+    ]);
   };
 }
 

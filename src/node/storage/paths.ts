@@ -54,6 +54,8 @@ export interface DataPaths {
   readonly commitment: string;
   /** NodeRoles as last heard, so that a cold cluster can start without asking. */
   readonly roles: string;
+  /** The public key of the cluster's owner as last heard: no other user is let in. */
+  readonly owner: string;
   /** The node's private key in the encrypted network. */
   readonly meshKey: string;
 }
@@ -113,6 +115,7 @@ function dataPaths(root: string): DataPaths {
     credentials: credentials(join(node, "credentials")),
     commitment: join(node, "commitment.pb"),
     roles: join(node, "roles.pb"),
+    owner: join(node, "owner.key"),
     meshKey: join(node, "clusternet.key"),
   };
 }
