@@ -42,6 +42,8 @@ class Member {
   readonly id = nodeId(this.key.publicKey);
   readonly #group: Group;
   #server: Server | undefined;
+  /** Whom it names instead of the leader. */
+  says: Member | undefined;
   /** Lists of nodes that break off after the first. */
   breaks = 0;
 
@@ -80,10 +82,16 @@ class Member {
   }
 
   async *#leader() {
-    const { leader } = this.#group;
+    const leader = this.says ?? this.#group.leader;
     if (leader === undefined) throw new RpcError(Code.unavailable, "the leader is not known");
     const [leaderHost = "", port = ""] = leader.address.split(":");
-    yield { leaderNodeId: leader.id, thisNodeId: this.id, leaderHost, leaderPort: Number(port) };
+    const where = { leaderNodeId: leader.id, leaderHost, leaderPort: Number(port) };
+    const honest = this.#group.members.filter(({ says }) => says === undefined);
+    const nodes = honest.map(({ id, address }) => ({
+      ...{ id, addresses: [{ host: address }] },
+      consensusMember: true,
+    }));
+    yield { ...where, thisNodeId: this.id, directory: { nodes } };
   }
 
   shown() {
@@ -166,14 +174,27 @@ test("the context learns of members, so that its endpoint may be lost", async ()
   expect(await again.nodes()).toHaveLength(3);
 });
 
-test("who names endpoints wants those, and changes nothing that is remembered", async () => {
-  const reach = { endpoints: ["192.0.2.1"], members: ["192.0.2.2"] };
-  context.saveReach(reach);
+test("who names endpoints wants those, and the context remembers who may be believed", async () => {
+  const known = group.members.map(({ id }) => ({ id, host: "192.0.2.2" }));
+  context.saveReach({ endpoints: ["192.0.2.1"], members: known });
   using cluster = await open(at(0).address);
   await cluster.nodes();
-  expect(context.reach()).toEqual(reach);
+  expect(context.reach().endpoints).toEqual(["192.0.2.1"]);
+  expect(context.reach().members?.map(({ id }) => id)).toEqual(known.map(({ id }) => id));
   await at(1).stop();
   await expect(open(at(1).address)).rejects.toThrow(/^no endpoint answers: 127.0.0.1:\d+: /);
+});
+
+test("a node of the cluster that is no member leads nobody astray", async () => {
+  const members = group.members.map(({ id, address }) => ({ id, host: address }));
+  const liar = await group.add();
+  liar.says = liar;
+  context.saveReach({ endpoints: [liar.address], members });
+  using cluster = await open();
+  expect(await cluster.nodes()).toHaveLength(4);
+  const failure = await open(liar.address).catch(String);
+  expect(failure).toContain(`${liar.id} is no member that this context knows`);
+  expect(failure).toContain("take ownership again");
 });
 
 test("a control plane without a leader is told from one that is not there", async () => {

@@ -1,17 +1,22 @@
-// The way to whoever leads the control plane. Every endpoint is asked at once;
-// the channel then follows the leader by itself, also past the endpoints, as the
-// members that a cluster told of earlier are asked too.
+// The way to whoever leads the control plane. All that are known are asked at once, endpoints
+// and members; the channel then follows the leader by itself. Any node of the cluster has a
+// certificate of its CA: who leads is what members say that this context knows.
 import { sleep } from "../../base/event/event.ts";
 import { verifyNode } from "../../base/pki/verify.ts";
 import {
+  Agreement,
   type CallOptions,
   type Channel,
   Code,
   connect,
+  type Known,
   leaderChannel,
+  type Place,
   RpcError,
+  type Vote,
 } from "../../base/rpc/rpc.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import type { ClusterDirectory } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { UserError } from "../output/user-error.ts";
 import type { Reach } from "./context.ts";
 import type { Credentials } from "./owner.ts";
@@ -28,6 +33,8 @@ export interface Session {
 /** A session that learns of further ways on its way. */
 export interface Following extends Omit<Session, "reach"> {
   readonly reach: () => Reach;
+  /** Is told the members of the control plane, by one of them. */
+  readonly learn?: ((directory: ClusterDirectory) => void) | undefined;
 }
 
 /** How long one endpoint may take to answer. */
@@ -37,8 +44,8 @@ const PATIENCE_MS = 5_000;
 /** How many times longer while one answers, and only the leader is missing. */
 const FOR_A_LEADER = 6;
 const PAUSE_MS = 250;
-/** An answer that is younger is not asked for twice. */
-const FRESH_MS = 1_000;
+/** How long members have to contradict the first of them. */
+const AGREE_MS = 2_000;
 const LEADERLESS = "the control plane has no leader, are most of its members up?";
 
 /**
@@ -48,17 +55,18 @@ const LEADERLESS = "the control plane has no leader, are most of its members up?
  * with what each of them said.
  */
 export async function connectLeader(
-  { reach, ...who }: Following,
+  { reach, learn, ...who }: Following,
   patienceMs = PATIENCE_MS,
 ): Promise<Channel> {
   const dialler = new Dialler({ ...who, reach: reach() });
-  const channel = leaderChannel({
-    seeds: () => seeds(reach()),
-    dial: (to) => dialler.dial(to),
-    locate: (server, options) => dialler.locate(server, options),
+  const { leader, directory } = await find(dialler, knownOf(reach()), patienceMs);
+  if (directory !== undefined) learn?.(directory);
+  return leaderChannel({
+    known: () => knownOf(reach()),
+    dial: (place) => dialler.dial(place),
+    locate: async (seed, options) => (await dialler.ask(seed, options)).vote,
+    first: leader,
   });
-  await find(dialler, reach(), patienceMs);
-  return channel;
 }
 
 /** Connects to one server of the cluster; `see` is told the ID of the node, and may refuse it. */
@@ -78,122 +86,164 @@ export function expectNode(id: string): (seen: string) => void {
   };
 }
 
-function seeds({ endpoints, members = [] }: Reach): readonly string[] {
-  return [...new Set([...endpoints, ...members].map((host) => target(host)))];
+function knownOf({ endpoints, members = [], hasEndpoints = false }: Reach): Known {
+  const asked = hasEndpoints ? [] : members;
+  const places = [
+    ...asked.map(({ id, host }) => ({ id, target: target(host) })),
+    ...endpoints.map((endpoint) => ({ id: "", target: target(endpoint) })),
+  ];
+  // An address that is known to be a member's is asked once, and has to be just that member.
+  const seeds = new Map(places.toReversed().map((place) => [place.target, place]));
+  return { seeds: [...seeds.values()], members: new Set(members.map(({ id }) => id)) };
+}
+
+/** What one server says, and whom it knows. */
+interface Answer {
+  readonly vote: Vote;
+  readonly directory: ClusterDirectory | undefined;
 }
 
 /** Connections that remember who answered on them. */
 class Dialler {
   readonly #session: Session;
-  readonly #servers = new WeakMap<Channel, { readonly to: string; id: string }>();
-  /** Where leaders are said to be, and who is to answer there. */
-  readonly #leaders = new Map<string, string>();
-  /** What was found a moment ago, so that it need not be asked again at once. */
-  #found = { to: "", time: Number.NEGATIVE_INFINITY };
+  /** Where a node of the cluster has answered, whatever it said. */
+  readonly #answered = new Set<string>();
 
   constructor(session: Session) {
     this.#session = session;
   }
 
-  dial(to: string): Channel {
-    const server = { to, id: "" };
-    const wanted = this.#leaders.get(to);
-    const channel = dial(this.#session, to, (id) => {
-      if (wanted !== undefined) expectNode(wanted)(id);
-      server.id = id;
+  dial({ target: to, id }: Place, see: (id: string) => void = () => {}): Channel {
+    return dial(this.#session, to, (seen) => {
+      if (id !== "") expectNode(id)(seen);
+      this.#answered.add(to);
+      see(seen);
     });
-    this.#servers.set(channel, server);
-    return channel;
   }
 
   /** Whether somebody of the cluster answers, leader or not. */
-  isAnswered(channel: Channel): boolean {
-    return this.#servers.get(channel)?.id !== "";
+  isAnswered({ target: to }: Place): boolean {
+    return this.#answered.has(to);
   }
 
   /** Where the leader is, as one server knows. */
-  async locate(channel: Channel, options: CallOptions): Promise<string> {
-    const { to, time } = this.#found;
-    return performance.now() - time < FRESH_MS ? to : this.#ask(channel, options);
-  }
-
-  /** Finds out where the leader is, and remembers it for a moment. */
-  async find(channel: Channel, options: CallOptions): Promise<void> {
-    const to = await this.#ask(channel, options);
-    this.#found = { to, time: performance.now() };
-  }
-
-  async #ask(channel: Channel, options: CallOptions): Promise<string> {
-    for await (const leader of channel.client(CuratorLocal).getCurrentLeader({}, options)) {
-      const { to, id } = this.#servers.get(channel) ?? { to: "", id: "" };
+  async ask(seed: Place, options: CallOptions): Promise<Answer> {
+    let by = "";
+    using channel = this.dial(seed, (id) => {
+      by = id;
+    });
+    const local = channel.client(CuratorLocal);
+    for await (const answer of local.getCurrentLeader({}, options)) {
+      const { leaderNodeId: id, leaderHost, leaderPort, directory } = answer;
       // The server may be a name or a forwarded port: when it leads itself it is kept as it is.
-      if (leader.leaderNodeId === id) return to;
-      const there = target(leader.leaderHost, leader.leaderPort);
-      this.#leaders.set(there, leader.leaderNodeId);
-      return there;
+      const to = id === by ? seed.target : target(leaderHost, leaderPort);
+      return { vote: { by, leader: { id, target: to } }, directory };
     }
     throw new RpcError(Code.unavailable, "the endpoint ended the call without naming a leader");
   }
 }
 
+/** The leader, and what those who named it know of the members. */
+interface Finding {
+  readonly leader: Place;
+  readonly directory: ClusterDirectory | undefined;
+}
+
 /**
- * Waits until an endpoint knows the leader: a member that becomes it closes its
- * port for a moment, and a member that starts knows none yet. Each is asked on
- * its own, so that one that hangs does not hold up the others.
+ * Waits until it is known who leads: a member that becomes it closes its port for a moment,
+ * and a member that starts knows of none yet. Each is asked on its own, so that one that
+ * hangs does not hold up the others.
  */
-async function find(dialler: Dialler, reach: Reach, patienceMs: number): Promise<void> {
-  const start = performance.now();
-  const stop = new AbortController();
-  const failures = new Map<string, Failure>();
-  const isAnswered = () => [...failures.values()].some((failure) => failure.isAnswered);
-  const leftMs = () => {
-    const limit = isAnswered() ? patienceMs * FOR_A_LEADER : patienceMs;
-    return start + limit - performance.now();
-  };
-  const servers = seeds(reach);
+async function find(dialler: Dialler, known: Known, patienceMs: number): Promise<Finding> {
+  const search = new Search(dialler, known, patienceMs);
   try {
-    await Promise.any(
-      servers.map(async (server) => {
-        for (let timeoutMs = leftMs(); timeoutMs > 0; timeoutMs = leftMs()) {
-          const failure = await ask(dialler, server, { signal: stop.signal, timeoutMs });
-          if (failure === undefined) return;
-          // The last moment is too short for anybody: what was answered before says more.
-          if (failure.isAnswered || !failures.get(server)?.isAnswered)
-            failures.set(server, failure);
-          await sleep(PAUSE_MS, stop.signal);
-        }
-        throw new RpcError(Code.unavailable, "out of patience");
-      }),
-    );
+    return await Promise.any(known.seeds.map((seed) => search.ask(seed)));
   } catch {
-    const texts = servers.map(
-      (server) => `${server}: ${failures.get(server)?.text ?? "no answer"}`,
-    );
-    const title = isAnswered() ? LEADERLESS : "no endpoint answers";
-    throw new UserError(`${title}: ${texts.join("; ")}`);
+    throw new UserError(search.failure());
   } finally {
-    stop.abort();
+    search.end();
   }
 }
 
-interface Failure {
-  readonly text: string;
-  /** Whether it was a member of the cluster that failed to answer. */
-  readonly isAnswered: boolean;
-}
+class Search {
+  readonly #dialler: Dialler;
+  readonly #known: Known;
+  readonly #patienceMs: number;
+  readonly #agreement: Agreement;
+  readonly #answers = new Map<string, Answer>();
+  readonly #failures = new Map<Place, string>();
+  readonly #start = performance.now();
+  /** When the first member answered. */
+  #heardAt = Number.POSITIVE_INFINITY;
+  readonly #stop = new AbortController();
 
-/** How one server failed to name the leader; nothing when it did. */
-async function ask(
-  dialler: Dialler,
-  server: string,
-  { signal, timeoutMs = ENDPOINT_TIMEOUT_MS }: CallOptions,
-): Promise<Failure | undefined> {
-  using channel = dialler.dial(server);
-  try {
-    await dialler.find(channel, { signal, timeoutMs: Math.min(timeoutMs, ENDPOINT_TIMEOUT_MS) });
-    return undefined;
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    return { text, isAnswered: dialler.isAnswered(channel) };
+  constructor(dialler: Dialler, known: Known, patienceMs: number) {
+    this.#dialler = dialler;
+    this.#known = known;
+    this.#patienceMs = patienceMs;
+    this.#agreement = new Agreement(known);
+  }
+
+  end(): void {
+    this.#stop.abort();
+  }
+
+  /** Asks one server again and again; gives the leader once all that were heard suffice. */
+  async ask(seed: Place): Promise<Finding> {
+    for (let timeoutMs = this.#leftMs(); timeoutMs > 0; timeoutMs = this.#leftMs()) {
+      await this.#once(seed, Math.min(timeoutMs, ENDPOINT_TIMEOUT_MS));
+      const found = this.#found();
+      if (found !== undefined) return found;
+      await sleep(PAUSE_MS, this.#stop.signal);
+    }
+    throw new RpcError(Code.unavailable, "out of patience");
+  }
+
+  async #once(seed: Place, timeoutMs: number): Promise<void> {
+    const wasAnswered = this.#dialler.isAnswered(seed);
+    try {
+      const answer = await this.#dialler.ask(seed, { signal: this.#stop.signal, timeoutMs });
+      const { vote } = answer;
+      if (!this.#agreement.hear(vote)) {
+        this.#failures.set(seed, `${vote.by} is no member that this context knows`);
+        return;
+      }
+      this.#answers.set(vote.by, answer);
+      this.#heardAt = Math.min(this.#heardAt, performance.now());
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      // The last moment is too short for anybody: what was answered before says more.
+      if (!wasAnswered || !this.#failures.has(seed)) this.#failures.set(seed, text);
+    }
+  }
+
+  #found(): Finding | undefined {
+    const isLate = performance.now() > this.#heardAt + Math.min(AGREE_MS, this.#patienceMs);
+    const leader = isLate ? this.#agreement.likely() : this.#agreement.settled();
+    if (leader === undefined) return undefined;
+    const agreeing = [...this.#answers.values()].filter(({ vote }) => vote.leader.id === leader.id);
+    const directory = agreeing.find((answer) => answer.directory !== undefined)?.directory;
+    return { leader, directory };
+  }
+
+  get #isAnswered(): boolean {
+    return this.#known.seeds.some((seed) => this.#dialler.isAnswered(seed));
+  }
+
+  #leftMs(): number {
+    const limit = this.#isAnswered ? this.#patienceMs * FOR_A_LEADER : this.#patienceMs;
+    return this.#start + limit - performance.now();
+  }
+
+  /** What went wrong, with what each server said. */
+  failure(): string {
+    const texts = this.#known.seeds.map(
+      (seed) => `${seed.target}: ${this.#failures.get(seed) ?? "no answer"}`,
+    );
+    if (this.#answers.size > 0) texts.unshift(this.#agreement.describe());
+    const title = this.#isAnswered ? LEADERLESS : "no endpoint answers";
+    const hint = "if all members were replaced, take ownership again to learn the present ones";
+    const isStrange = [...this.#failures.values()].some((text) => text.includes("no member that"));
+    return `${title}: ${texts.join("; ")}${isStrange ? `; ${hint}` : ""}`;
   }
 }

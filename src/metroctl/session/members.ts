@@ -1,11 +1,11 @@
-// Where else the control plane is: an endpoint may be gone when it is needed most,
-// so the addresses of members are remembered whenever metroctl sees them all.
-import type { Node } from "../../gen/metropolis/proto/api/management_pb.ts";
-import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
-import type { ContextFolder, Reach } from "./context.ts";
+// Who the members of the control plane are, and where: an endpoint may be gone when it is
+// needed most, and only a member may say who leads. So they are remembered whenever a
+// member tells of them.
+import type { ClusterDirectory } from "../../gen/metropolis/proto/common/common_pb.ts";
+import type { ContextFolder, KnownMember, Reach } from "./context.ts";
 
-/** More are not needed to find one that is up. */
-const MOST = 9;
+/** More are no use to a cluster. */
+const MOST = 15;
 
 /** The members that a context knows, for as long as one command runs. */
 export class Members {
@@ -22,29 +22,26 @@ export class Members {
     return this.#reach;
   }
 
-  /** Takes in all nodes of the cluster. */
-  learn(nodes: readonly Node[]): void {
-    const members = nodes.filter(isMember).map(({ status }) => status?.externalAddress ?? "");
+  /** Takes in who the members are, as one of them tells. */
+  learn(directory: ClusterDirectory): void {
+    const members = membersOf(directory);
     if (members.length === 0) return;
-    this.#reach = { ...this.#reach, members: members.slice(0, MOST) };
-    this.#save();
-  }
-
-  /** Only what was seen in the way that the context will look again. */
-  #save(): void {
+    this.#reach = { ...this.#reach, members };
     const saved = this.#context.reach();
-    const { endpoints, members, proxy } = this.#reach;
-    const isSame = endpoints.every((host) => saved.endpoints.includes(host));
-    if (!isSame || proxy !== saved.proxy) return;
-    if (String(saved.members) === String(members)) return;
-    this.#context.saveReach({ ...saved, ...(members === undefined ? {} : { members }) });
+    // A context that was never saved is for whoever gives all flags himself.
+    if (saved.endpoints.length === 0 || isSame(saved.members, members)) return;
+    this.#context.saveReach({ ...saved, members });
   }
 }
 
-function isMember({ state, roles, status }: Node): boolean {
-  return (
-    state === NodeState.UP &&
-    roles?.consensusMember !== undefined &&
-    (status?.externalAddress ?? "") !== ""
-  );
+/** The members in a directory. */
+export function membersOf({ nodes }: ClusterDirectory): readonly KnownMember[] {
+  return nodes
+    .filter(({ consensusMember }) => consensusMember)
+    .flatMap(({ id, addresses }) => addresses.slice(0, 1).map(({ host }) => ({ id, host })))
+    .slice(0, MOST);
+}
+
+function isSame(one: readonly KnownMember[] | undefined, other: readonly KnownMember[]): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -90,17 +90,20 @@ export async function registerParameters(
   labels: readonly Label[] = [],
 ): Promise<Uint8Array> {
   using cluster = await openCluster(args);
-  const { clusterDirectory, caCertificate } = await cluster.management.getClusterInfo({});
-  // A machine that knows no address could never ask: nodes without one only take up room.
-  const nodes = clusterDirectory?.nodes.filter(({ addresses }) => addresses.length > 0) ?? [];
+  const { clusterDirectory } = await cluster.management.getClusterInfo({});
+  // A machine asks members alone, and could never ask one whose address it does not know.
+  const nodes = (clusterDirectory?.nodes ?? []).filter(
+    ({ addresses, consensusMember }) => addresses.length > 0 && consensusMember,
+  );
   if (nodes.length === 0)
-    throw new UserError("no node of the cluster has told its address yet: try again in a moment");
+    throw new UserError("no member of the cluster has told its address yet: try again in a moment");
   const { ticket } = await cluster.management.getRegisterTicket({});
   return serialize({
     case: "clusterRegister",
     value: {
       registerTicket: ticket,
-      caCertificate,
+      // That of the context, never one of an answer: whom it trusts, the machine will trust.
+      caCertificate: cluster.ca,
       clusterDirectory: { nodes },
       labels: { pairs: [...labels] },
     },

@@ -23,11 +23,13 @@ export function reachOf(args: ClusterArgs, context: ContextFolder): Reach {
   // unless they are among those saved with it.
   const isSaved = endpoints.every((host) => saved.endpoints.includes(host));
   const proxy = args.proxy ?? (isSaved || args.endpoints === undefined ? saved.proxy : undefined);
-  // Members were seen through the saved proxy, or without one. Who names endpoints wants those.
-  const members = args.endpoints === undefined && proxy === saved.proxy ? saved.members : undefined;
+  // Members were seen through the saved proxy, or without one. Who names endpoints wants those;
+  // but who is a member is known all the same.
+  const hasEndpoints = args.endpoints !== undefined || proxy !== saved.proxy;
   return {
     endpoints,
-    ...(members === undefined ? {} : { members }),
+    ...(saved.members === undefined ? {} : { members: saved.members }),
+    ...(hasEndpoints ? { hasEndpoints } : {}),
     ...(proxy === undefined || proxy === "" ? {} : { proxy }),
   };
 }

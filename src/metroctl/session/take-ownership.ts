@@ -5,12 +5,13 @@ import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { certificatePem } from "../../base/pki/keys.ts";
 import { ownershipProof } from "../../base/pki/ownership-proof.ts";
 import { fingerprint, verifyNode } from "../../base/pki/verify.ts";
-import { type Channel, Code, connect, RpcError } from "../../base/rpc/rpc.ts";
+import { type Channel, Code, connect, type Place, RpcError } from "../../base/rpc/rpc.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { AAA } from "../../gen/metropolis/proto/api/aaa_pb.ts";
 import { warn } from "../output/message.ts";
 import { UserError } from "../output/user-error.ts";
-import { type ContextFolder, contextFiles } from "./context.ts";
+import { type ContextFolder, contextFiles, type KnownMember } from "./context.ts";
+import { membersOf } from "./members.ts";
 import { type Credentials, initialCredentials, loadOwnerKey, trustedCa } from "./owner.ts";
 import { confirm } from "./prompt.ts";
 import { target } from "./reach.ts";
@@ -57,15 +58,24 @@ export async function takeOwnership(context: ContextFolder, taking: Taking): Pro
   const certificate = await escrow(channel, key.publicKey).catch(async (error: unknown) => {
     if (!(error instanceof RpcError) || error.code !== Code.unimplemented) throw error;
     // A member that does not lead; the leader's CA is the same.
-    const endpoint = await leaderBehind(channel);
-    using leader = dial({ ...taking, endpoint }, credentials, (der) => void verifyNode(der, ca));
+    const { target: endpoint, id } = await leaderBehind(channel);
+    using leader = dial({ ...taking, endpoint }, credentials, (der) => {
+      verifyNode(der, ca, { id });
+    });
     return await escrow(leader, key.publicKey);
   });
 
   const caPem = certificatePem(ca);
   context.write(contextFiles.ca, caPem, 0o600);
   context.write(contextFiles.ownerCertificate, certificatePem(certificate), 0o644);
-  context.saveReach(reach(taking));
+  const owner = { ...credentials, certificatePem: certificatePem(certificate) };
+  // Who asks later will be told as well.
+  const members = await tellMembers(
+    taking,
+    owner,
+    (der) => void verifyNode(der, ca, { id: nodeId }),
+  );
+  context.saveReach({ ...reach(taking), ...(members.length > 0 ? { members } : {}) });
   context.remove(contextFiles.secret);
   return { caPem, nodeId };
 }
@@ -115,17 +125,40 @@ async function askAbout(endpoint: string, ca: Uint8Array): Promise<void> {
     throw new UserError(`the CA of ${endpoint} was not accepted: nothing was changed`);
 }
 
-/** Where a member says that the leader is. */
-async function leaderBehind(channel: Channel): Promise<string> {
+/** The members, as the node knows them that ownership was taken from. */
+async function tellMembers(
+  taking: Taking,
+  credentials: Credentials,
+  verify: (certificate: Uint8Array) => void,
+): Promise<readonly KnownMember[]> {
+  using channel = dial(taking, credentials, verify);
   const answers = channel.client(CuratorLocal).getCurrentLeader({}, { timeoutMs: 15_000 });
-  for await (const { leaderHost, leaderPort } of answers) return target(leaderHost, leaderPort);
+  try {
+    for await (const { directory } of answers) {
+      return directory === undefined ? [] : membersOf(directory);
+    }
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+  }
+  return [];
+}
+
+/** Where a member says that the leader is, and who that must be. */
+async function leaderBehind(channel: Channel): Promise<Place> {
+  const answers = channel.client(CuratorLocal).getCurrentLeader({}, { timeoutMs: 15_000 });
+  for await (const { leaderNodeId: id, leaderHost, leaderPort } of answers) {
+    return { id, target: target(leaderHost, leaderPort) };
+  }
   throw new UserError("this member knows no leader: try again");
 }
+
+/** The cluster has another owner. */
+export class NotOwnerError extends UserError {}
 
 /**
  * Exchanges the owner key, which the connection has to prove, for a certificate.
  *
- * Throws a {@link UserError} for the key of another owner.
+ * Throws a {@link NotOwnerError} for the key of another owner.
  */
 export async function escrow(channel: Channel, publicKey: Uint8Array): Promise<Uint8Array> {
   const request = { parameters: { requestedIdentityName: "owner", publicKey } };
@@ -135,7 +168,7 @@ export async function escrow(channel: Channel, publicKey: Uint8Array): Promise<U
     }
   } catch (error) {
     if (error instanceof RpcError && error.code === Code.permissionDenied)
-      throw new UserError("this cluster was made for another owner key", { cause: error });
+      throw new NotOwnerError("this cluster was made for another owner key", { cause: error });
     throw error;
   }
   throw new UserError("the cluster gave no certificate: try again, or look at its console");

@@ -24,8 +24,9 @@ export default defineCommand({
   async run({ args }) {
     const context = chosenContext(args);
     const opener = { credentials: ownerCredentials(context), recoveryKey: recoveryKey(context) };
-    const { endpoints, members = [], proxy } = reachOf(args, context);
-    const known = new Set([...endpoints, ...members].map(withoutPort));
+    const { endpoints, members = [], hasEndpoints, proxy } = reachOf(args, context);
+    const hosts = hasEndpoints === true ? [] : members.map(({ host }) => host);
+    const known = new Set([...endpoints, ...hosts].map(withoutPort));
     const addresses = args._.length > 0 ? [...new Set(args._)] : [...known];
 
     const opened: Opened[] = [];

@@ -27,7 +27,7 @@ export default defineCommand({
     const info = await cluster.management.getClusterInfo({});
     const leader = await leaderOf(cluster);
     const record = toJson(GetClusterInfoResponseSchema, info);
-    await print(args, rows(info, leader), [{ ...Object(record), leaderNodeId: leader }]);
+    await print(args, rows(cluster, info, leader), [{ ...Object(record), leaderNodeId: leader }]);
   },
 });
 
@@ -39,14 +39,14 @@ async function leaderOf({ local }: Cluster): Promise<string> {
 }
 
 /** One fact a row: a cluster is a single thing, and too wide for one line. */
-function rows(info: GetClusterInfoResponse, leader: string) {
-  const { caCertificate, clusterConfiguration, clusterDirectory, database } = info;
+function rows({ ca }: Cluster, info: GetClusterInfoResponse, leader: string) {
+  const { clusterConfiguration, clusterDirectory, database } = info;
   const { clusterDomain, tpmMode, storageSecurityPolicy, recoveryPolicy, kubernetes } =
     clusterConfiguration ?? {};
   const labels = kubernetes?.nodeLabelsToSynchronize ?? [];
   const nodes = clusterDirectory?.nodes ?? [];
   const facts: readonly (readonly [string, string])[] = [
-    ["CA", fingerprint(caCertificate)],
+    ["CA", fingerprint(ca)],
     ["leader", leader],
     ["domain", clusterDomain ?? ""],
     ["TPM mode", word(TpmMode[tpmMode ?? 0])],
