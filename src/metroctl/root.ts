@@ -53,6 +53,11 @@ const ticket = async () =>
     rotate: from(() => import("./commands/cluster/ticket/rotate.ts")),
   });
 
+const owner = async () =>
+  group("owner", "Who owns the cluster", {
+    rotate: from(() => import("./commands/cluster/owner/rotate.ts")),
+  });
+
 const configure = async () =>
   group("configure", "Look at the cluster's configuration and change it", {
     get: from(() => import("./commands/cluster/configure/get.ts")),
@@ -64,6 +69,7 @@ const cluster = async () =>
     takeownership: from(() => import("./commands/takeownership.ts")),
     show: from(() => import("./commands/cluster/show.ts")),
     configure,
+    owner,
     ticket,
     backup: from(() => import("./commands/cluster/backup.ts")),
     recover: from(() => import("./commands/cluster/recover.ts")),

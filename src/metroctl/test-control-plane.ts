@@ -69,7 +69,7 @@ export class TestControlPlane implements AsyncDisposable {
   logAnswers: MessageInitShape<typeof LogsResponseSchema>[] = [];
   /** Where the cluster says that it is. */
   directory: MessageInitShape<typeof ClusterDirectory_NodeSchema>[] = [
-    { id: this.id, addresses: [{ host: "127.0.0.1" }] },
+    { id: this.id, addresses: [{ host: "127.0.0.1" }], consensusMember: true },
   ];
   ticket = "the ticket";
   database: MessageInitShape<typeof DatabaseSchema> = {
@@ -93,6 +93,12 @@ export class TestControlPlane implements AsyncDisposable {
   certificateDays = 730;
   /** The cluster belongs to somebody else. */
   isForeign = false;
+  /** The CA that it says to be its own. */
+  claimedCa: Uint8Array = ca.certificate;
+  /** Whose key owns it; absent: anybody's. */
+  owner: Uint8Array | undefined;
+  /** The next answer to RotateOwner is lost after the key was replaced. */
+  losesAnswer = false;
   #server: Server | undefined;
 
   /** Starts the server. */
@@ -200,12 +206,13 @@ export class TestControlPlane implements AsyncDisposable {
   }
 
   #aaa(): Partial<Implementation<typeof AAA>> {
-    const isForeign = () => this.isForeign;
+    const isOwner = (key: Uint8Array) =>
+      !this.isForeign && (this.owner === undefined || Buffer.compare(this.owner, key) === 0);
     const days = () => this.certificateDays;
     return {
       escrow: async function* (_, { peer }) {
         const key = peer?.kind === "anonymous" ? peer.publicKey : undefined;
-        if (key === undefined || isForeign())
+        if (key === undefined || !isOwner(key))
           throw new RpcError(Code.permissionDenied, "this is not the owner's key");
         const certificate = await issueUser(ca, key, "owner", validFor(days()));
         yield { emittedCertificate: certificate };
@@ -233,8 +240,15 @@ export class TestControlPlane implements AsyncDisposable {
         this.ticket = "another ticket";
         return { ticket: new TextEncoder().encode(this.ticket) };
       },
+      rotateOwner: async (request) => {
+        await change("rotateOwner")(request);
+        this.owner = request.newPublicKey;
+        if (this.losesAnswer) throw new RpcError(Code.permissionDenied, "not the owner any more");
+        const { newPublicKey } = request;
+        return { certificate: await issueUser(ca, newPublicKey, "owner", validFor(730)) };
+      },
       getClusterInfo: async () => ({
-        caCertificate: ca.certificate,
+        caCertificate: this.claimedCa,
         clusterDirectory: { nodes: this.directory },
         clusterConfiguration: this.configuration,
         database: this.database,

@@ -9,11 +9,13 @@ import {
   type Node,
   NodeManagement,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
+import type { ClusterDirectory } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { UserError } from "../output/user-error.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import { chosenContext } from "./context.ts";
-import { connectLeader, dial, expectNode, type Session } from "./leader.ts";
+import { connectLeader, dial, expectNode, type Following, type Session } from "./leader.ts";
 import { Members } from "./members.ts";
+import { finishRotation } from "./next-owner.ts";
 import { ownerCredentials, trustedCa } from "./owner.ts";
 import { reachOf, target } from "./reach.ts";
 import { renewedCredentials } from "./renew-owner.ts";
@@ -30,6 +32,8 @@ export interface Cluster extends Disposable {
   readonly curator: Client<typeof Curator>;
   /** The cluster's CA, DER. */
   readonly ca: Uint8Array;
+  /** How its leader is found. */
+  readonly way: Omit<Following, "credentials">;
   /** Who leads. */
   readonly local: Client<typeof CuratorLocal>;
   /** The nodes for which a filter holds, in the order of their IDs. */
@@ -49,27 +53,28 @@ export interface Cluster extends Disposable {
  */
 export async function openCluster(args: ClusterArgs, patienceMs?: number): Promise<Cluster> {
   const context = chosenContext(args);
-  const saved = ownerCredentials(context);
+  ownerCredentials(context);
   const ca = trustedCa(context);
   if (ca === undefined)
     throw new UserError(`context ${context.name} has no ca.pem: run metroctl takeownership again`);
   const members = new Members(context, reachOf(args, context));
-  const way = { ca, reach: () => members.reach };
-  const credentials = await renewedCredentials(context, saved, way);
+  const way = {
+    ...{ ca, reach: () => members.reach },
+    learn: (directory: ClusterDirectory) => members.learn(directory),
+  };
+  // Another key may own the cluster by now, of which the answer was lost.
+  await finishRotation(context, way);
+  const credentials = await renewedCredentials(context, ownerCredentials(context), way);
   const session = { credentials, ca, reach: members.reach };
   const leader = await connectLeader({ ...way, credentials }, patienceMs);
   const management = leader.client(Management);
   const channels = [leader];
-  const nodes = async (filter = "") => {
-    const found = await listNodes(management, filter);
-    if (filter === "") members.learn(found);
-    return found;
-  };
+  const nodes = (filter = "") => listNodes(management, filter);
   return {
     management,
     curator: leader.client(Curator),
     local: leader.client(CuratorLocal),
-    ca,
+    ...{ ca, way },
     nodes,
     node: (id) => findNode(nodes, id),
     nodeManagement: (node) => {

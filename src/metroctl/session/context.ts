@@ -2,31 +2,42 @@
 //
 //   $XDG_CONFIG_HOME/metroctl/            the context `default`, laid out as the original's
 //     owner-key.pem owner.pem ca.pem      the owner's key (0600), certificate, the cluster's CA
+//     owner-key.next.pem                  while the owner's key is being replaced (0600)
 //     ownership-secret                    from genusb to takeownership: proves the CA
 //     recovery-key.txt                    opens backups, and disks that no majority opens (0600)
 //     newest-backup.json                  when the newest backup was made that was seen here
-//     context.json                        endpoints and proxy, so that no flags are needed
+//     context.json                        endpoints, members and proxy: no flags are needed
 //     current-context                     the name of the context in use, when not `default`
 //     contexts/<name>/                    any further cluster, the same files
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { isNodeId } from "../../base/pki/node-id.ts";
 import { UserError } from "../output/user-error.ts";
 import { replaceFile } from "./replace-file.ts";
+
+/** A member of the control plane, as the cluster told of it. */
+export interface KnownMember {
+  readonly id: string;
+  readonly host: string;
+}
 
 /** How to reach a cluster. */
 export interface Reach {
   /** Host names or addresses of nodes, with or without a port. */
   readonly endpoints: readonly string[];
-  /** Addresses that the cluster gave for members, to be asked too. */
-  readonly members?: readonly string[];
+  /** Members that the cluster told of: whom else to ask, and who may say who leads. */
+  readonly members?: readonly KnownMember[];
   /** SOCKS5 proxy, `host:port`. */
   readonly proxy?: string;
+  /** The endpoints were named for this command: no others are asked. Never saved. */
+  readonly hasEndpoints?: boolean;
 }
 
 /** The file names in a context's folder. */
 export const contextFiles = {
   ownerKey: "owner-key.pem",
+  nextOwnerKey: "owner-key.next.pem",
   ownerCertificate: "owner.pem",
   ca: "ca.pem",
   secret: "ownership-secret",
@@ -131,9 +142,15 @@ function parseReach(text: string, path: string): Reach {
     throw new UserError(`${path}: endpoints must be a list of names: mend or remove it`);
   return {
     endpoints,
-    ...(isNames(members) ? { members } : {}),
+    ...(Array.isArray(members) ? { members: members.filter(isMember) } : {}),
     ...(typeof proxy === "string" ? { proxy } : {}),
   };
+}
+
+function isMember(value: unknown): value is KnownMember {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, host }: { id?: unknown; host?: unknown } = value;
+  return typeof id === "string" && isNodeId(id) && typeof host === "string";
 }
 
 function isNames(value: unknown): value is readonly string[] {

@@ -18,23 +18,32 @@ export interface Credentials {
   readonly certificatePem: string;
 }
 
+/** The file of the owner's key, or of the one that is to replace it. */
+type KeyFile = typeof contextFiles.ownerKey | typeof contextFiles.nextOwnerKey;
+
 /** The owner key of a context; made on first use. */
-export function ensureOwnerKey(context: ContextFolder): KeyPair {
-  const existing = loadOwnerKey(context);
+export function ensureOwnerKey(
+  context: ContextFolder,
+  file: KeyFile = contextFiles.ownerKey,
+): KeyPair {
+  const existing = loadOwnerKey(context, file);
   if (existing !== undefined) return existing;
   const made = generateKeyPair();
-  context.write(contextFiles.ownerKey, ownerKeyFile(made), 0o600);
+  context.write(file, ownerKeyFile(made), 0o600);
   return made;
 }
 
 /** The owner key of a context, if it has one. Throws a {@link UserError} for a damaged file. */
-export function loadOwnerKey(context: ContextFolder): KeyPair | undefined {
-  const text = context.read(contextFiles.ownerKey);
+export function loadOwnerKey(
+  context: ContextFolder,
+  file: KeyFile = contextFiles.ownerKey,
+): KeyPair | undefined {
+  const text = context.read(file);
   if (text === undefined) return undefined;
   try {
     return readOwnerKeyFile(text);
   } catch (error) {
-    const path = `${context.path}/${contextFiles.ownerKey}`;
+    const path = `${context.path}/${file}`;
     throw new UserError(`${path} is damaged: restore it from a copy`, { cause: error });
   }
 }

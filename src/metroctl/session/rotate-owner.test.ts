@@ -1,0 +1,93 @@
+// Replacing the owner's key, against a real server that plays the control plane's part, with
+// power cuts at every place where the workstation may lose it.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { certificateDer, ownerKeyFile } from "../../base/pki/keys.ts";
+import { provesRotation } from "../../base/pki/owner-rotation.ts";
+import { verifyUser } from "../../base/pki/verify.ts";
+import { TestControlPlane } from "../test-control-plane.ts";
+import { openCluster } from "./cluster.ts";
+import { contextFiles } from "./context.ts";
+import { adoptOwner } from "./next-owner.ts";
+import { ensureOwnerKey, loadOwnerKey } from "./owner.ts";
+import { rotateOwner } from "./rotate-owner.ts";
+
+let plane: TestControlPlane;
+beforeEach(async () => {
+  plane = await (await new TestControlPlane().start()).own();
+  plane.owner = ensureOwnerKey(plane.context).publicKey;
+});
+afterEach(() => plane[Symbol.asyncDispose]());
+
+const args = () => ({ config: plane.context.path, context: "default" });
+const next = () => plane.context.read(contextFiles.nextOwnerKey);
+
+/** The context holds the key that owns the cluster, its certificate, and nothing half done. */
+function expectSettled(): void {
+  const own = loadOwnerKey(plane.context)?.publicKey;
+  expect(own).toEqual(new Uint8Array(plane.owner ?? []));
+  const certificate = certificateDer(plane.context.read(contextFiles.ownerCertificate) ?? "");
+  expect(verifyUser(certificate, plane.ca).publicKey).toEqual(own ?? new Uint8Array());
+  expect(next()).toBeUndefined();
+}
+
+test("rotateOwner makes a key, proves it, and takes it up", async () => {
+  const present = plane.owner ?? new Uint8Array();
+  await rotateOwner(args());
+  expect(plane.owner).not.toEqual(present);
+  expectSettled();
+  const request = plane.changes[0]?.request ?? {};
+  const proof: unknown = Reflect.get(request, "proof");
+  if (!(proof instanceof Uint8Array)) throw new TypeError("no proof was sent");
+  const rotation = { ca: plane.ca, present };
+  expect(provesRotation(proof, plane.owner ?? present, rotation)).toBe(true);
+});
+
+test("rotateOwner takes the key up although the answer was lost", async () => {
+  plane.losesAnswer = true;
+  await rotateOwner(args());
+  expectSettled();
+});
+
+test("a key that was on the disk before the cluster heard of it is used, and no other", async () => {
+  const { publicKey } = ensureOwnerKey(plane.context, contextFiles.nextOwnerKey);
+  await rotateOwner(args());
+  expect(Buffer.compare(plane.owner ?? new Uint8Array(), publicKey)).toBe(0);
+  expectSettled();
+});
+
+test("any command finishes a rotation that the cluster has done, and none is done twice", async () => {
+  const key = ensureOwnerKey(plane.context, contextFiles.nextOwnerKey);
+  plane.owner = key.publicKey;
+  using _ = await openCluster(args());
+  expectSettled();
+  // Power was cut between key and certificate.
+  plane.context.write(contextFiles.nextOwnerKey, ownerKeyFile(key), 0o600);
+  await rotateOwner(args());
+  expect(plane.changes).toEqual([]);
+  expectSettled();
+});
+
+test("a rotation that the cluster has not done costs nobody the cluster", async () => {
+  const key = ensureOwnerKey(plane.context, contextFiles.nextOwnerKey);
+  using cluster = await openCluster(args());
+  expect(await cluster.nodes()).toHaveLength(1);
+  expect(loadOwnerKey(plane.context, contextFiles.nextOwnerKey)).toEqual(key);
+});
+
+test("adoptOwner forgets last that there is a key to adopt", async () => {
+  const key = ensureOwnerKey(plane.context, contextFiles.nextOwnerKey);
+  plane.owner = key.publicKey;
+  adoptOwner(plane.context, key, new Uint8Array(1));
+  expect(next()).toBeUndefined();
+  expect(loadOwnerKey(plane.context)).toEqual(key);
+});
+
+test("metroctl cluster owner rotate says what is to be done now", async () => {
+  const { stdout, exitCode } = await plane.metroctl("cluster", "owner", "rotate");
+  expect({ stdout, exitCode }).toEqual({
+    stdout:
+      "Another key owns the cluster now, and is in this context; the old one is refused everywhere. Keep a copy of owner-key.pem, and make a new backup\n",
+    exitCode: 0,
+  });
+  expectSettled();
+});
