@@ -1,0 +1,194 @@
+// Somebody has the certificate of a node: of one that is no member of the control plane, or of
+// one that was deleted. It wants what machines send to the leader when they register, the
+// ticket and the key of their disk, and what nodes and operators believe of a leader.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { Value } from "../../src/base/event/event.ts";
+import { LogTree } from "../../src/base/logtree/logtree.ts";
+import { Code, RpcError } from "../../src/base/rpc/rpc.ts";
+import { Curator } from "../../src/gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { NodeParameters_ClusterRegisterSchema as RegisterSchema } from "../../src/gen/metropolis/proto/api/configuration_pb.ts";
+import type { ClusterDirectory } from "../../src/gen/metropolis/proto/common/common_pb.ts";
+import type { Member } from "../../src/node/consensus/config.ts";
+import { Control } from "../../src/node/control/control.ts";
+import type { Surroundings } from "../../src/node/enrolment/attempt.ts";
+import { registerSteps } from "../../src/node/enrolment/register.ts";
+import { connectLeader, knownOf } from "../../src/node/roles/connection.ts";
+import type { CuratorSettings } from "../../src/node/roles/settings.ts";
+import type { Growing } from "../../src/node/storage/growth.ts";
+import { paths } from "../../src/node/storage/paths.ts";
+import { folderPartition } from "../../src/node/storage/test-partition.ts";
+import { Vault } from "../../src/node/storage/vault.ts";
+import { ca, directoryOf, Node, threeMembers } from "./impostors.ts";
+
+const TICKET = new Uint8Array(32).fill(5);
+/** How long a machine tries here before it is switched off. */
+const TRY_MS = 4_000;
+const REPEATS = 4;
+
+let root: string;
+let members: readonly [Node, Node, Node];
+let thief: Node;
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), "false-leader-"));
+  members = await threeMembers();
+  thief = new Node();
+  thief.isLeading = true;
+});
+afterEach(async () => {
+  for (const node of [...members, thief]) await node.stop();
+  rmSync(root, { recursive: true });
+});
+
+/** What a machine works with that was installed from a medium. */
+function machine(signal: AbortSignal): Surroundings {
+  const where = paths(root);
+  mkdirSync(where.esp.metropolis, { recursive: true });
+  const tree = new LogTree();
+  return {
+    paths: where,
+    partition: folderPartition(where.data.root),
+    vault: new Vault(undefined, where.ephemeral.keys),
+    slot: "a",
+    growing: new Control<Growing>(),
+    consensus: new Control<Member>(),
+    curator: new Control<CuratorSettings>(),
+    membership: new Value(),
+    isOpen: new Value(false),
+    lock: new Value(),
+    roles: new Value(),
+    etcdutl: "etcdutl",
+    storageLog: tree.logger("storage"),
+    log: tree.logger("enrolment"),
+    signal,
+  };
+}
+
+/** Registers from a medium with this directory, and asks to be committed, for as long as it may. */
+async function registerFrom(clusterDirectory: ClusterDirectory): Promise<void> {
+  const signal = AbortSignal.timeout(TRY_MS);
+  const steps = registerSteps(
+    machine(signal),
+    create(RegisterSchema, {
+      clusterDirectory,
+      registerTicket: TICKET,
+      caCertificate: ca.certificate,
+    }),
+  );
+  try {
+    for (const step of ["keys", "register", "storage", "approval"] as const) await steps[step]?.();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+function expectThiefHasNothing(): void {
+  expect(thief.tickets).toEqual([]);
+  expect(thief.unlockKeys).toEqual([]);
+  expect(thief.asked).toEqual([]);
+}
+
+test("a thief of a node's certificate, at the leader's address, gets neither ticket nor key", async () => {
+  const [leader] = members;
+  const medium = directoryOf(...members);
+  await leader.stop();
+  await thief.listen(leader.host);
+  thief.says = { id: thief.id, host: thief.host };
+  await registerFrom(medium);
+  expectThiefHasNothing();
+}, 20_000);
+
+test("a thief at an address that the directory names gets nothing, the leader all", async () => {
+  const [leader, follower] = members;
+  const medium = directoryOf(...members);
+  await follower.stop();
+  await thief.listen(follower.host);
+  thief.says = { id: thief.id, host: thief.host };
+  await registerFrom(medium);
+  expectThiefHasNothing();
+  expect(leader.tickets).not.toEqual([]);
+  expect(leader.unlockKeys).not.toEqual([]);
+}, 20_000);
+
+test("a thief who only answers where an honest member says that the leader is gets nothing", async () => {
+  const [leader, second, third] = members;
+  await thief.listen();
+  // The leader's status can be a lie of whoever holds its address.
+  for (const member of [second, third]) member.says = { id: leader.id, host: thief.host };
+  leader.says = undefined;
+  await registerFrom(directoryOf(...members));
+  expectThiefHasNothing();
+}, 20_000);
+
+test("a deleted member that a medium still names is told nothing, whoever answers first", async () => {
+  const [leader, second] = members;
+  await thief.listen();
+  thief.says = { id: thief.id, host: thief.host };
+  const medium = directoryOf(thief, leader, second);
+  for (let i = 0; i < REPEATS; i++) await registerFrom(medium);
+  expectThiefHasNothing();
+  expect(leader.tickets).not.toEqual([]);
+}, 60_000);
+
+test("a deleted member is told nothing where all others of the medium are silent", async () => {
+  for (const member of members) await member.stop();
+  await thief.listen();
+  thief.says = { id: thief.id, host: thief.host };
+  await registerFrom(directoryOf(thief, ...members));
+  expectThiefHasNothing();
+}, 20_000);
+
+test("a medium that names no members leads nowhere", async () => {
+  const { nodes } = directoryOf(...members);
+  const medium = { ...directoryOf(), nodes: nodes.map((n) => ({ ...n, consensusMember: false })) };
+  await expect(registerFrom(medium)).rejects.toThrow(
+    "the medium does not say where its cluster is",
+  );
+});
+
+test("a node that was in the directory yesterday leads no node of today", async () => {
+  const [leader, second, third] = members;
+  const own = new Value(await new Node().credentials());
+  await thief.listen();
+  thief.says = { id: thief.id, host: thief.host };
+  // Deleted meanwhile: it is in no directory. Not heard of yet: the others know better.
+  for (const directory of [directoryOf(...members), directoryOf(thief, leader, second, third)]) {
+    using channel = connectLeader(own, () => knownOf(directory));
+    await channel.client(Curator).getConsensusStatus({}, { timeoutMs: TRY_MS });
+  }
+  expect(thief.asked).toEqual([]);
+  expect(leader.asked).toEqual(["getConsensusStatus", "getConsensusStatus"]);
+}, 20_000);
+
+test("a member that is deleted while it leads is left as soon as a call finds that others lead", async () => {
+  const [leader, second, third] = members;
+  const own = new Value(await new Node().credentials());
+  let directory = directoryOf(...members);
+  using channel = connectLeader(own, () => knownOf(directory));
+  const curator = channel.client(Curator);
+  await curator.getConsensusStatus({}, { timeoutMs: TRY_MS });
+  // It goes on answering, and nobody tells the node but the directory.
+  directory = directoryOf(second, third);
+  second.isLeading = true;
+  for (const member of [second, third]) member.says = { id: second.id, host: second.host };
+  await curator.getConsensusStatus({}, { timeoutMs: TRY_MS });
+  expect(leader.asked).toHaveLength(1);
+  expect(second.asked).toHaveLength(1);
+}, 20_000);
+
+test("a leader whose certificate has another name than the directory's is not called at all", async () => {
+  const own = new Value(await new Node().credentials());
+  await thief.listen();
+  const known = () => ({
+    seeds: [{ id: members[0].id, target: `${thief.host}:7835` }],
+    members: new Set([members[0].id]),
+  });
+  using channel = connectLeader(own, known);
+  const call = channel.client(Curator).getConsensusStatus({}, { timeoutMs: 1_000 });
+  await expect(call).rejects.toMatchObject({ code: Code.unavailable });
+  await expect(call).rejects.toBeInstanceOf(RpcError);
+  expect(thief.asked).toEqual([]);
+}, 20_000);
