@@ -126,9 +126,10 @@ test("reachOf prefers flags, and uses a saved proxy only for saved endpoints", (
   const context = new Remembering("/nonexistent", "demo");
   const saved = { endpoints: ["10.1.0.2"], proxy: "127.0.0.1:1080" };
   expect(reachOf({}, context)).toEqual(saved);
-  expect(reachOf({ endpoints: "10.1.0.2" }, context)).toEqual(saved);
-  expect(reachOf({ endpoints: "a, b" }, context)).toEqual({ endpoints: ["a", "b"] });
-  expect(reachOf({ proxy: "p:1" }, context)).toEqual({ endpoints: ["10.1.0.2"], proxy: "p:1" });
+  const hasEndpoints = true;
+  expect(reachOf({ endpoints: "10.1.0.2" }, context)).toEqual({ ...saved, hasEndpoints });
+  expect(reachOf({ endpoints: "a, b" }, context)).toEqual({ endpoints: ["a", "b"], hasEndpoints });
+  expect(reachOf({ proxy: "p:1" }, context)).toEqual({ ...saved, proxy: "p:1", hasEndpoints });
 });
 
 test("reachOf says what to give", () => {

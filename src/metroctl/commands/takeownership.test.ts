@@ -82,7 +82,7 @@ test("genusb without --bootstrap refuses a cluster that nobody could find again"
   await plane.own();
   plane.directory = [{ id: plane.id, addresses: [] }];
   const { stderr, exitCode } = await genusb();
-  expect(stderr).toContain("no node of the cluster has told its address yet: try again");
+  expect(stderr).toContain("no member of the cluster has told its address yet: try again");
   expect([exitCode, existsSync(image)]).toEqual([1, false]);
 });
 
