@@ -26,8 +26,7 @@ import { consensus } from "../../src/node/consensus/consensus.ts";
 import { createEtcdCa, createMember } from "../../src/node/consensus/pki.ts";
 import { ETCD, freePorts } from "../../src/node/consensus/test-etcd.ts";
 import { Control } from "../../src/node/control/control.ts";
-import { followEpochs, type Lock } from "../../src/node/recovery/recovery.ts";
-import { readEpochs } from "../../src/node/recovery/stored-epochs.ts";
+import { emptyLock, followEpochs, type Lock } from "../../src/node/recovery/recovery.ts";
 import { knownOf } from "../../src/node/roles/connection.ts";
 import { controlPlane } from "../../src/node/roles/control-plane.ts";
 import { connectElected } from "../../src/node/roles/elected.ts";
@@ -84,6 +83,7 @@ test("a member that is told that it is none, by all that it reaches, keeps its c
     consensus: etcd,
     curator: new Control<CuratorSettings>(),
     known: () => knownOf(directoryOf(thief)),
+    lock: new Value(lockAt(where.esp.recovery)),
     etcdPorts: running.member.ports,
   });
   const supervisor = new Supervisor(plane);
@@ -95,6 +95,13 @@ test("a member that is told that it is none, by all that it reaches, keeps its c
   using channel = await connectEtcd(running.member);
   await etcdStore(channel).put("still", new Uint8Array([1]));
 }, 40_000);
+
+/** What the victim holds for a cold start: nothing yet. */
+function lockAt(path: string): Lock {
+  const secrets = { join: generateKeyPair(), nodeUnlockKey: new Uint8Array(32).fill(3) };
+  const own = { nodeId: victim.nodeId, clusterCa: victim.ca, ...secrets };
+  return emptyLock(path, own, new Value(new Uint8Array(32).fill(4)));
+}
 
 /** Whether the victim, whose etcd is down, takes itself for removed. */
 function takesItself(known: Known): Promise<boolean> {
@@ -147,16 +154,11 @@ async function epochsAfter(elected: Node | undefined, at: string): Promise<reado
   const membership = new Value(victim);
   const esp = { directory: where.esp.clusterDirectory, path: where.esp.recovery };
   using channel = connectElected({ membership, consensus: etcd, directory: esp.directory });
-  const lock = new Value<Lock>({
-    ...{ nodeId: victim.nodeId, clusterCa: victim.ca, epochs: [] },
-    join: generateKeyPair(),
-    nodeUnlockKey: new Uint8Array(32).fill(3),
-    key: new Value<Uint8Array>(),
-  });
+  const lock = lockAt(esp.path);
   const signal = AbortSignal.timeout(LONG_MS);
   const context = { signal, log: new LogTree().logger("epochs") };
-  await followEpochs(channel.client(Curator), esp.path, lock, context).catch(() => {});
-  return (await readEpochs(esp.path)).map(({ epoch }) => epoch);
+  await followEpochs(channel.client(Curator), new Value(lock), context).catch(() => {});
+  return (await lock.file.read()).epochs.map(({ epoch }) => epoch);
 }
 
 test("a member takes epochs of the recovery key from whom its own etcd names", async () => {

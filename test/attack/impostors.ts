@@ -6,6 +6,7 @@ import { create } from "@bufbuild/protobuf";
 import { issueCa, issueNode, validFor } from "../../src/base/pki/certificate.ts";
 import { certificatePem, generateKeyPair, privateKeyPem } from "../../src/base/pki/keys.ts";
 import { nodeId } from "../../src/base/pki/node-id.ts";
+import { generateBoxKeyPair } from "../../src/base/pki/sealed-box.ts";
 import {
   authorizeByOption,
   Code,
@@ -37,6 +38,8 @@ let last = 1;
 export function freshAddress(): string {
   return `${net}.${++last}`;
 }
+
+const recoveryPublicKey = generateBoxKeyPair().publicKey;
 
 /** Who leads, by the word of somebody. */
 export interface Claim {
@@ -120,8 +123,8 @@ export class Node implements AsyncDisposable {
       },
       followRecovery: async function* () {
         lead("followRecovery");
-        const threshold = 1;
-        yield { epochs: [{ epoch: 99n, threshold, share: new Uint8Array(32).fill(6) }] };
+        // For the operator alone: then members hold no shares, and this one loses its own.
+        yield { epochs: [{ epoch: 99n, threshold: 0, recoveryPublicKey }] };
       },
     };
   }
