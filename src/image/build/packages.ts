@@ -1,6 +1,16 @@
 // The Debian parts: `packages` is what of them goes into the system image, `host` is what the build
 // itself runs and takes, unpacked.
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, stat, symlink } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { unpackDebs } from "./debian.ts";
 import { host } from "./host.ts";
@@ -11,6 +21,16 @@ import type { Stage } from "./stage.ts";
 
 const UNPACK = { "dpkg-deb": "dpkg", xz: "xz-utils", zstd: "zstd", "apt-get": "apt" };
 
+/**
+ * setpriv as the system image has it, for clusters of processes: that of the host may be too old
+ * to know filters and views. Its own loader starts it, for so may be the C library.
+ */
+const SETPRIV = `#!/bin/sh
+root=$(dirname "$(readlink -f "$0")")/root
+libraries=$root/usr/lib/x86_64-linux-gnu
+exec "$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" "$root/usr/bin/setpriv" "$@"
+`;
+
 /** Selects the files of Debian packages that a node needs: `root/`. */
 export function packagesStage(settings: BuildSettings): Stage {
   const list = join(settings.checkout, "initramfs", "files.txt");
@@ -18,7 +38,7 @@ export function packagesStage(settings: BuildSettings): Stage {
     name: "packages",
     summary: "what the system image takes from Debian packages (initramfs/files.txt)",
     needs: [],
-    revision: 1,
+    revision: 2,
     programs: UNPACK,
     async inputs() {
       return [await readFile(list, "utf8"), ...(await hashes(settings, "node"))];
@@ -31,11 +51,13 @@ export function packagesStage(settings: BuildSettings): Stage {
         const files = await selectFiles(unpacked, globs);
         note(`${files.length} files`);
         for (const file of files) await copyEntry(unpacked, join(folder, "root"), file);
+        await writeFile(join(folder, "setpriv"), SETPRIV, { mode: 0o755 });
       } finally {
         await rm(unpacked, { recursive: true, force: true });
       }
     },
     output: "root",
+    links: { setpriv: "setpriv" },
   };
 }
 

@@ -35,11 +35,13 @@ const LINKS: Readonly<Record<string, string>> = {
   "var/run": "../run",
   "var/lib": "../run/lib",
   "var/tmp": "../tmp",
-  "etc/resolv.conf": "../run/resolv.conf",
+  "etc/resolv.conf": "../ephemeral/resolv.conf",
   "etc/hosts": "../ephemeral/hosts",
   "etc/mtab": "../proc/self/mounts",
   // Bun runs as whatever name it is called by, and this name is the role.
   "usr/lib/metropolis/dhcp-hook": "../../../init",
+  "usr/lib/metropolis/node": "../../../init",
+  "usr/lib/metropolis/curator": "../../../init",
   "proc/self/exe": "../../init",
 };
 
