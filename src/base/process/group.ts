@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ExitStatus } from "./child.ts";
+import { confined } from "./confine.ts";
 import { environment } from "./environment.ts";
 import { ExitError } from "./exit-error.ts";
 import { bury } from "./last-rites.ts";
@@ -20,6 +21,8 @@ export interface StartOptions {
   readonly argv: readonly string[];
   /** What it finds as its own name, the role for our own executable. */
   readonly argv0?: string;
+  /** What we call it; absent: the name that it is started under. */
+  readonly program?: string;
   /** See `environment`. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -50,8 +53,8 @@ export interface Group {
 
 /** Starts a program in a group of its own. Throws {@link ExitError} if it cannot be started. */
 export function startGroup(options: StartOptions): Group {
-  const program = basename(options.argv0 ?? options.argv[0] ?? "");
-  const child = spawn(program, options);
+  const program = options.program ?? basename(options.argv0 ?? options.argv[0] ?? "");
+  const child = spawn(program, confined(program, options));
   const { pid } = child;
   const exited = child.exited.then(() => ({
     exitCode: child.exitCode,

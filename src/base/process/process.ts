@@ -2,6 +2,7 @@
 // long as a runnable (program), and our own executable in another role.
 //
 //   run, program ──► group: a process group, and a cgroup if given
+//                      │  confinement: as the one function says, for every start
 //                      │  environment: explicit, never BUN_*
 //                      │  stdin: the way for secrets, arguments are not
 //                      │  stdout, stderr: bounded; lines to parsers or the log
@@ -11,6 +12,7 @@
 // wait for any child (waitpid of -1): that steals exit codes. A reaper of
 // orphans asks ownPids.
 export { type Child, type ChildOptions, type ExitStatus, startChild } from "./child.ts";
+export { type Confine, confineStarts } from "./confine.ts";
 export { type Dialog, type DialogOptions, startDialog } from "./dialog.ts";
 export { environment } from "./environment.ts";
 export { ExitError } from "./exit-error.ts";

@@ -5,6 +5,7 @@ import { describe, ExitError } from "./exit-error.ts";
 import { type Group, type StartOptions, startGroup } from "./group.ts";
 import { eachLine } from "./lines.ts";
 import { linger } from "./linger.ts";
+import { whatItMay } from "./may.ts";
 
 /** How long a program may take to end by default. */
 const GRACE_MS = 5_000;
@@ -46,12 +47,22 @@ export function program(options: ProgramOptions): Runnable {
     try {
       options.onStart?.(group.pid, group.send);
       context.log.info(`Started ${group.program} as process ${group.pid}`);
+      tellWhatItMay(group, context);
       await attend(group, context, options);
     } finally {
       // Whatever went wrong here, and whatever it left behind: nothing stays.
       group.kill();
     }
   };
+}
+
+/** Says what the program may do, once it is itself and no more on its way there. */
+function tellWhatItMay({ program, pid, exited }: Group, { log }: Context): void {
+  const timer = setTimeout(() => {
+    const words = whatItMay(pid);
+    if (words !== undefined) log.info(`${program} runs as ${words}`);
+  }, YOUNG_MS);
+  void exited.then(() => clearTimeout(timer));
 }
 
 /** Stays with a running program until its end; always throws. */

@@ -18,8 +18,8 @@ export const isCompiled: boolean = import.meta.url.includes("/$bunfs/");
 export function roleCommand(
   role: string,
   args: readonly string[] = [],
-): Pick<StartOptions, "argv"> & Partial<Pick<StartOptions, "argv0" | "env">> {
+): Pick<StartOptions, "argv"> & Partial<Pick<StartOptions, "argv0" | "env" | "program">> {
   if (isCompiled) return { argv: [self, ...args], argv0: role };
   const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
-  return { argv: [self, main, ...args], env: { METROPOLIS_ROLE: role } };
+  return { argv: [self, main, ...args], env: { METROPOLIS_ROLE: role }, program: role };
 }
