@@ -24,7 +24,9 @@ test.each(chapters.map((chapter) => [chapter.title, chapter] as const))(
     expect(text).toStartWith(`# ${title}\n`);
     expect(text.length).toBeGreaterThan(2_000);
     expect(text).not.toMatch(/TODO|FIXME|to be written/i);
-    const long = text.split("\n").filter((line) => line.length > 160);
+    // Rows of a table cannot be broken.
+    const isRow = (line: string) => line.startsWith("|");
+    const long = text.split("\n").filter((line) => line.length > 160 && !isRow(line));
     expect(long).toEqual([]);
   },
 );

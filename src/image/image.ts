@@ -43,6 +43,13 @@ export {
 } from "./measured-boot.ts";
 export { type MediumOptions, writeInstallerMedium } from "./medium.ts";
 export { ESP_PATHS, MEDIUM_PATHS, POLICY_KEYS_FILE, REMOVABLE_LOADER } from "./paths.ts";
+export {
+  accountOf,
+  accounts,
+  confinementOf,
+  type ProgramRow,
+  programs,
+} from "./programs.ts";
 export type { Progress, ProgressStep } from "./progress.ts";
 export {
   formatKernelName,
