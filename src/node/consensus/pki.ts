@@ -5,7 +5,7 @@
 // On bootstrap the CA is made here, before etcd first starts, so that etcd is never
 // reachable without TLS. Its key then goes into etcd and is nowhere on the disk.
 import { existsSync } from "node:fs";
-import { chown, mkdir } from "node:fs/promises";
+import { chown } from "node:fs/promises";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import {
   ETCD_CA_NAME,
@@ -22,7 +22,12 @@ import {
   privateKeyPem,
 } from "../../base/pki/keys.ts";
 import { issueRevocationList, serialOf } from "../../base/pki/revocation-list.ts";
-import type { CredentialPaths, DataPaths } from "../storage/paths.ts";
+import {
+  type CredentialPaths,
+  credentialMode,
+  type DataPaths,
+  makeCredentialFolder,
+} from "../storage/paths.ts";
 
 /** The name that the curator proves to etcd. */
 const CLIENT_NAME = "curator";
@@ -54,10 +59,11 @@ async function writeCredentials(
   key: KeyPair,
   owner: Owner | undefined,
 ): Promise<void> {
-  await mkdir(paths.root, { recursive: true, mode: 0o700 });
-  await writeFileAtomic(paths.ca, certificatePem(ca));
-  await writeFileAtomic(paths.certificate, certificatePem(certificate));
-  await writeFileAtomic(paths.key, privateKeyPem(key));
+  makeCredentialFolder(paths);
+  const mode = credentialMode(paths);
+  await writeFileAtomic(paths.ca, certificatePem(ca), mode);
+  await writeFileAtomic(paths.certificate, certificatePem(certificate), mode);
+  await writeFileAtomic(paths.key, privateKeyPem(key), mode);
   if (owner === undefined) return;
   for (const path of [paths.root, paths.ca, paths.certificate, paths.key]) {
     await chown(path, owner.uid, owner.gid);

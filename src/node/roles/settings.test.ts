@@ -10,7 +10,7 @@ const settings = curatorSettings(member, paths());
 test("curatorSettings name ports and files, and no secret", () => {
   expect(settings.etcd.endpoint).toBe("127.0.0.1:7836");
   expect(settings.listen).toEqual({ host: "::", port: 7835 });
-  expect(settings.socket).toBe("/run/metropolis/curator.sock");
+  expect(settings.socket).toBe("/run/metropolis/curator/curator.sock");
   expect(settings.credentials.key).toBe("/data/node/credentials/cert-key.pem");
 });
 

@@ -1,5 +1,5 @@
 // The node's identity in its cluster, as it lies on the data partition.
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import {
   certificateDer,
@@ -10,7 +10,7 @@ import {
 } from "../../base/pki/keys.ts";
 import { nodeId } from "../../base/pki/node-id.ts";
 import { verifyNode } from "../../base/pki/verify.ts";
-import type { CredentialPaths } from "./paths.ts";
+import { type CredentialPaths, credentialMode, makeCredentialFolder } from "./paths.ts";
 
 /** Who this node is, and the proof of it. */
 export interface Credentials {
@@ -35,10 +35,11 @@ export function makeCredentials(
 
 /** Writes them down; the key last, so that a key is never without its certificate. */
 export async function saveCredentials(paths: CredentialPaths, own: Credentials): Promise<void> {
-  await mkdir(paths.root, { recursive: true, mode: 0o700 });
-  await writeFileAtomic(paths.ca, certificatePem(own.ca));
-  await writeFileAtomic(paths.certificate, certificatePem(own.certificate));
-  await writeFileAtomic(paths.key, privateKeyPem(own.keyPair));
+  makeCredentialFolder(paths);
+  const mode = credentialMode(paths);
+  await writeFileAtomic(paths.ca, certificatePem(own.ca), mode);
+  await writeFileAtomic(paths.certificate, certificatePem(own.certificate), mode);
+  await writeFileAtomic(paths.key, privateKeyPem(own.keyPair), mode);
 }
 
 /**

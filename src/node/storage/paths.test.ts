@@ -11,7 +11,7 @@ test("paths are the documented ones on a machine", () => {
   expect(esp.images).toBe("/esp/EFI/Linux");
   expect(data.etcdPeer.key).toBe("/data/etcd/peer_pki/cert-key.pem");
   expect(data.credentials.certificate).toBe("/data/node/credentials/cert.pem");
-  expect(ephemeral.curatorSocket).toBe("/run/metropolis/curator.sock");
+  expect(ephemeral.curatorSocket).toBe("/run/metropolis/curator/curator.sock");
 });
 
 test("paths of another root stay below it", () => {

@@ -2,7 +2,7 @@
 // partition, and what lives in memory only. Whoever writes a file finds it here,
 // so each has one owner and no path is spelled twice. The root is an argument,
 // so that tests and nodes that are plain processes have a tree of their own.
-import { mkdirSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ESP_PATHS } from "../../image/image.ts";
 
@@ -33,6 +33,8 @@ export interface CredentialPaths {
   readonly ca: string;
   readonly certificate: string;
   readonly key: string;
+  /** Who may read them besides us, as a group; absent: nobody. */
+  readonly group?: number;
 }
 
 /** The data partition. */
@@ -78,9 +80,9 @@ export interface Paths {
   readonly ephemeral: EphemeralPaths;
 }
 
-function credentials(root: string): CredentialPaths {
+function credentials(root: string, group?: number): CredentialPaths {
   return {
-    root,
+    ...{ root, ...(group !== undefined && { group }) },
     ca: join(root, "ca.pem"),
     certificate: join(root, "cert.pem"),
     key: join(root, "cert-key.pem"),
@@ -101,7 +103,7 @@ function espPaths(root: string): EspPaths {
   };
 }
 
-function dataPaths(root: string): DataPaths {
+function dataPaths(root: string, { curatorGroup }: Readers): DataPaths {
   const etcd = join(root, "etcd");
   const node = join(root, "node");
   return {
@@ -110,9 +112,9 @@ function dataPaths(root: string): DataPaths {
     etcdData: join(etcd, "data"),
     etcdPeer: credentials(join(etcd, "peer_pki")),
     etcdRevocations: join(etcd, "peer_pki", "revocations.der"),
-    etcdClient: credentials(join(node, "etcd_client")),
+    etcdClient: credentials(join(node, "etcd_client"), curatorGroup),
     node,
-    credentials: credentials(join(node, "credentials")),
+    credentials: credentials(join(node, "credentials"), curatorGroup),
     commitment: join(node, "commitment.pb"),
     roles: join(node, "roles.pb"),
     owner: join(node, "owner.key"),
@@ -120,15 +122,20 @@ function dataPaths(root: string): DataPaths {
   };
 }
 
+/** Programs that read what is ours; absent where all programs are one user. */
+export interface Readers {
+  readonly curatorGroup?: number;
+}
+
 /** The paths below `root`, which is `/` on a machine. */
-export function paths(root = "/"): Paths {
+export function paths(root = "/", readers: Readers = {}): Paths {
   const ephemeral = join(root, "ephemeral");
   return {
     esp: espPaths(join(root, "esp")),
-    data: dataPaths(join(root, "data")),
+    data: dataPaths(join(root, "data"), readers),
     ephemeral: {
       root: ephemeral,
-      curatorSocket: join(root, "run/metropolis/curator.sock"),
+      curatorSocket: join(root, "run/metropolis/curator/curator.sock"),
       machineId: join(ephemeral, "machine-id"),
       keys: join(ephemeral, "keys"),
       hosts: join(ephemeral, "hosts"),
@@ -139,17 +146,31 @@ export function paths(root = "/"): Paths {
 /** Folders that only root may look into; etcd's own are made where etcd is started. */
 const PRIVATE = 0o700;
 
+/** To be passed through, by those who may read something further down. */
+const PASSAGE = 0o711;
+
+/** What is made in such a folder belongs to the folder's group, from its first moment on. */
+const SHARED = 0o2750;
+
+/** Mode of the files in a folder of credentials. */
+export function credentialMode({ group }: CredentialPaths): number {
+  return group === undefined ? 0o600 : 0o640;
+}
+
+/** Makes a folder of credentials; does nothing where it is. */
+export function makeCredentialFolder({ root, group }: CredentialPaths): void {
+  mkdirSync(root, { recursive: true, mode: PRIVATE });
+  if (group === undefined) return;
+  chownSync(root, 0, group);
+  chmodSync(root, SHARED);
+}
+
 /** Makes the folders of a mounted data partition; does nothing where they are. */
 export function makeDataTree({ data }: Paths): void {
   const { etcd, etcdPeer, node, etcdClient, credentials } = data;
-  for (const path of [
-    etcd,
-    data.etcdData,
-    etcdPeer.root,
-    node,
-    etcdClient.root,
-    credentials.root,
-  ]) {
+  for (const path of [etcd, data.etcdData, etcdPeer.root, node]) {
     mkdirSync(path, { recursive: true, mode: PRIVATE });
   }
+  if (credentials.group !== undefined) chmodSync(node, PASSAGE);
+  for (const each of [etcdClient, credentials]) makeCredentialFolder(each);
 }

@@ -20,6 +20,9 @@ import type { Paths } from "./paths.ts";
 import { tpmGuard } from "./tpm-guard.ts";
 import { Vault } from "./vault.ts";
 
+/** In memory, and all of /run that the TPM's tools see. */
+const TPM_SCRATCH = "/run/tpm";
+
 /** What everything on the node stands on. */
 export interface Ground {
   readonly partition: DataPartition;
@@ -60,7 +63,7 @@ export function storage(news: StorageNews, paths: Paths): Runnable {
 }
 
 async function openVault({ esp, ephemeral }: Paths, slot: Slot): Promise<Vault> {
-  const tpm = await openTpm();
+  const tpm = await openTpm({ scratch: TPM_SCRATCH });
   if (tpm === undefined) return new Vault(undefined, ephemeral.keys);
   const variables = new EfiVariables();
   const image = await bootImage({ images: esp.images, slot, variables });
