@@ -12,6 +12,7 @@
 // Parts meet through values, never by calling each other. Exit codes tell init what is
 // next: 64 reboot, 65 power off, anything else starts this program again.
 import { Value, within } from "../base/event/event.ts";
+import { forbidDumps } from "../base/linux/prctl.ts";
 import { errorText, LogTree } from "../base/logtree/logtree.ts";
 import { certificatePem, privateKeyPem } from "../base/pki/keys.ts";
 import { type Context, type Runnable, Supervisor } from "../base/supervisor/supervisor.ts";
@@ -61,10 +62,12 @@ class News {
 
 /** The life of the node agent; without arguments on a machine of its own. */
 export async function main(args: readonly string[]): Promise<void> {
+  forbidDumps();
   const host = hostOf(args);
   const tree = new LogTree();
   void inheritLog(process.stdin, tree);
   host.prepare();
+  await host.confine(tree.logger("root"));
   const ending = new Value<number>();
   const news = new News();
   const power = (request: PowerRequest) => ending.set(EXIT_CODES[request]);

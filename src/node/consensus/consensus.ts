@@ -14,7 +14,7 @@ import type { Owner } from "./pki.ts";
 export interface EtcdProgram {
   /** Its path. */
   readonly path: string;
-  /** Absent: as ourselves. */
+  /** Whom its files belong to; absent: us. */
   readonly owner?: Owner;
   /** Absent: in our own cgroup. */
   readonly cgroup?: string;
@@ -49,7 +49,7 @@ function lateSignal(signal: AbortSignal, unused: () => Promise<void>): AbortSign
 
 /** Runs etcd while enrolment wants it. */
 export function consensus(control: Control<Member>, etcd: EtcdProgram): Runnable {
-  const { owner, cgroup, unused = async () => {} } = etcd;
+  const { cgroup, unused = async () => {} } = etcd;
   return whileWanted(control, (member, context) => {
     const { tree, dn, log, healthy } = context;
     const importLine = lineImporter(tree, dn, parseZap);
@@ -66,7 +66,6 @@ export function consensus(control: Control<Member>, etcd: EtcdProgram): Runnable
       },
       graceMs: GRACE_MS,
       signalsHealthy: false,
-      ...(owner === undefined ? {} : owner),
       ...(cgroup === undefined ? {} : { cgroup }),
     });
     return running({ ...context, signal: lateSignal(context.signal, unused) });

@@ -5,11 +5,14 @@ import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import packageJson from "../../../package.json";
 import { getLimit, setLimit } from "../../base/linux/rlimit.ts";
+import type { Logger } from "../../base/logtree/logtree.ts";
+import { confineStarts } from "../../base/process/process.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { consoles } from "../console/console.ts";
 import { type Paths, paths } from "../storage/paths.ts";
 import type { StorageNews } from "../storage/storage.ts";
 import { Vault } from "../storage/vault.ts";
+import { confineHere, confinerHere, partsHere } from "./folder-confined.ts";
 import { folderPartition } from "./folder-partition.ts";
 import { FAST_ELECTION_MS, type Host } from "./host.ts";
 import { namespaceNetwork } from "./namespace-network.ts";
@@ -32,6 +35,7 @@ export function folderHost({ folder, programs }: Place): Host {
     etcdutl: join(programs, "etcdutl"),
     curator: {},
     prepare: () => prepare(where),
+    confine: (log) => confine({ folder, programs }, log),
     parts: (news) => ({
       console: consoles([CONSOLE], folder),
       network: namespaceNetwork(news.network),
@@ -49,6 +53,19 @@ function prepare({ esp, data, ephemeral }: Paths): void {
   for (const path of [ephemeral.root, sockets]) rmSync(path, { recursive: true, force: true });
   const folders = [esp.images, esp.metropolis, data.root, ephemeral.root, sockets];
   for (const path of folders) mkdirSync(path, { recursive: true, mode: 0o700 });
+}
+
+/** Starts programs as the table of them says, as far as that works here. */
+async function confine(place: Place, log: Logger): Promise<void> {
+  const confiner = confinerHere(place);
+  const parts = await partsHere(confiner, place.folder);
+  if (parts === undefined) {
+    return log.warning(`Programs run as we do: ${confiner.setpriv} cannot confine them here`);
+  }
+  confineStarts(confineHere(confiner, place.folder, parts));
+  const { hasFilters, hasViews } = parts;
+  const words = [hasFilters ? "filters" : "no filters", hasViews ? "views" : "no views"];
+  log.info(`Programs have no accounts here, no capabilities, ${words.join(", ")}`);
 }
 
 function folderStorage(news: StorageNews, { data, ephemeral }: Paths): Runnable {

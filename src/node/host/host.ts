@@ -9,7 +9,9 @@
 //   TPM        as there is                      none
 //   mesh       WireGuard                        none
 //   console    every console of the kernel      console.log in the folder
+//   programs   as the table of them says        as much of that as works here
 import type { Value } from "../../base/event/event.ts";
+import type { Logger } from "../../base/logtree/logtree.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
 import type { EtcdProgram } from "../consensus/consensus.ts";
@@ -44,6 +46,8 @@ export interface Host {
   readonly etcdutl: string;
   /** Makes ready what has to be there before anything runs. */
   prepare(): void;
+  /** From now on, programs of this process start with no more than they may have. */
+  confine(log: Logger): Promise<void>;
   /** What a node needs before it belongs anywhere, by DN. */
   parts(news: HostNews): Readonly<Record<string, Runnable>>;
   /** Lets go of the data partition when everything has ended. */

@@ -1,20 +1,20 @@
 // A machine of our own: the node image runs, init has started us, and nobody else is here.
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import { bootId } from "../../base/linux/machine.ts";
 import { setLimit } from "../../base/linux/rlimit.ts";
+import { confineStarts } from "../../base/process/process.ts";
+import { accountOf } from "../../image/image.ts";
 import { consoles } from "../console/console.ts";
 import { network } from "../network/network.ts";
 import { releaseData } from "../storage/data.ts";
 import { paths } from "../storage/paths.ts";
 import { storage } from "../storage/storage.ts";
 import { time } from "../time/time.ts";
+import { confineByTable } from "./confined.ts";
 import { FAST_ELECTION_MS, type Host } from "./host.ts";
 import { kernelLog } from "./kernel.ts";
+import { makeRunFolders } from "./run-folders.ts";
 import { runningVersion } from "./version.ts";
 
-/** The user that etcd runs as; see etc/passwd of the system image. */
-const ETCD_OWNER = { uid: 102, gid: 102 };
 const ETCD_PATH = "/usr/bin/etcd";
 
 /** Where init has put us; what we start lives beside us, so that it ends with us. */
@@ -25,7 +25,7 @@ const OPEN_FILES = 1_048_576n;
 
 /** The machine that we run on. */
 export function machineHost(): Host {
-  const where = paths();
+  const where = paths("/", { curatorGroup: accountOf("curator").gid });
   return {
     paths: where,
     version: runningVersion(),
@@ -33,7 +33,7 @@ export function machineHost(): Host {
     hasMesh: true,
     etcd: {
       path: ETCD_PATH,
-      owner: ETCD_OWNER,
+      owner: accountOf("etcd"),
       cgroup: `${CGROUPS}/consensus`,
       electionMs: FAST_ELECTION_MS,
     },
@@ -41,8 +41,9 @@ export function machineHost(): Host {
     curator: { cgroup: `${CGROUPS}/curator` },
     prepare: () => {
       setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES });
-      mkdirSync(dirname(where.ephemeral.curatorSocket), { recursive: true, mode: 0o755 });
+      makeRunFolders();
     },
+    confine: async () => confineStarts(confineByTable()),
     parts: (news) => ({
       console: consoles(),
       kernel: kernelLog(),

@@ -1,6 +1,7 @@
 // The WireGuard device, by way of iproute2 and wireguard-tools.
-import { rm, writeFile } from "node:fs/promises";
+import { chown, rm, writeFile } from "node:fs/promises";
 import { run } from "../../base/process/process.ts";
+import { accounts } from "../../image/image.ts";
 import type { PeerTools } from "./apply-peers.ts";
 import type { MeshKey } from "./mesh-key.ts";
 import { deviceConfiguration, freshHandshakes, peerArguments } from "./peers.ts";
@@ -45,11 +46,13 @@ export function peerTools({ privateKey }: MeshKey): PeerTools {
 }
 
 /**
- * The key goes in by a file in memory that only root can read, for as long as it takes:
+ * The key goes in by a file in memory that only we and wg can read, for as long as it takes:
  * arguments are for everyone to see, and wg cannot open a standard input that is a socket.
  */
 async function synchronize(configuration: string): Promise<void> {
   await writeFile(CONFIGURATION, configuration, { mode: 0o600 });
+  // Of the one who reads it: no program but us may open what is another's.
+  await chown(CONFIGURATION, accounts.network, accounts.network);
   try {
     await run(["wg", "syncconf", DEVICE, CONFIGURATION]);
   } finally {

@@ -7,6 +7,7 @@ import { sleep, type Value } from "../../base/event/event.ts";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import { ExitError, program, run } from "../../base/process/process.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import { accounts } from "../../image/image.ts";
 import {
   COMMAND_SOCKET,
   chronyConfiguration,
@@ -20,8 +21,8 @@ export interface TimeServers {
   readonly timeServers: readonly string[];
 }
 
-/** User and group `_chrony` of our /etc/passwd. */
-const CHRONY_ID = 101;
+/** chronyd wants root, unless it is told that whoever starts it gives it what it needs. */
+const WITHOUT_ROOT = ["-U", "-u", "_chrony"] as const;
 
 /** chrony's programs and files. Tests have their own. */
 export interface ChronyPlaces {
@@ -41,7 +42,7 @@ const machine: ChronyPlaces = {
   run: RUN_FOLDER,
   state: "/run/lib/chrony",
   sources: SOURCES_FOLDER,
-  ownerId: CHRONY_ID,
+  ownerId: accounts._chrony,
 };
 
 /** How often to ask a chronyd that does not answer yet, and how long to wait in between. */
@@ -63,7 +64,7 @@ export function time(network: Value<TimeServers>, places: ChronyPlaces = machine
     start(
       "chrony",
       program({
-        argv: [places.daemon, "-d", "-u", "_chrony", "-f", configuration],
+        argv: [places.daemon, "-d", ...WITHOUT_ROOT, "-f", configuration],
         env: environment,
         onStderr: tell,
         onStdout: tell,
@@ -81,7 +82,7 @@ export function time(network: Value<TimeServers>, places: ChronyPlaces = machine
   };
 }
 
-/** chronyd gives up root, and wants its folders to be its own and nobody else's. */
+/** chronyd is not root, and wants its folders to be its own and nobody else's. */
 function makeOwned(folder: string, id: number): void {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o750);
