@@ -8,15 +8,21 @@
 // It stays small and cannot fail: whatever goes wrong is said in a line on the console, and life
 // goes on. Nothing of ours but this process takes the machine down. What it has to say reaches the
 // log tree through the agent, which gets it on standard input.
+import { confinedCommand } from "../base/confinement/confinement.ts";
 import { Consoles, consoleDevices } from "../base/linux/console.ts";
 import { commandLine } from "../base/linux/machine.ts";
 import { errorText } from "../base/logtree/logtree.ts";
-import { roleCommand } from "../base/process/process.ts";
+import { type DialogOptions, roleCommand } from "../base/process/process.ts";
+import { confinementOf, programs } from "../image/image.ts";
 import { guard } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import { live } from "./life.ts";
 import { prepare } from "./prepare.ts";
-import { chooseRole } from "./role.ts";
+import { chooseRole, type Role } from "./role.ts";
+
+const SETPRIV = "/usr/bin/setpriv";
+/** Where filters of system calls lie while the system runs. */
+const FILTERS = "/run/filters";
 
 /** Runs until the machine ends. */
 export async function main(): Promise<void> {
@@ -28,10 +34,23 @@ export async function main(): Promise<void> {
     journal.moveTo(new Consoles(consoleDevices()));
     const role = chooseRole();
     const isVerbose = commandLine().includes("verbose");
-    await live({ role, command: roleCommand(role), journal, isVerbose });
+    await live({ role, command: commandFor(role), journal, isVerbose });
   } catch (error) {
     journal.log.fatal(`Init failed: ${errorText(error)}. Switch the machine off and on again`);
   }
   // To return would be a kernel panic, and nobody could read the line above.
   await new Promise(() => setInterval(() => {}, 60_000));
+}
+
+/**
+ * What starts the agent. The node's has a row in the table of programs; the installer, which lives
+ * once and for a minute, on a machine that nobody knows yet, is as `init` itself.
+ */
+export function commandFor(
+  role: Role,
+  filters: string = FILTERS,
+): Pick<DialogOptions, "argv" | "argv0" | "env"> {
+  const row = programs[role];
+  if (row === undefined) return roleCommand(role);
+  return { argv: confinedCommand({ setpriv: SETPRIV, filters }, confinementOf(row), [row.path]) };
 }

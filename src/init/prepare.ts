@@ -1,6 +1,7 @@
 // Making a bare kernel into a system in which programs can run.
 import { existsSync, symlinkSync } from "node:fs";
 import { setHostname } from "../base/linux/hostname.ts";
+import { forbidDumps } from "../base/linux/prctl.ts";
 import { takeCtrlAltDel } from "../base/linux/reboot.ts";
 import { setLimit } from "../base/linux/rlimit.ts";
 import { writeSysctl } from "../base/linux/sysctl.ts";
@@ -29,7 +30,10 @@ export function prepare(log: Logger): void {
       // The agent names the node once it knows its name.
       "set the host name": () => setHostname("metropolis"),
       "take ctrl-alt-del": takeCtrlAltDel,
-      // Memory of our programs holds keys: it must not end up in a file.
+      // Keys of the agent pass through here. PID 1 is nobody's to look into anyway.
+      "forbid to look into this process": forbidDumps,
+      // Memory of our programs holds keys: it must not end up in a file. Where kernel.core_pattern
+      // would say which, there is none: our kernel is built without core dumps.
       "forbid core dumps": () => setLimit("core", { soft: 0n, hard: 0n }),
       "raise the limit of open files": () =>
         setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES }),
