@@ -13,6 +13,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { etcdMembers, etcdStore } from "../base/etcd/etcd.ts";
 import { Value } from "../base/event/event.ts";
+import { forbidDumps } from "../base/linux/prctl.ts";
 import { encodeEntry, LogTree } from "../base/logtree/logtree.ts";
 import { connect } from "../base/rpc/rpc.ts";
 import { type Runnable, Supervisor } from "../base/supervisor/supervisor.ts";
@@ -29,6 +30,7 @@ const END_MS = 3_000;
 /** The life of the curator process. */
 export async function main(): Promise<void> {
   process.umask(0o077);
+  forbidDumps();
   const tree = new LogTree();
   const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   const first = await lines.next();

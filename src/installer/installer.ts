@@ -6,6 +6,7 @@
 // in one message and stays, so that the message can be read; the machine is switched off by hand.
 import { blockDevices } from "../base/linux/block-device.ts";
 import { bootPartition, EfiVariables, hasEfi, isSecureBoot } from "../base/linux/efi-variables.ts";
+import { forbidDumps } from "../base/linux/prctl.ts";
 import { syncDisks } from "../base/linux/reboot.ts";
 import { errorText } from "../base/logtree/logtree.ts";
 import { hasTpm } from "../base/tpm/tpm.ts";
@@ -20,6 +21,8 @@ const EXIT_REBOOT = 64;
 export async function main(): Promise<number> {
   const print: Print = (line) => process.stdout.write(`${line}\n`);
   print("Metropolis installer");
+  // The parameters that it carries hold the ownership secret, or a register ticket.
+  forbidDumps();
   try {
     await install(machine(), print);
   } catch (error) {

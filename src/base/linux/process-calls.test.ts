@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { setHostname } from "./hostname.ts";
-import { setProcessName } from "./prctl.ts";
+import { forbidDumps, setProcessName } from "./prctl.ts";
 import { syncDisks, takeCtrlAltDel } from "./reboot.ts";
 import { getLimit, setLimit, UNLIMITED } from "./rlimit.ts";
 
@@ -42,4 +42,18 @@ test("takeCtrlAltDel is refused to ordinary users", () => {
 
 test("syncDisks returns", () => {
   expect(syncDisks()).toBeUndefined();
+});
+
+test("forbidDumps makes what /proc has of a process root's, so that none of its user looks in", () => {
+  const path = new URL("prctl.ts", import.meta.url).pathname;
+  const look = `
+    import { forbidDumps } from ${JSON.stringify(path)};
+    import { statSync } from "node:fs";
+    process.setuid?.(65534);
+    forbidDumps();
+    console.log(statSync("/proc/self/mem").uid);`;
+  // An ordinary user's process is its own before; root's is root's either way.
+  if (!isRoot) return expect(forbidDumps).not.toThrow();
+  const { stdout } = Bun.spawnSync([process.execPath, "-e", look]);
+  expect(stdout.toString()).toBe("0\n");
 });

@@ -1,5 +1,6 @@
 // The owner of a cluster on the operator's side: a key made before the first
 // node is installed, and the certificate the cluster later gives for it.
+import { forbidDumps } from "../../base/linux/prctl.ts";
 import {
   certificateDer,
   certificatePem,
@@ -28,6 +29,7 @@ export function ensureOwnerKey(
 ): KeyPair {
   const existing = loadOwnerKey(context, file);
   if (existing !== undefined) return existing;
+  forbidDumps();
   const made = generateKeyPair();
   context.write(file, ownerKeyFile(made), 0o600);
   return made;
@@ -40,6 +42,8 @@ export function loadOwnerKey(
 ): KeyPair | undefined {
   const text = context.read(file);
   if (text === undefined) return undefined;
+  // From here on this process holds the key to a whole cluster.
+  forbidDumps();
   try {
     return readOwnerKeyFile(text);
   } catch (error) {
