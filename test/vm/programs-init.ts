@@ -1,0 +1,116 @@
+// PID 1 of the machine that shows what programs may do: on our kernel, with the system's own files,
+// it starts programs as the node agent does, by the table.
+//
+// Each result is a line `PROGRAMS key value` on the console. Under the names of the curator and of
+// the agent this same program is the attacker (test/attack/attacker.ts).
+import { mkdirSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import { powerOff } from "../../src/base/linux/reboot.ts";
+import { LogTree } from "../../src/base/logtree/logtree.ts";
+import { confineStarts, run } from "../../src/base/process/process.ts";
+import { accountOf } from "../../src/image/image.ts";
+import { commandFor } from "../../src/init/init.ts";
+import { mountAll } from "../../src/init/mounts.ts";
+import { confineByTable } from "../../src/node/host/confined.ts";
+import { makeRunFolders } from "../../src/node/host/run-folders.ts";
+import { createDevice, handshakes } from "../../src/node/mesh/device.ts";
+import { dataPartition } from "../../src/node/storage/data.ts";
+import { makeDataTree, paths } from "../../src/node/storage/paths.ts";
+import { attack } from "../attack/attacker.ts";
+
+const where = paths("/", { curatorGroup: accountOf("curator").gid });
+const tree = new LogTree();
+
+function tell(key: string, value: string): void {
+  process.stdout.write(`PROGRAMS ${key} ${value}\n`);
+}
+
+/** What a node has that is nobody's but the agent's, or another program's. */
+const SECRETS = [
+  ...["/dev/vda", "/dev/mapper/control", "/dev/kmsg", "/dev/tpmrm0", "/dev/tpm0"],
+  ...[where.esp.sealedConfiguration, where.data.meshKey, where.data.etcdPeer.key],
+  ...["/run/metropolis/dhcpcd.conf"],
+];
+const FOLDERS = ["/run/tpm", "/run/cryptsetup", where.data.etcdData, where.esp.metropolis];
+/** Where nobody but the agent writes. */
+const SETTINGS = [
+  ...["/proc/sysrq-trigger", "/sys/fs/cgroup/cgroup.procs"],
+  ...[where.data.credentials.key, where.data.etcdClient.key, "/usr/bin/etcd"],
+];
+
+function prepare(): void {
+  mountAll(tree.logger("init"));
+  mkdirSync("/dev/mapper", { recursive: true });
+  makeRunFolders();
+}
+
+/** Files as a node has them, the modes of some as wide as a mistake could make them. */
+function makeFiles(): void {
+  makeDataTree(where);
+  const { data, esp } = where;
+  const { credentials, etcdClient, etcdPeer } = data;
+  mkdirSync(esp.metropolis, { recursive: true });
+  for (const { key } of [credentials, etcdClient]) writeFileSync(key, "key", { mode: 0o640 });
+  for (const path of [data.meshKey, etcdPeer.key]) writeFileSync(path, "key", { mode: 0o600 });
+  for (const path of [esp.sealedConfiguration, "/run/metropolis/dhcpcd.conf"]) {
+    writeFileSync(path, "key", { mode: 0o666 });
+  }
+  for (const path of ["/dev/tpm0", "/dev/tpmrm0"]) writeFileSync(path, "", { mode: 0o666 });
+}
+
+/** The data partition, made and opened by the node's own code: cryptsetup, blkdiscard, mkfs.xfs. */
+async function useDisk(): Promise<void> {
+  const partition = dataPartition("/dev/vda", where.data.root);
+  const lock = { protection: "authenticated", passphrase: new Uint8Array(32).fill(7) } as const;
+  await partition.create(lock, tree.logger("root.storage"));
+  await partition.release();
+  const { growing } = await partition.open(lock);
+  await growing?.zero(growing.covered(), 1n << 20n, AbortSignal.timeout(60_000));
+  tell("disk", "works");
+}
+
+async function useNetwork(): Promise<void> {
+  const [privateKey, publicKey] = [9, 10].map((byte) => new Uint8Array(32).fill(byte).toBase64());
+  await createDevice({ privateKey: privateKey ?? "", publicKey: publicKey ?? "" });
+  await handshakes();
+  await run(["ss", "--kill", "--no-header", "--tcp", "--numeric", "( sport = :1 )"]);
+  tell("network", "works");
+}
+
+async function beAttacked(): Promise<void> {
+  const args = [
+    ...[...SECRETS, ...FOLDERS].flatMap((path) => ["--read", path]),
+    ...[...FOLDERS, "/run/filters"].flatMap((path) => ["--create", `${path}/new`]),
+    ...[...SECRETS, ...SETTINGS].flatMap((path) => ["--write", path]),
+    ...["--run", "/usr/bin/ss", "--run", "/usr/sbin/cryptsetup"],
+  ];
+  const own = [where.data.credentials.key, where.data.etcdClient.key];
+  const ownArgs = own.flatMap((path) => ["--read", path]);
+  const create = ["--create", "/run/metropolis/curator/new"];
+  const curator = await run(["/init", ...args, ...ownArgs, ...create], { program: "curator" });
+  tell("curator", curator.text.trim());
+}
+
+/** The agent is started by init, not by the table's hook. */
+async function beAttackedByAgent(): Promise<void> {
+  confineStarts((_, options) => options);
+  tell("agent", (await run(commandFor("node").argv)).text.trim());
+}
+
+async function main(): Promise<void> {
+  prepare();
+  confineStarts(confineByTable());
+  await useDisk();
+  makeFiles();
+  await useNetwork();
+  await beAttacked();
+  await beAttackedByAgent();
+  tell("done", "yes");
+}
+
+const name = basename(process.argv0);
+if (name === "curator" || name === "node") attack(process.argv.slice(2));
+else
+  main()
+    .catch((error: unknown) => tell("failed", String(error)))
+    .finally(() => powerOff());

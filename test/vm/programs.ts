@@ -1,0 +1,138 @@
+// What programs may do on a machine: our kernel, started directly, with the files of the system image
+// and a PID 1 that starts programs as the node agent does (programs-init.ts). One boot shows both
+// sides: the tools of a node do their work, and who takes one over gets nothing else.
+import { expect, test } from "bun:test";
+import {
+  closeSync,
+  ftruncateSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type CpioEntry, cpioArchive } from "../../src/base/format/cpio.ts";
+import { run } from "../../src/base/process/process.ts";
+import { skeleton } from "../../src/image/build/skeleton.ts";
+import { outputs } from "./golden.ts";
+
+const BOOT_TIMEOUT_MS = 600_000;
+const DISK_BYTES = 1_200 * 2 ** 20;
+
+/** Refused at the door; see test/attack. What a name leads to must have been there: no ENOENT. */
+const REFUSED = /^(EPERM|EACCES|ENOSYS)$/;
+
+/** What even a taken-over agent does not get. */
+const NOT_EVEN_THE_AGENTS = [
+  ...["a module", "a module from a file", "to reboot", "another kernel"],
+  ...["another kernel from a file", "ports of the machine", "to trace its parent"],
+  ...["the memory of its parent", "to write into its parent", "a descriptor of its parent"],
+  ...["a BPF program", "io_uring", "performance counters", "to handle page faults"],
+  ...["a user namespace", "another's namespace", "files by their handles", "to watch all files"],
+];
+
+let told: Promise<ReadonlyMap<string, string>> | undefined;
+
+/** What the machine told; it boots once for all tests. */
+function machine(): Promise<ReadonlyMap<string, string>> {
+  told ??= boot();
+  return told;
+}
+
+async function boot(): Promise<ReadonlyMap<string, string>> {
+  const folder = mkdtempSync(join(tmpdir(), "programs-"));
+  try {
+    const disk = join(folder, "disk.img");
+    const descriptor = openSync(disk, "w");
+    ftruncateSync(descriptor, DISK_BYTES);
+    closeSync(descriptor);
+    const initramfs = await makeInitramfs(folder);
+    const hardware = ["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "2048"];
+    const quiet = ["-display", "none", "-nodefaults", "-serial", "stdio", "-no-reboot"];
+    const append = "console=ttyS0 panic=-1 quiet no_timer_check";
+    const { text } = await run(
+      [
+        ...["qemu-system-x86_64", ...hardware, ...quiet],
+        ...["-kernel", realpathSync(join(outputs, "bzImage"))],
+        ...["-initrd", initramfs, "-append", append],
+        ...["-drive", `file=${disk},if=virtio,format=raw`],
+      ],
+      { timeoutMs: BOOT_TIMEOUT_MS },
+    );
+    const lines = [...text.matchAll(/PROGRAMS (\S+) ([^\r\n]*)/g)];
+    const all = new Map(lines.map(([, key = "", value = ""]) => [key, value]));
+    if (all.get("done") !== "yes") throw new TypeError(all.get("failed") ?? text.slice(-2_000));
+    return all;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The system's files, with another /init. */
+async function makeInitramfs(folder: string): Promise<string> {
+  const init = join(folder, "init");
+  const source = join(import.meta.dir, "programs-init.ts");
+  await run([process.execPath, "build", "--compile", source, "--outfile", init]);
+  const packages = join(dirname(realpathSync(join(outputs, "setpriv"))), "root");
+  const entries = new Map<string, CpioEntry>(skeleton.map((each) => [each.path, each]));
+  for (const root of [packages, join(import.meta.dir, "../../initramfs/root")]) {
+    for (const entry of entriesBelow(root)) entries.set(entry.path, entry);
+  }
+  for (const [path, from] of [
+    ["init", init],
+    ["usr/bin/etcd", realpathSync(join(outputs, "etcd"))],
+  ] as const) {
+    entries.set(path, { kind: "file", path, mode: 0o755, bytes: readFileSync(from) });
+  }
+  // The kernel makes this one for archives of its own only.
+  const console = { kind: "device", path: "dev/console", major: 5, minor: 1 } as const;
+  const archive = join(folder, "initramfs.cpio");
+  writeFileSync(archive, cpioArchive([...entries.values(), console]));
+  return archive;
+}
+
+function entriesBelow(root: string): readonly CpioEntry[] {
+  const names = readdirSync(root, { recursive: true, encoding: "utf8" }).sort();
+  return names.map((path): CpioEntry => {
+    const from = join(root, path);
+    const stat = lstatSync(from);
+    if (stat.isSymbolicLink()) return { kind: "link", path, target: readlinkSync(from) };
+    if (stat.isDirectory()) return { kind: "folder", path };
+    return { kind: "file", path, mode: stat.mode & 0o777, bytes: readFileSync(from) };
+  });
+}
+
+/** What the kernel answered to each wish of whoever took a program over. */
+async function answers(program: string): Promise<ReadonlyMap<string, string>> {
+  return new Map(JSON.parse((await machine()).get(program) ?? "[]") as [string, string][]);
+}
+
+/** Registers the tests. */
+export function confinedPrograms(): void {
+  test("the tools of a node do their work with no more than the table gives them", async () => {
+    const all = await machine();
+    expect([all.get("disk"), all.get("network")]).toEqual(["works", "works"]);
+  });
+
+  test("a taken-over curator gets neither TPM, disk and ESP nor anything of other programs", async () => {
+    const curator = await answers("curator");
+    const own = /^to (read \/data\/node\/(credentials|etcd_client)\/|create \/run\/metropolis)/;
+    const granted = [...curator].filter(([wish, answer]) =>
+      own.test(wish) ? answer !== "ok" : !REFUSED.test(answer),
+    );
+    expect(curator.size).toBeGreaterThan(75);
+    expect(granted).toEqual([]);
+  });
+
+  test("a taken-over agent gets neither the kernel nor other processes", async () => {
+    const agent = await answers("agent");
+    const granted = NOT_EVEN_THE_AGENTS.filter((wish) => !REFUSED.test(agent.get(wish) ?? ""));
+    expect(granted).toEqual([]);
+  });
+}
