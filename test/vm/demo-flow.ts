@@ -11,6 +11,7 @@ import {
   untilServing,
 } from "./golden.ts";
 import { Operator } from "./operator.ts";
+import { expectConfined } from "./programs.ts";
 
 /** Registers the tests; the first one makes the machine that all others start from. */
 export function demoFlow(): void {
@@ -65,6 +66,7 @@ export function demoFlow(): void {
     const logs = await owner.metroctl(...reach, "node", "logs", id);
     await Bun.write(join(scratch("logs"), "node.log"), logs);
     expectLogs(logs, id);
+    expectConfined(logs);
     await powerOff(cluster, machine);
   });
 }

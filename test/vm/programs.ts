@@ -17,9 +17,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { capabilities as known } from "../../src/base/confinement/confinement.ts";
 import { type CpioEntry, cpioArchive } from "../../src/base/format/cpio.ts";
 import { run } from "../../src/base/process/process.ts";
 import { skeleton } from "../../src/image/build/skeleton.ts";
+import { accounts, type ProgramRow, programs } from "../../src/image/image.ts";
 import { outputs } from "./golden.ts";
 
 const BOOT_TIMEOUT_MS = 600_000;
@@ -111,6 +113,35 @@ function entriesBelow(root: string): readonly CpioEntry[] {
 /** What the kernel answered to each wish of whoever took a program over. */
 async function answers(program: string): Promise<ReadonlyMap<string, string>> {
   return new Map(JSON.parse((await machine()).get(program) ?? "[]") as [string, string][]);
+}
+
+/** The programs of a node that has all roles, as long as it runs. */
+const LASTING = ["node", "etcd", "curator", "chronyd", "dhcpcd"];
+
+/** WireGuard's, which is the kernel's, and those that are open only for a while. */
+const KERNEL = ["7838/udp"];
+const PASSING = ["7847/tcp", "546/udp", "68/udp"];
+
+/** Holds the log of a running node against the table: what the kernel says that its programs may. */
+export function expectConfined(logs: string): void {
+  for (const name of LASTING) {
+    const row = programs[name];
+    const may = new RegExp(`\\] ${name} runs as (.*)$`, "m").exec(logs)?.[1];
+    expect(`${name}: ${may}`).toBe(`${name}: ${row === undefined ? "?" : rowWords(row)}`);
+  }
+  const said = [...logs.matchAll(/\] Listening at (.*)$/gm)].at(-1)?.[1] ?? "";
+  const open = said.split(", ").map((each) => each.replace(" (this machine only)", ""));
+  const listed = [...Object.values(programs).flatMap(({ ports }) => ports), ...KERNEL];
+  // Nothing listens that the handbook does not name, and what it names does.
+  expect(open.filter((each) => !listed.includes(each))).toEqual([]);
+  expect(listed.filter((each) => !open.includes(each) && !PASSING.includes(each))).toEqual([]);
+}
+
+function rowWords({ account, capabilities }: ProgramRow): string {
+  const all = Object.keys(known).filter((name) => capabilities.some((each) => each === name));
+  const many = all.length > 8 ? `${all.length} capabilities` : `capabilities ${all.join(" ")}`;
+  const words = all.length === 0 ? "no capabilities" : many;
+  return `user ${accounts[account]}, ${words}, no new privileges, filtered`;
 }
 
 /** Registers the tests. */

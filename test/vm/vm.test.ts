@@ -7,6 +7,7 @@ import { golden, useOwnState } from "./golden.ts";
 import { kernelFacts } from "./kernel-facts.ts";
 import { lockedDown } from "./locked-down.ts";
 import { cutPower } from "./power-cut.ts";
+import { confinedPrograms } from "./programs.ts";
 import { threeNodes } from "./three-nodes.ts";
 
 /** The sample of power cuts; `bun run proof powercut` takes twenty. */
@@ -19,6 +20,8 @@ describe("demo", demoFlow);
 describe("kernel", kernelFacts);
 
 describe("locked down", lockedDown);
+
+describe("programs", confinedPrograms);
 
 describe("three nodes", threeNodes);
 

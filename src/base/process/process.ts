@@ -18,6 +18,7 @@ export { environment } from "./environment.ts";
 export { ExitError } from "./exit-error.ts";
 export type { StartOptions } from "./group.ts";
 export { eachLine, lines } from "./lines.ts";
+export { whatItMay } from "./may.ts";
 export { ownPids } from "./own-pids.ts";
 export { type ProgramOptions, program } from "./program.ts";
 export { isCompiled, roleCommand, self } from "./role.ts";

@@ -12,6 +12,7 @@ import { time } from "../time/time.ts";
 import { confineByTable } from "./confined.ts";
 import { FAST_ELECTION_MS, type Host } from "./host.ts";
 import { kernelLog } from "./kernel.ts";
+import { ports } from "./ports.ts";
 import { makeRunFolders } from "./run-folders.ts";
 import { runningVersion } from "./version.ts";
 
@@ -50,6 +51,7 @@ export function machineHost(): Host {
       network: network(news.network),
       time: time(news.network),
       storage: storage(news.storage, where),
+      ports: ports(),
     }),
     release: () => releaseData(where.data.root),
   };
