@@ -50,7 +50,7 @@ const SYSTEM = ["/usr", "/etc"] as const;
 /** What the kernel tells everybody; what is another process's it guards itself. */
 const KERNEL = ["/proc", "/sys"] as const;
 /** Names of hosts, and who resolves them. */
-const NAMES = "/ephemeral";
+const NAMES = "/ephemeral/names";
 const EXECUTABLE = "/init";
 
 const none = { ports: [], systemCalls: [] } as const;

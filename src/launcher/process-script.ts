@@ -25,7 +25,7 @@ mount --rbind /etc /run/etc
 mount --bind "$FOLDER" ${FOLDER}
 mount -t tmpfs -o mode=755 node /etc
 for file in /run/etc/*; do ln -s "$file" /etc/; done
-ln -sfn ${FOLDER}/ephemeral/hosts /etc/hosts
+ln -sfn ${FOLDER}/ephemeral/names/hosts /etc/hosts
 rm -f /etc/resolv.conf
 : > /etc/resolv.conf
 

@@ -93,7 +93,7 @@ async function oneRound(cluster: ProcessCluster, spare: number): Promise<string>
 
 /** Files of the nodes that are left in which there is still an ID. */
 function traces({ cluster }: ProcessCluster, id: string): readonly string[] {
-  const files = ["esp/metropolis/cluster_directory.pb", "ephemeral/hosts"];
+  const files = ["esp/metropolis/cluster_directory.pb", "ephemeral/names/hosts"];
   return cluster.machines.slice(0, 3).flatMap(({ files: { directory } }) =>
     files
       .map((file) => join(directory, file))

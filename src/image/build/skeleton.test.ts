@@ -28,7 +28,7 @@ test("writeEntries writes them with the same rights whatever the umask is", asyn
   expect(await mode("data")).toBe(0o755);
   expect(await mode("tmp")).toBe(0o1777);
   expect(await mode("proc/self/maps")).toBe(0o644);
-  expect(await readlink(join(root, "etc/resolv.conf"))).toBe("../ephemeral/resolv.conf");
+  expect(await readlink(join(root, "etc/resolv.conf"))).toBe("../ephemeral/names/resolv.conf");
   await rm(root, { recursive: true });
 });
 

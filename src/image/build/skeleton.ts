@@ -35,8 +35,8 @@ const LINKS: Readonly<Record<string, string>> = {
   "var/run": "../run",
   "var/lib": "../run/lib",
   "var/tmp": "../tmp",
-  "etc/resolv.conf": "../ephemeral/resolv.conf",
-  "etc/hosts": "../ephemeral/hosts",
+  "etc/resolv.conf": "../ephemeral/names/resolv.conf",
+  "etc/hosts": "../ephemeral/names/hosts",
   "etc/mtab": "../proc/self/mounts",
   // Bun runs as whatever name it is called by, and this name is the role.
   "usr/lib/metropolis/dhcp-hook": "../../../init",

@@ -51,7 +51,8 @@ function prepare({ esp, data, ephemeral }: Paths): void {
   setLimit("openFiles", { soft: hard, hard });
   const sockets = dirname(ephemeral.curatorSocket);
   for (const path of [ephemeral.root, sockets]) rmSync(path, { recursive: true, force: true });
-  const folders = [esp.images, esp.metropolis, data.root, ephemeral.root, sockets];
+  const names = dirname(ephemeral.hosts);
+  const folders = [esp.images, esp.metropolis, data.root, ephemeral.root, names, sockets];
   for (const path of folders) mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 

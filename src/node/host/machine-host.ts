@@ -1,4 +1,6 @@
 // A machine of our own: the node image runs, init has started us, and nobody else is here.
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { bootId } from "../../base/linux/machine.ts";
 import { setLimit } from "../../base/linux/rlimit.ts";
 import { confineStarts } from "../../base/process/process.ts";
@@ -42,6 +44,7 @@ export function machineHost(): Host {
     curator: { cgroup: `${CGROUPS}/curator` },
     prepare: () => {
       setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES });
+      mkdirSync(dirname(where.ephemeral.hosts), { recursive: true, mode: 0o755 });
       makeRunFolders();
     },
     confine: async () => confineStarts(confineByTable()),

@@ -26,7 +26,7 @@ const machine: DhcpPlaces = {
   program: "/usr/sbin/dhcpcd",
   configuration: "/run/metropolis/dhcpcd.conf",
   state: "/run/lib/dhcpcd",
-  resolvConf: "/ephemeral/resolv.conf",
+  resolvConf: "/ephemeral/names/resolv.conf",
   hookSocket: HOOK_SOCKET,
 };
 /** A message of the hook is some kB; more is not ours. */

@@ -138,7 +138,7 @@ export function paths(root = "/", readers: Readers = {}): Paths {
       curatorSocket: join(root, "run/metropolis/curator/curator.sock"),
       machineId: join(ephemeral, "machine-id"),
       keys: join(ephemeral, "keys"),
-      hosts: join(ephemeral, "hosts"),
+      hosts: join(ephemeral, "names/hosts"),
     },
   };
 }
