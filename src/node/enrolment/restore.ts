@@ -1,6 +1,6 @@
 // The steps of a restore: the machine becomes the first node of a cluster that a backup
 // is of. All is as in a bootstrap, but for the state that consensus begins with.
-import { rm } from "node:fs/promises";
+import { chown, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../../base/process/process.ts";
 import type { NodeParameters_ClusterBootstrap } from "../../gen/metropolis/proto/api/configuration_pb.ts";
@@ -43,6 +43,8 @@ async function takeIn(all: Surroundings, id: string, file: string): Promise<void
   const member = memberOf(all, id);
   const { etcdData } = all.paths.data;
   await rm(etcdData, { recursive: true, force: true });
+  // etcdutl is etcd's user, so that what it makes is etcd's.
+  if (all.etcdOwner !== undefined) await chown(file, all.etcdOwner.uid, all.etcdOwner.gid);
   await run([
     all.etcdutl,
     ...["snapshot", "restore", file],
@@ -52,8 +54,4 @@ async function takeIn(all: Surroundings, id: string, file: string): Promise<void
     `--initial-cluster-token=${CLUSTER_TOKEN}`,
     `--initial-advertise-peer-urls=${peerUrl(member)}`,
   ]);
-  const { etcdOwner } = all;
-  if (etcdOwner !== undefined) {
-    await run(["chown", "-R", `${etcdOwner.uid}:${etcdOwner.gid}`, etcdData]);
-  }
 }
