@@ -1,7 +1,7 @@
 // Tests of the table of programs: against the accounts and files of the system image, against the
 // handbook, and against itself.
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { skeleton } from "./build/skeleton.ts";
 import { accounts, confinementOf, ITS_DEVICE, type ProgramRow, programs } from "./programs.ts";
@@ -35,6 +35,18 @@ test("every program is in the system image", () => {
 test.each(children)("%s gets nothing that the agent has not", (_, row) => {
   expect(row.capabilities.filter((name) => !agent.capabilities.includes(name))).toEqual([]);
   expect(row.systemCalls.filter((name) => !agent.systemCalls.includes(name))).toEqual([]);
+});
+
+test("every program that the code of a node starts by its name has a row", () => {
+  const folder = join(top, "src/node");
+  const sources = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts") && !/\.test\.ts$|\/test-/.test(path))
+    .map((path) => readFileSync(join(folder, path), "utf8"));
+  const started = sources
+    .flatMap((text) => [...text.matchAll(/\brun\(\s*\[\s*"([^"]+)"/g)])
+    .map(([, name = ""]) => name);
+  expect(started.length).toBeGreaterThan(5);
+  expect(started.filter((name) => !(name in programs))).toEqual([]);
 });
 
 /** What nobody on a node has, init apart. */

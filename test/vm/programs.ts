@@ -22,9 +22,9 @@ import { type CpioEntry, cpioArchive } from "../../src/base/format/cpio.ts";
 import { run } from "../../src/base/process/process.ts";
 import { skeleton } from "../../src/image/build/skeleton.ts";
 import { accounts, type ProgramRow, programs } from "../../src/image/image.ts";
+import { bootDirectly } from "./direct.ts";
 import { outputs } from "./golden.ts";
 
-const BOOT_TIMEOUT_MS = 600_000;
 const DISK_BYTES = 1_200 * 2 ** 20;
 
 /** Refused at the door; see test/attack. What a name leads to must have been there: no ENOENT. */
@@ -55,18 +55,8 @@ async function boot(): Promise<ReadonlyMap<string, string>> {
     ftruncateSync(descriptor, DISK_BYTES);
     closeSync(descriptor);
     const initramfs = await makeInitramfs(folder);
-    const hardware = ["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "2048"];
-    const quiet = ["-display", "none", "-nodefaults", "-serial", "stdio", "-no-reboot"];
-    const append = "console=ttyS0 panic=-1 quiet no_timer_check";
-    const { text } = await run(
-      [
-        ...["qemu-system-x86_64", ...hardware, ...quiet],
-        ...["-kernel", realpathSync(join(outputs, "bzImage"))],
-        ...["-initrd", initramfs, "-append", append],
-        ...["-drive", `file=${disk},if=virtio,format=raw`],
-      ],
-      { timeoutMs: BOOT_TIMEOUT_MS },
-    );
+    const kernel = realpathSync(join(outputs, "bzImage"));
+    const text = await bootDirectly({ kernel, initramfs, disk });
     const lines = [...text.matchAll(/PROGRAMS (\S+) ([^\r\n]*)/g)];
     const all = new Map(lines.map(([, key = "", value = ""]) => [key, value]));
     if (all.get("done") !== "yes") throw new TypeError(all.get("failed") ?? text.slice(-2_000));

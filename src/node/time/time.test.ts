@@ -70,7 +70,7 @@ const logged = (text: string) => () => lines().some((line) => line.includes(text
 test("time starts chronyd in the foreground, as its user, and logs its words as its own", async () => {
   await start();
   await until(logged("chronyd -d"));
-  expect(lines()).toContain(`chronyd -d -u _chrony -f ${join(places.run, "chrony.conf")}`);
+  expect(lines()).toContain(`chronyd -d -U -u _chrony -f ${join(places.run, "chrony.conf")}`);
   expect(readFileSync(join(places.run, "chrony.conf"), "utf8")).toContain("makestep");
 });
 
