@@ -1,6 +1,6 @@
 // A new machine that waits for a backup: only who made its medium can bring one, and the
 // machine proves to him that it was made from that medium, before it is told anything.
-import { open } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { Lock, within } from "../../base/event/event.ts";
 import { errorText, type Logger } from "../../base/logtree/logtree.ts";
 import { selfSigned } from "../../base/pki/certificate.ts";
@@ -107,7 +107,9 @@ async function take(
   { file, caFingerprint, takeIn, log }: Waiting,
   requests: AsyncIterable<{ readonly data: Uint8Array }>,
 ): Promise<void> {
-  const handle = await open(file, "w", 0o600);
+  // One that was refused may belong to etcd's user by now.
+  await rm(file, { force: true });
+  const handle = await open(file, "wx", 0o600);
   let facts: BackupFacts;
   try {
     facts = await verifyBackup(parts(requests), caFingerprint, (part) => handle.writeFile(part));
