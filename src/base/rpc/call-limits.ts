@@ -63,10 +63,17 @@ export class CallLimits {
 
   /** Forgets a call that entered, or tried to. */
   leave(call: ServerCall, { isMember, origin }: Connection): void {
+    if (!isMember) this.#leaveStranger(call);
+    else if (origin !== "") this.#leaveMember(origin);
+  }
+
+  #leaveStranger(call: ServerCall): void {
     this.#strangers.delete(call);
     clearTimeout(this.#timers.get(call));
     this.#timers.delete(call);
-    if (!isMember || origin === "") return;
+  }
+
+  #leaveMember(origin: string): void {
     const left = (this.#members.get(origin) ?? 1) - 1;
     if (left === 0) this.#members.delete(origin);
     else this.#members.set(origin, left);
