@@ -64,6 +64,11 @@ export const allFaults: readonly Fault[] = [
     ...stepsBack.map((text) => ({ at: "log", text, action: "die" }) as const),
     ...around("JoinNode"),
   ].map((fault) => ({ ...fault, isReturn: true }) as const),
+  // Last, so that the others keep the numbers by which they are known. A stream does not lose
+  // one answer and go on.
+  ...["FollowRecovery", "FollowUnlockKey"]
+    .flatMap(around)
+    .filter(({ action }) => action !== "lose"),
 ];
 
 function around(method: string): readonly Fault[] {
