@@ -2,6 +2,10 @@
 // file, because the order matters: the demo makes the machine that the others copy,
 // and only one machine at a time has the cores.
 import { describe, expect, test } from "bun:test";
+import { espWriterAddsParts } from "../attack/boot/esp-writer-adds-parts.ts";
+import { firmwareOwner } from "../attack/boot/firmware-owner.ts";
+import { hypervisorAddsWords } from "../attack/boot/hypervisor-adds-words.ts";
+import { systemIsGone } from "../attack/boot/system-is-gone.ts";
 import { demoFlow } from "./demo-flow.ts";
 import { golden, useOwnState } from "./golden.ts";
 import { kernelFacts } from "./kernel-facts.ts";
@@ -22,6 +26,14 @@ describe("kernel", kernelFacts);
 describe("locked down", lockedDown);
 
 describe("programs", confinedPrograms);
+
+describe("hypervisor adds words", hypervisorAddsWords);
+
+describe("writer of the ESP adds parts", espWriterAddsParts);
+
+describe("owner of the firmware's variables", firmwareOwner);
+
+describe("system is gone", systemIsGone);
 
 describe("three nodes", threeNodes);
 
