@@ -101,7 +101,7 @@ const tiers: readonly Tier[] = [
         () => check([bun, "x", "biome", "check", "--error-on-warnings", "."]),
         () =>
           tests(
-            ["./test/layout.test.ts", "./test/gen.test.ts", "./test/handbook.test.ts"],
+            ["layout", "gen", "handbook", "security"].map((name) => `./test/${name}.test.ts`),
             UNIT_TIMEOUT_MS,
           ),
       ]),

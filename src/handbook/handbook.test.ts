@@ -12,6 +12,7 @@ test("chapters has every chapter, in reading order", () => {
     "Cold start and recovery",
     "Identity and Authentication",
     "Cluster Policy",
+    "Security",
     "Cluster API",
     "The metroctl tool",
     "Developing Metropolis",

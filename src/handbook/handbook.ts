@@ -11,6 +11,7 @@ import identity from "./identity-and-authentication.md" with { type: "text" };
 import introduction from "./introduction.md" with { type: "text" };
 import metroctl from "./metroctl.md" with { type: "text" };
 import node from "./node.md" with { type: "text" };
+import security from "./security.md" with { type: "text" };
 
 /** A chapter of the handbook. */
 export interface Chapter {
@@ -29,6 +30,7 @@ export const chapters: readonly Chapter[] = [
   { title: "Cold start and recovery", text: coldStart },
   { title: "Identity and Authentication", text: identity },
   { title: "Cluster Policy", text: policy },
+  { title: "Security", text: security },
   { title: "Cluster API", text: clusterApi },
   { title: "The metroctl tool", text: metroctl },
   { title: "Developing Metropolis", text: developing },
