@@ -29,7 +29,11 @@ const POLL_MS = 500;
 const SIGNS: readonly (readonly [Ending, RegExp])[] = [
   ["taken over", new RegExp(TAKEN_OVER)],
   ["locked", /not the one that was signed \(PCR 9, 11 or 12\)/],
-  ["not booted", /No bootable option or device was found|Press any key to enter the Boot Manager/],
+  // A boot loader whose entry came back with an initramfs still in place ends in an exception.
+  [
+    "not booted",
+    /No bootable option or device was found|Press any key to enter the Boot Manager|X64 Exception/,
+  ],
 ];
 
 /**
