@@ -19,10 +19,12 @@ export interface ConnectOptions {
   readonly maxResponseBytes?: number | undefined;
   /** How long each handshake of a new connection may take. */
   readonly handshakeMs?: number | undefined;
+  /** How long a server that a call waits for may be silent; default is what nodes want, 2 s. */
+  readonly silenceMs?: number | undefined;
 }
 
 const HANDSHAKE_MS = 10_000;
-const KEEPALIVE_MS = { every: 3_000, patience: 2_000 } as const;
+const KEEPALIVE_MS = { every: 3_000, silence: 2_000 } as const;
 const MAX_RESPONSE_BYTES = 16 << 20;
 
 /** What calls go through. `using` closes it. */
@@ -54,13 +56,14 @@ export function connect(options: ConnectOptions): Channel {
   return { client: (desc) => client(line, desc), close, [Symbol.dispose]: close };
 }
 
-function channelOptions({ target, proxy, maxResponseBytes }: ConnectOptions): grpc.ChannelOptions {
+function channelOptions(options: ConnectOptions): grpc.ChannelOptions {
+  const { target, proxy, maxResponseBytes, silenceMs } = options;
   return {
     "grpc.max_receive_message_length": maxResponseBytes ?? MAX_RESPONSE_BYTES,
     // A server that vanished without a word is noticed, but only while a call
     // waits for it: nodes have streams to the leader, and need the next one soon.
     "grpc.keepalive_time_ms": KEEPALIVE_MS.every * slowness(),
-    "grpc.keepalive_timeout_ms": KEEPALIVE_MS.patience * slowness(),
+    "grpc.keepalive_timeout_ms": silenceMs ?? KEEPALIVE_MS.silence * slowness(),
     "grpc.initial_reconnect_backoff_ms": 200,
     "grpc.max_reconnect_backoff_ms": 5_000,
     // Two channels with different credentials must never share a connection.

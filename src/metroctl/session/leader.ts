@@ -20,7 +20,7 @@ import type { ClusterDirectory } from "../../gen/metropolis/proto/common/common_
 import { UserError } from "../output/user-error.ts";
 import type { Reach } from "./context.ts";
 import type { Credentials } from "./owner.ts";
-import { target } from "./reach.ts";
+import { SILENCE_MS, target } from "./reach.ts";
 
 /** Who connects to which cluster, and how. */
 export interface Session {
@@ -76,7 +76,13 @@ export function dial(
   see: (id: string) => void,
 ): Channel {
   const verify = (certificate: Uint8Array) => see(verifyNode(certificate, ca).id);
-  return connect({ target: to, credentials: { ...credentials, verify }, proxy: reach.proxy });
+  const { proxy } = reach;
+  return connect({
+    silenceMs: SILENCE_MS,
+    target: to,
+    credentials: { ...credentials, verify },
+    proxy,
+  });
 }
 
 /** Refuses any node but one. */

@@ -8,6 +8,12 @@ import type { ContextFolder, Reach } from "./context.ts";
 export const CURATOR_PORT = 7835;
 
 /**
+ * How long a node that a call waits for may be silent. A person waits rather than hear that the
+ * connection was dropped, because a machine was busy starting; nodes, who can ask another, do not.
+ */
+export const SILENCE_MS = 10_000;
+
+/**
  * The endpoints and proxy to use.
  *
  * Throws a {@link UserError} when neither flags nor context name an endpoint.

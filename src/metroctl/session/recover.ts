@@ -10,7 +10,7 @@ import {
 } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 import { UserError } from "../output/user-error.ts";
 import type { Credentials } from "./owner.ts";
-import { target } from "./reach.ts";
+import { SILENCE_MS, target } from "./reach.ts";
 
 /** What opens locked nodes. */
 export interface Opener {
@@ -48,7 +48,12 @@ export async function unlockNode(opener: Opener, address: string): Promise<Opene
     if (shown === undefined) throw new UserError("it does not prove any key");
   };
   const to = target(address, RECOVERY_PORT);
-  using channel = connect({ target: to, credentials: { ...credentials, verify }, proxy });
+  using channel = connect({
+    silenceMs: SILENCE_MS,
+    target: to,
+    credentials: { ...credentials, verify },
+    proxy,
+  });
   const node = channel.client(Recovery);
   const lock = await node.getLock({}, { timeoutMs: TIMEOUT_MS }).catch(unlessOpen);
   if (lock === undefined) return { members: [] };

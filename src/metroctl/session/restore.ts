@@ -10,7 +10,7 @@ import { UserError } from "../output/user-error.ts";
 import { checkedContent } from "./backup-file.ts";
 import { type ContextFolder, contextFiles } from "./context.ts";
 import { initialCredentials, loadOwnerKey } from "./owner.ts";
-import { target } from "./reach.ts";
+import { SILENCE_MS, target } from "./reach.ts";
 import { RECOVERY_PORT } from "./recover.ts";
 
 const NONCE_BYTES = 32;
@@ -45,7 +45,12 @@ export async function restoreBackup(context: ContextFolder, restoring: Restoring
     if (shown === undefined) throw new UserError(`${address} does not prove any key`);
   };
   const credentials = { ...(await ownerKeyCredentials(context)), verify };
-  using channel = connect({ target: target(address, RECOVERY_PORT), credentials, proxy });
+  using channel = connect({
+    silenceMs: SILENCE_MS,
+    target: target(address, RECOVERY_PORT),
+    credentials,
+    proxy,
+  });
   const node = channel.client(Recovery);
   const nonce = randomBytes(NONCE_BYTES);
   const { proof } = await node.proveNode({ nonce }, { timeoutMs: CALL_MS });

@@ -14,7 +14,7 @@ import { type ContextFolder, contextFiles, type KnownMember } from "./context.ts
 import { membersOf } from "./members.ts";
 import { type Credentials, initialCredentials, loadOwnerKey, trustedCa } from "./owner.ts";
 import { confirm } from "./prompt.ts";
-import { target } from "./reach.ts";
+import { SILENCE_MS, target } from "./reach.ts";
 
 /** What to take, and how to get there. */
 export interface Taking {
@@ -89,7 +89,12 @@ function dial(
   credentials: Credentials,
   verify: (certificate: Uint8Array) => void,
 ): Channel {
-  return connect({ target: target(endpoint), credentials: { ...credentials, verify }, proxy });
+  return connect({
+    silenceMs: SILENCE_MS,
+    target: target(endpoint),
+    credentials: { ...credentials, verify },
+    proxy,
+  });
 }
 
 /** Asks for the CA over a connection that proves nothing yet, and judges the answer. */
