@@ -25,8 +25,8 @@ function isPart(known: CachedNode | undefined): boolean {
 
 /**
  * The `isMember` of a member's servers: who has room of his own there. A node that was deleted
- * has none, nor has an owner's key that was replaced, whatever they can show; one that an operator has approved, or that is locked and joins,
- * has, although it can show no certificate of the cluster.
+ * has none, nor has an owner's key that was replaced, whatever they can show. One that an operator
+ * has approved, or that is locked and joins, has, although it can show no certificate.
  */
 export function isKnownTo(
   ca: Uint8Array,
