@@ -62,7 +62,7 @@ test("a process machine has its address, and hosts of its own", async () => {
   await on();
   // The agent's parts start beside each other, and any may be the last.
   await machine.console.waitFor(new RegExp(`Address is ${machine.address}`), { timeoutMs });
-  const hosts = join(machine.files.directory, "ephemeral", "hosts");
+  const hosts = join(machine.files.directory, "ephemeral", "names", "hosts");
   while (!existsSync(hosts)) await Bun.sleep(20);
   expect(readFileSync(hosts, "utf8")).toContain("127.0.0.1 localhost");
 });
