@@ -79,7 +79,7 @@ test.each([
   ["half a TLS record", Buffer.of(0x16, 3, 1, 0x40, 0)],
   ["a preface of HTTP/2 in plain", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
 ])("%s on the port is closed, and others go on", async (_, bytes) => {
-  await using server = await guarded({ handshakeMs: 300 });
+  await using server = await guarded({ handshakeMs: 2_000 });
   const socket = dial(server.port, "127.0.0.1");
   socket.write(bytes);
   expect(await closed(socket)).toBe(true);
