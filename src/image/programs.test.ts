@@ -98,9 +98,11 @@ const or = (words: readonly string[], otherwise: string) =>
   words.length === 0 ? otherwise : words.join(", ");
 
 /** A row as the handbook has it. */
-function line(name: string, { account, capabilities, ports, view }: ProgramRow): string {
+function line(name: string, row: ProgramRow): string {
+  const { account, becomes, capabilities, ports, view } = row;
+  const who = becomes === undefined ? account : `${account}, then ${becomes}`;
   const cells = [
-    ...[name, account, or(capabilities, "none"), or(ports, "–")],
+    ...[name, who, or(capabilities, "none"), or(ports, "–")],
     view === undefined ? "all" : or(view.writes, "–"),
   ];
   return `| ${cells.join(" | ")} |`;

@@ -26,6 +26,8 @@ export interface ProgramRow {
   /** What is executed; its last name is what the program finds as its own. */
   readonly path: string;
   readonly account: keyof typeof accounts;
+  /** Whom it turns into by itself once it has set up what only the first may. */
+  readonly becomes?: keyof typeof accounts;
   readonly capabilities: readonly Capability[];
   /** Groups of system calls beyond those that everybody has. */
   readonly systemCalls: readonly SystemCallGroup[];
@@ -120,8 +122,9 @@ export const programs: Readonly<Record<string, ProgramRow>> = {
   },
   dhcpcd: {
     path: "/usr/sbin/dhcpcd",
-    // Parts of it that read packets become the user dhcpcd and see an empty folder.
     account: "root",
+    // All of it but one process that does what root must, and sees no packets.
+    becomes: "dhcpcd",
     capabilities: [
       ...(["net_admin", "net_raw", "net_bind_service"] as const),
       ...(["setuid", "setgid", "sys_chroot", "kill", "chown"] as const),
