@@ -12,6 +12,8 @@ import { fileURLToPath } from "node:url";
 interface Tally {
   readonly passed: number;
   readonly failed: number;
+  /** What was printed of each failure. */
+  readonly failures: readonly string[];
 }
 
 interface Tier {
@@ -29,7 +31,10 @@ const VM_TIMEOUT_MS = 20 * 60_000;
 const UNIT_TIMEOUT_MS = 60_000;
 const CLUSTER_TIMEOUT_MS = 120_000;
 
-/** Runs a command with its output shown, and gives its exit code and stderr. */
+/** What is printed anew of each failure at the end: the assertion and where it is. */
+const FAILURE_LINES = 25;
+
+/** Runs a command with its output shown, and gives its exit code and all of its stderr. */
 async function show(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -45,16 +50,31 @@ async function show(
   let text = "";
   for await (const chunk of child.stderr) {
     process.stderr.write(chunk);
-    text = (text + decoder.decode(chunk, { stream: true })).slice(-65_536);
+    text += decoder.decode(chunk, { stream: true });
   }
   return { code: await child.exited, text };
 }
 
 /** A command that passes or fails as a whole. */
 async function check(argv: readonly string[]): Promise<Tally> {
-  const { code } = await show(argv);
-  if (code !== 0) console.error(`FAILED: ${argv.slice(1).join(" ")}: exit code ${code}`);
-  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  const { code, text } = await show(argv);
+  if (code === 0) return { passed: 1, failed: 0, failures: [] };
+  const failure = `FAILED: ${argv.slice(1).join(" ")}: exit code ${code}`;
+  console.error(failure);
+  return { passed: 0, failed: 1, failures: [`${lastLines(text)}\n${failure}`] };
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split("\n").slice(-FAILURE_LINES).join("\n");
+}
+
+/** What Bun printed up to the name of each test that failed; its list at the end repeats them. */
+function failuresIn(text: string): readonly string[] {
+  const [body = ""] = text.split(/^\d+ tests failed:$/m);
+  return body
+    .split(/(?<=^\(fail\) .*$)/m)
+    .slice(0, -1)
+    .map(lastLines);
 }
 
 /** Bun's own tests, counted by its summary; a run without one is a failure. */
@@ -68,7 +88,10 @@ async function tests(
   const passed = count("pass");
   const failed = count("fail") + count("error");
   // A crash of the runner itself leaves no failing test behind.
-  return { passed, failed: failed === 0 && (code !== 0 || passed === 0) ? 1 : failed };
+  if (failed > 0 || (code === 0 && passed > 0)) {
+    return { passed, failed, failures: failuresIn(text) };
+  }
+  return { passed, failed: 1, failures: [lastLines(text)] };
 }
 
 /** Unit tests leave small files behind: all of them go with their folder. */
@@ -82,13 +105,19 @@ async function unitTests(): Promise<Tally> {
 }
 
 async function inTurn(steps: readonly (() => Promise<Tally>)[]): Promise<Tally> {
-  let sum: Tally = { passed: 0, failed: 0 };
+  let sum = NOTHING;
   for (const step of steps) sum = add(sum, await step());
   return sum;
 }
 
+const NOTHING: Tally = { passed: 0, failed: 0, failures: [] };
+
 function add(a: Tally, b: Tally): Tally {
-  return { passed: a.passed + b.passed, failed: a.failed + b.failed };
+  return {
+    passed: a.passed + b.passed,
+    failed: a.failed + b.failed,
+    failures: [...a.failures, ...b.failures],
+  };
 }
 
 const tiers: readonly Tier[] = [
@@ -150,11 +179,12 @@ async function install(): Promise<void> {
 
 async function mustRun(argv: readonly string[]): Promise<void> {
   const { code } = await show(argv);
-  if (code !== 0) finish({ passed: 0, failed: 1 });
+  if (code !== 0) finish({ passed: 0, failed: 1, failures: [`FAILED: ${argv.join(" ")}`] });
 }
 
-/** Prints the line that CI reads, and ends. */
-function finish({ passed, failed }: Tally): never {
+/** Prints what failed once more, where it is found, then the line that CI reads; and ends. */
+function finish({ passed, failed, failures }: Tally): never {
+  for (const failure of failures) console.log(`\n=== failed:\n${failure}`);
   console.log(`${passed} passed, ${failed} failed`);
   process.exit(failed === 0 ? 0 : 1);
 }
@@ -171,7 +201,7 @@ function chosen(names: readonly string[]): readonly Tier[] {
 async function main(): Promise<never> {
   const wanted = chosen(process.argv.slice(2));
   await install();
-  let sum: Tally = { passed: 0, failed: 0 };
+  let sum = NOTHING;
   for (const { name, about, run } of wanted) {
     console.log(`\n=== ${name}: ${about}`);
     const start = performance.now();
