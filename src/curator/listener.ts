@@ -4,8 +4,8 @@
 import type { Store } from "../base/etcd/etcd.ts";
 import type { Value } from "../base/event/event.ts";
 import {
-  Acquaintances,
   isReplaced,
+  KnownOrigins,
   originOf,
   type ServeOptions,
   type Server,
@@ -54,9 +54,9 @@ export function listener(
     healthy();
     let server: Server | undefined;
     // Outlives a server: when the leader changes all members dial at the same time.
-    const acquaintances = new Acquaintances();
+    const knownOrigins = new KnownOrigins();
     const watching = Promise.all([
-      heedNodes(parts.nodes, acquaintances, () => server, signal),
+      heedNodes(parts.nodes, knownOrigins, () => server, signal),
       revokeReplaced(parts.owner, () => server, signal),
     ]);
     try {
@@ -67,7 +67,7 @@ export function listener(
           services: leader === undefined ? local : [...local, ...leaderServices(leader)],
           authorize: authorizeMember(ca, parts.nodes, parts.owner),
           isMember: isKnownTo(ca, parts.nodes, parts.owner),
-          acquaintances,
+          knownOrigins,
           listen: parts.listen,
           tls,
           onError: logFailure(context),
@@ -89,7 +89,7 @@ export function listener(
  */
 async function heedNodes(
   nodes: NodeCache,
-  acquaintances: Acquaintances,
+  knownOrigins: KnownOrigins,
   server: () => Server | undefined,
   signal: AbortSignal,
 ): Promise<void> {
@@ -97,7 +97,7 @@ async function heedNodes(
     for await (const { nodes: changed, gone } of nodes.watch(undefined, signal)) {
       for (const { node } of changed) {
         const address = node.status?.externalAddress ?? "";
-        if (address !== "") acquaintances.note(originOf(address));
+        if (address !== "") knownOrigins.note(originOf(address));
       }
       if (gone.length === 0) continue;
       server()?.revoke((peer) => peer.kind === "node" && gone.includes(peer.id));

@@ -1,31 +1,32 @@
 // How many calls there may be: of a stranger, of all of them, and of one member.
-import { Allowance } from "./allowance.ts";
-import { Crowd } from "./crowd.ts";
-import type { Connection } from "./gate.ts";
+
+import type { Connection } from "./acceptor.ts";
+import { BoundedSet } from "./bounded-set.ts";
 import type { ServeLimits } from "./limits.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 import { Code, RpcError } from "./rpc-error.ts";
 import type { ServerCall } from "./server-call.ts";
 
 /** The calls of one server. */
 export class CallLimits {
   readonly #limits: ServeLimits;
-  readonly #strangers: Crowd<ServerCall>;
-  readonly #rates: { readonly known: Allowance; readonly unknown: Allowance };
+  readonly #strangers: BoundedSet<ServerCall>;
+  readonly #rates: { readonly known: RateLimiter; readonly unknown: RateLimiter };
   readonly #timers = new Map<ServerCall, ReturnType<typeof setTimeout>>();
   /** By certificate. */
   readonly #members = new Map<string, number>();
 
   constructor(limits: ServeLimits) {
     this.#limits = limits;
-    this.#strangers = new Crowd({
+    this.#strangers = new BoundedSet({
       most: limits.strangerCalls,
       mostOfOne: limits.strangerCallsPerAddress,
       evict: (call) =>
         call.abort(new RpcError(Code.resourceExhausted, "later calls need the room")),
     });
     this.#rates = {
-      known: new Allowance(limits.knownStrangerCallRate),
-      unknown: new Allowance(limits.strangerCallRate),
+      known: new RateLimiter(limits.knownStrangerCallRate),
+      unknown: new RateLimiter(limits.strangerCallRate),
     };
   }
 
@@ -35,8 +36,8 @@ export class CallLimits {
     else if (connection.origin !== "") this.#enterMember(connection.origin);
   }
 
-  #enterStranger(call: ServerCall, { origin, isAcquainted, close }: Connection): void {
-    const rate = isAcquainted ? this.#rates.known : this.#rates.unknown;
+  #enterStranger(call: ServerCall, { origin, isKnownOrigin, close }: Connection): void {
+    const rate = isKnownOrigin ? this.#rates.known : this.#rates.unknown;
     if (!rate.take(origin)) {
       // To refuse costs nearly as much as to serve: whoever goes on like this has to dial again.
       close();

@@ -16,12 +16,12 @@ const bytes = ({ burst, perSecond }: Rate) => `${size(burst)} at once, then ${si
 const said: Readonly<Record<string, (limits: ServeLimits) => string>> = {
   "handshakes that go on; for one address; time for each": (limits) =>
     `${limits.handshakes}; ${limits.handshakesPerAddress}; ${limits.handshakeMs / 1_000} s`,
-  "connections begun by one address": ({ arrivals }) => rate(arrivals),
+  "connections begun by one address": ({ connectionRate }) => rate(connectionRate),
   "besides, from addresses of nodes, and those from which a member has come within a day": (
     limits,
   ) => count(limits.knownHandshakes),
-  "by such an address": ({ knownArrivals }) => rate(knownArrivals),
-  "by all other addresses together": ({ allArrivals }) => rate(allArrivals),
+  "by such an address": ({ knownConnectionRate }) => rate(knownConnectionRate),
+  "by all other addresses together": ({ totalConnectionRate }) => rate(totalConnectionRate),
   "connections of strangers; of one address": (limits) =>
     `${limits.strangers}; ${limits.strangersPerAddress}`,
   "a stranger's connection: without a call; in all": (limits) =>

@@ -1,7 +1,7 @@
 // How much a server lets in, of whom. All numbers of this kind are here.
 //
-//   accepted ── rate ──► shaking hands ──┬──► member    a place of his own
-//                                        └──► stranger  few, small, slow, the oldest goes first
+//   accepted ── rate ──► handshake ──┬──► member    a place of his own
+//                                    └──► stranger  few, small, slow, the oldest goes first
 //
 // A stranger is who proved nothing of the cluster. What he may take is bounded three
 // times: for a connection, for an address (IPv4, or a /64 of IPv6), for all of them.
@@ -24,8 +24,8 @@ export interface ServeLimits {
   readonly idleMs: number;
   /** How long the request of a unary call may take to arrive. */
   readonly requestMs: number;
-  /** Between the end of a membership and that of its connections. */
-  readonly farewellMs: number;
+  /** Between the end of a membership and that of its connections: so long calls are told why. */
+  readonly revokedGraceMs: number;
 
   /** For the TLS handshake. */
   readonly handshakeMs: number;
@@ -35,11 +35,11 @@ export interface ServeLimits {
   readonly knownHandshakes: number;
   readonly handshakesPerAddress: number;
   /** Connections that an address may begin: at once, and then each second. */
-  readonly arrivals: Rate;
+  readonly connectionRate: Rate;
   /** The same for addresses from which a member has proved itself. */
-  readonly knownArrivals: Rate;
+  readonly knownConnectionRate: Rate;
   /** And for all other addresses together. */
-  readonly allArrivals: Rate;
+  readonly totalConnectionRate: Rate;
 
   /** Connections of strangers. */
   readonly strangers: number;
@@ -79,16 +79,16 @@ export const usualLimits: ServeLimits = {
   nodeRequestBytes: 64 << 10,
   idleMs: 120_000,
   requestMs: 30_000,
-  farewellMs: 5_000,
+  revokedGraceMs: 5_000,
 
   handshakeMs: 10_000,
   handshakes: 256,
   knownHandshakes: 1_024,
   handshakesPerAddress: 64,
   // A processor manages about a thousand handshakes in a second.
-  arrivals: { burst: 2_048, perSecond: 64 },
-  knownArrivals: { burst: 4_096, perSecond: 512 },
-  allArrivals: { burst: 4_096, perSecond: 256 },
+  connectionRate: { burst: 2_048, perSecond: 64 },
+  knownConnectionRate: { burst: 4_096, perSecond: 512 },
+  totalConnectionRate: { burst: 4_096, perSecond: 256 },
 
   strangers: 512,
   strangersPerAddress: 64,

@@ -1,21 +1,21 @@
 // gRPC as the rest of the house sees it: typed services and clients made from
 // protobuf descriptors, over grpc-js.
 //
-//   connect() ── Channel ── client(Service) ── ClientCall ─┐
-//                                                          │ HTTP/2, TLS 1.3
-//   serve() ── Gate ── authorize ── ServerCall ── handler ─┘
+//   connect() ── Channel ── client(Service) ── ClientCall ─────┐
+//                                                              │ HTTP/2, TLS 1.3
+//   serve() ── Acceptor ── authorize ── ServerCall ── handler ─┘
 //
 // TLS libraries judge nobody here: the server is handed every certificate
 // that a caller proved, and the client has one function that says yes or no.
-export { Acquaintances } from "./acquaintances.ts";
+
+export type { Listen, ServerTls } from "./acceptor.ts";
 export { originOf } from "./address.ts";
 export { Agreement, type Known, type Place, type Vote } from "./agreement.ts";
-export { Allowance } from "./allowance.ts";
 export { authorizeByOption, memberOf } from "./authorization.ts";
 export { type Channel, type ConnectOptions, connect } from "./channel.ts";
 export { type ClientTls, TlsError } from "./credentials.ts";
-export type { Listen, ServerTls } from "./gate.ts";
 export type { ServerHealth } from "./health.ts";
+export { KnownOrigins } from "./known-origins.ts";
 export { type LeaderOptions, type LeaderTiming, leaderChannel } from "./leader-channel.ts";
 export { type Rate, type ServeLimits, smallLimits, usualLimits } from "./limits.ts";
 export {
@@ -33,6 +33,7 @@ export {
   service,
 } from "./method.ts";
 export { isReplaced, requireOwner } from "./owner.ts";
+export { RateLimiter } from "./rate-limiter.ts";
 export { Code, codeName, RpcError } from "./rpc-error.ts";
 export { type ServeOptions, type Server, serve } from "./server.ts";
 export { testCall } from "./test-call.ts";

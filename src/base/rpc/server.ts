@@ -1,13 +1,13 @@
-// A gRPC server: services with their handlers behind one gate, each call
+// A gRPC server: services with their handlers behind one acceptor, each call
 // authorized before anything of it is read.
 import type { DescMethod } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import { sleep } from "../event/event.ts";
 import type { Peer } from "../pki/peer.ts";
-import type { Acquaintances } from "./acquaintances.ts";
+import { Acceptor, type Connection, type Listen, type ServerTls } from "./acceptor.ts";
 import { CallLimits } from "./call-limits.ts";
-import { type Connection, Gate, type Listen, type ServerTls } from "./gate.ts";
 import { ServerHealth } from "./health.ts";
+import type { KnownOrigins } from "./known-origins.ts";
 import { type ServeLimits, usualLimits } from "./limits.ts";
 import { type Call, decode, encode, methodPath, type Service } from "./method.ts";
 import { reflection } from "./reflection.ts";
@@ -24,11 +24,11 @@ export interface ServeOptions {
   readonly tls?: ServerTls | undefined;
   /**
    * Tells whether certificates are those of somebody we know; everyone else is
-   * kept on a short leash. Asked once per connection. Absent: all are known.
+   * held to narrower limits. Asked once per connection. Absent: all are known.
    */
   readonly isMember?: ((certificates: readonly Uint8Array[]) => boolean) | undefined;
   /** Where members were seen, for servers that follow each other on one port. */
-  readonly acquaintances?: Acquaintances | undefined;
+  readonly knownOrigins?: KnownOrigins | undefined;
   /** Hears of failures that callers are not told about. */
   readonly onError?: ((method: DescMethod, error: unknown) => void) | undefined;
   /** What differs from {@link usualLimits}. */
@@ -84,8 +84,8 @@ class RunningServer implements Server {
   readonly #routes = new Map<string, Route>();
   readonly #calls = new Set<ServerCall>();
   /** Two servers, as each has one set of limits: what strangers send meets that of the second. */
-  readonly #houses: { readonly members: House; readonly strangers: House };
-  readonly #gate: Gate;
+  readonly #servers: { readonly members: GrpcServer; readonly strangers: GrpcServer };
+  readonly #acceptor: Acceptor;
   #isClosing = false;
   #watching: ReturnType<typeof setInterval> | undefined;
 
@@ -100,12 +100,12 @@ class RunningServer implements Server {
     const described = services.map(({ desc }) => desc);
     if (options.withReflection !== false) services.push(...reflection(described));
     for (const service of services) this.#register(service);
-    this.#houses = {
-      members: this.#house(memberOptions(limits)),
-      strangers: this.#house(strangerOptions(limits)),
+    this.#servers = {
+      members: this.#grpcServer(memberOptions(limits)),
+      strangers: this.#grpcServer(strangerOptions(limits)),
     };
-    const { members, strangers } = this.#houses;
-    this.#gate = new Gate({
+    const { members, strangers } = this.#servers;
+    this.#acceptor = new Acceptor({
       ...options,
       limits,
       admit: (stream, isMember) =>
@@ -113,7 +113,7 @@ class RunningServer implements Server {
     });
   }
 
-  #house(options: grpc.ServerOptions): House {
+  #grpcServer(options: grpc.ServerOptions): GrpcServer {
     const server = new grpc.Server({
       ...options,
       interceptors: [(definition, wire) => this.#intercept(definition.path, wire)],
@@ -148,11 +148,11 @@ class RunningServer implements Server {
       if (call.peer !== undefined && isRevoked(call.peer)) call.abort(reason);
     }
     // Until then they are told at each call why.
-    setTimeout(() => this.#gate.recheck(), this.#limits.farewellMs).unref();
+    setTimeout(() => this.#acceptor.recheck(), this.#limits.revokedGraceMs).unref();
   }
 
   async listen(): Promise<void> {
-    this.port = await this.#gate.listen(this.#options.listen);
+    this.port = await this.#acceptor.listen(this.#options.listen);
     this.#watching = setInterval(() => this.#endOutdated(), OUTDATED_MS);
     this.#watching.unref();
   }
@@ -179,7 +179,7 @@ class RunningServer implements Server {
   }
 
   async #run(route: Route, wire: grpc.ServerInterceptingCallInterface): Promise<void> {
-    const connection = this.#gate.connection(wire.getConnectionInfo());
+    const connection = this.#acceptor.connection(wire.getConnectionInfo());
     const call = new ServerCall(wire, route.method, connection);
     this.#calls.add(call);
     call.start();
@@ -188,7 +188,7 @@ class RunningServer implements Server {
       if (isCompressed(wire)) throw new RpcError(Code.unimplemented, "requests are not compressed");
       this.#callLimits.enter(call, connection);
       if (!route.isPublic) await this.#options.authorize(call);
-      this.#leash(call, connection, wire);
+      this.#limitRequest(call, connection, wire);
       await dispatch(route, call, this.#limits.requestMs);
       call.end(Code.ok, "");
     } catch (error) {
@@ -200,8 +200,8 @@ class RunningServer implements Server {
     }
   }
 
-  /** Bounds what anyone but a user can make us hold; of strangers their house sees to it. */
-  #leash({ peer }: Call, { isMember, origin }: Connection, wire: Wire): void {
+  /** Bounds what anyone but a user can make us hold; of strangers, their own server does. */
+  #limitRequest({ peer }: Call, { isMember, origin }: Connection, wire: Wire): void {
     const isCounted = isMember && origin !== "";
     if (isCounted && peer?.kind !== "user") limitMessages(wire, this.#limits.nodeRequestBytes);
   }
@@ -220,24 +220,24 @@ class RunningServer implements Server {
   }
 
   reload(security: ServerTls): void {
-    this.#gate.reload(security);
+    this.#acceptor.reload(security);
   }
 
   async close(graceMs = 1_000): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#watching);
     this.health.set(false);
-    this.#gate.shut();
-    const houses = Object.values(this.#houses);
+    this.#acceptor.shut();
+    const servers = Object.values(this.#servers);
     // Tells clients to take their next calls elsewhere.
-    for (const { injector } of houses) injector.drain(graceMs);
+    for (const { injector } of servers) injector.drain(graceMs);
     const deadline = performance.now() + graceMs;
     while (this.#calls.size > 0 && performance.now() < deadline) await sleep(5);
     for (const call of this.#calls) call.end(Code.unavailable, "the server is closing");
     // A moment for the statuses to leave.
     await sleep(GOODBYE_MS);
-    for (const { server } of houses) server.forceShutdown();
-    this.#gate.clear();
+    for (const { server } of servers) server.forceShutdown();
+    this.#acceptor.clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -245,8 +245,8 @@ class RunningServer implements Server {
   }
 }
 
-/** A server of grpc-js, which never listens: the gate gives it its connections. */
-interface House {
+/** A server of grpc-js, which never listens: the acceptor gives it its connections. */
+interface GrpcServer {
   readonly server: grpc.Server;
   readonly injector: grpc.ConnectionInjector;
 }

@@ -4,7 +4,7 @@ import type { Store } from "../../base/etcd/etcd.ts";
 import { Lock, NamedLocks, type Value } from "../../base/event/event.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import type { Issuer } from "../../base/pki/certificate.ts";
-import { Allowance } from "../../base/rpc/rpc.ts";
+import { RateLimiter } from "../../base/rpc/rpc.ts";
 import {
   ConsensusRevocationsSchema,
   RecoverySchema,
@@ -34,10 +34,10 @@ export interface Leader {
   /** By node ID. Who changes a node holds its lock from reading to writing. */
   readonly nodeLocks: NamedLocks;
   /** How often RegisterNode may still write, by address and in all. */
-  readonly registrations: Allowance;
-  readonly allRegistrations: Allowance;
+  readonly registrations: RateLimiter;
+  readonly allRegistrations: RateLimiter;
   /** How often what members report may still be written, by node ID. */
-  readonly reports: Allowance;
+  readonly reports: RateLimiter;
   /** Who changes what no two nodes may share holds it too, taken before a node's. */
   readonly meshLock: Lock;
   /** Who changes the configuration of the cluster holds it. */
@@ -87,9 +87,9 @@ export function makeLeader({ store, key, clock, ...parts }: LeaderParts): Leader
     heartbeats: new Heartbeats(clock),
     addressMoves: new AddressMoves(clock),
     nodeLocks: new NamedLocks(),
-    registrations: new Allowance(REGISTRATION_RATE, clock),
-    allRegistrations: new Allowance(ALL_REGISTRATIONS_RATE, clock),
-    reports: new Allowance(REPORT_RATE, clock),
+    registrations: new RateLimiter(REGISTRATION_RATE, clock),
+    allRegistrations: new RateLimiter(ALL_REGISTRATIONS_RATE, clock),
+    reports: new RateLimiter(REPORT_RATE, clock),
     meshLock: new Lock(),
     configurationLock: new Lock(),
     ticketLock: new Lock(),

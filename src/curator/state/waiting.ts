@@ -30,13 +30,13 @@ export function whoGivesWay(
   const waiting = nodes.list().filter(isWaiting);
   const origin = originOf(address);
   const neighbours = waiting.filter((each) => originOf(addressOf(each)) === origin);
-  const isCrowded = neighbours.length >= MOST_WAITING_OF_ADDRESS;
-  if (!isCrowded && waiting.length < MOST_WAITING) return undefined;
-  const [oldest] = (isCrowded ? neighbours : waiting)
+  const isAddressFull = neighbours.length >= MOST_WAITING_OF_ADDRESS;
+  if (!isAddressFull && waiting.length < MOST_WAITING) return undefined;
+  const [oldest] = (isAddressFull ? neighbours : waiting)
     .filter(({ node }) => !isSame(node.registration?.ticketDigest, ticketDigest))
     .toSorted((a, b) => seenMs(a) - seenMs(b));
   if (oldest !== undefined) return oldest;
-  const count = isCrowded ? `${neighbours.length} at ${origin}` : waiting.length;
+  const count = isAddressFull ? `${neighbours.length} at ${origin}` : waiting.length;
   throw new RpcError(
     Code.resourceExhausted,
     `too many machines wait for approval (${count}): approve or delete some, or rotate the register ticket`,

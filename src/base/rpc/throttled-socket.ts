@@ -5,7 +5,7 @@ import { Duplex } from "node:stream";
 import type { Rate } from "./limits.ts";
 
 /** Wraps a socket; ends and fails with it. */
-export class Leash extends Duplex {
+export class ThrottledSocket extends Duplex {
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
   readonly remoteAddress: string | undefined;

@@ -204,7 +204,7 @@ test("strangers who call too often have to dial again, members do not", async ()
 });
 
 test("an address may begin only so many connections, one of members more", async () => {
-  const limits = { arrivals: { burst: 3, perSecond: 0.001 } };
+  const limits = { connectionRate: { burst: 3, perSecond: 0.001 } };
   await using server = await guarded(limits);
   for (let count = 0; count < 3; count++) await check(server.port, nobody);
   expect(await failure(check(server.port, owner))).toMatchObject({ code: Code.unavailable });
@@ -261,7 +261,7 @@ test("who is revoked loses his connection, and his place with it", async () => {
   let isKnown = true;
   await using server = await serve({
     services: [service(Health, { check: async () => ({ status: 1 }) })],
-    ...{ authorize: () => {}, isMember: () => isKnown, tls, limits: { farewellMs: 50 } },
+    ...{ authorize: () => {}, isMember: () => isKnown, tls, limits: { revokedGraceMs: 50 } },
     listen: { host: "127.0.0.1", port: 0 },
   });
   const socket = await idle(server.port, owner);
@@ -286,7 +286,7 @@ test("a request that does not arrive in time ends its call", async () => {
 });
 
 test("500 idle connections, noise and long messages leave the server well", async () => {
-  await using server = await guarded({ arrivals: { burst: 1_000, perSecond: 1 } });
+  await using server = await guarded({ connectionRate: { burst: 1_000, perSecond: 1 } });
   const before = process.memoryUsage().rss;
   const sockets: Socket[] = [];
   for (let count = 0; count < 10; count++) {

@@ -5,7 +5,7 @@ const MOST = 20_000;
 const KEPT_MS = 24 * 3_600_000;
 
 /** A bounded memory of origins; least recently seen first. */
-export class Acquaintances {
+export class KnownOrigins {
   readonly #seen = new Map<string, number>();
   readonly #clock: () => number;
 

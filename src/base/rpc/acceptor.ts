@@ -1,15 +1,15 @@
-// The door of a server: it accepts connections, does TLS, and hands over to
-// gRPC what spoke properly. Each connection is known here with the certificate
+// Accepts the connections of a server, does TLS, and hands over to gRPC
+// what spoke properly. Each connection is known here with the certificate
 // it proved; from then on members and strangers go different ways (see limits).
 import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
-import { Acquaintances } from "./acquaintances.ts";
 import { originOf, plainAddress } from "./address.ts";
-import { Allowance } from "./allowance.ts";
-import { Crowd } from "./crowd.ts";
-import { Leash } from "./leash.ts";
+import { BoundedSet } from "./bounded-set.ts";
+import { KnownOrigins } from "./known-origins.ts";
 import type { Rate, ServeLimits } from "./limits.ts";
+import { RateLimiter } from "./rate-limiter.ts";
+import { ThrottledSocket } from "./throttled-socket.ts";
 
 /** The server's key and certificate, PEM. */
 export interface ServerTls {
@@ -29,20 +29,20 @@ export interface Connection {
   /** For counting: the certificate of a member, the address of a stranger; else empty. */
   readonly origin: string;
   /** A member has proved itself from this address. */
-  readonly isAcquainted: boolean;
+  readonly isKnownOrigin: boolean;
   /** Ends it at once. */
   readonly close: () => void;
 }
 
-/** What a gate is made of. */
-export interface GateOptions {
+/** What an acceptor needs. */
+export interface AcceptorOptions {
   /** Absent: plain, for unix sockets and tests. */
   readonly tls?: ServerTls | undefined;
   readonly limits: ServeLimits;
   /** Tells members from strangers by what they proved. Absent: all are known, and not counted. */
   readonly isMember?: ((certificates: readonly Uint8Array[]) => boolean) | undefined;
-  /** Where members were seen; absent: what this gate sees itself. */
-  readonly acquaintances?: Acquaintances | undefined;
+  /** Where members were seen; absent: what this acceptor sees itself. */
+  readonly knownOrigins?: KnownOrigins | undefined;
   /** Gets each connection that passed. */
   readonly admit: (stream: Duplex, isMember: boolean) => void;
 }
@@ -57,32 +57,32 @@ export interface Endpoints {
 
 const nobody: Connection = {
   ...{ peerCertificates: [], remoteAddress: "", isMember: false, origin: "" },
-  isAcquainted: false,
+  isKnownOrigin: false,
   close: () => {},
 };
 
-/** An open gate. */
-export class Gate {
-  readonly #options: GateOptions;
-  readonly #acquaintances: Acquaintances;
+/** Accepts the connections of one server. */
+export class Acceptor {
+  readonly #options: AcceptorOptions;
+  readonly #knownOrigins: KnownOrigins;
   readonly #sockets = new Set<net.Socket>();
-  readonly #known = new Map<string, Connection>();
-  readonly #strangers: Crowd<net.Socket>;
-  readonly #members: Crowd<net.Socket>;
-  readonly #arrivals: { readonly known: Arrivals; readonly unknown: Arrivals };
+  readonly #connections = new Map<string, Connection>();
+  readonly #strangers: BoundedSet<net.Socket>;
+  readonly #members: BoundedSet<net.Socket>;
+  readonly #handshakes: { readonly known: Handshakes; readonly unknown: Handshakes };
   readonly #server: net.Server | tls.Server;
 
-  constructor(options: GateOptions) {
+  constructor(options: AcceptorOptions) {
     const { limits } = options;
     this.#options = options;
-    this.#acquaintances = options.acquaintances ?? new Acquaintances();
-    this.#strangers = crowd(limits.strangers, limits.strangersPerAddress);
-    this.#members = crowd(limits.connections, limits.connectionsPerMember);
-    this.#arrivals = {
-      known: arrivals(limits, limits.knownHandshakes, limits.knownArrivals),
+    this.#knownOrigins = options.knownOrigins ?? new KnownOrigins();
+    this.#strangers = boundedSockets(limits.strangers, limits.strangersPerAddress);
+    this.#members = boundedSockets(limits.connections, limits.connectionsPerMember);
+    this.#handshakes = {
+      known: handshakesOf(limits, limits.knownHandshakes, limits.knownConnectionRate),
       unknown: {
-        ...arrivals(limits, limits.handshakes, limits.arrivals),
-        all: new Allowance(limits.allArrivals),
+        ...handshakesOf(limits, limits.handshakes, limits.connectionRate),
+        all: new RateLimiter(limits.totalConnectionRate),
       },
     };
     this.#server = options.tls === undefined ? this.#plain() : this.#secured(options.tls);
@@ -109,39 +109,39 @@ export class Gate {
       },
       (socket) => {
         socket.on("error", () => {});
-        this.#shaken(socket);
+        this.#endHandshake(socket);
         if (socket.alpnProtocol !== "h2") socket.destroy();
         else this.#enter(socket, certificates(socket));
       },
     );
-    server.on("connection", (socket) => this.#arrive(socket));
+    server.on("connection", (socket) => this.#beginHandshake(socket));
     server.on("tlsClientError", (_, socket) => socket.destroy());
     return server;
   }
 
   /** Before its first byte: the handshake costs more than anything that a stranger may do later. */
-  #arrive(socket: net.Socket): void {
+  #beginHandshake(socket: net.Socket): void {
     const origin = originOf(socket.remoteAddress ?? "");
-    const { known, unknown } = this.#arrivals;
-    const { allowance, shaking, all } = this.#acquaintances.has(origin) ? known : unknown;
-    if (!allowance.take(origin) || all?.take("") === false) {
+    const { known, unknown } = this.#handshakes;
+    const { limiter, ongoing, all } = this.#knownOrigins.has(origin) ? known : unknown;
+    if (!limiter.take(origin) || all?.take("") === false) {
       socket.destroy();
       return;
     }
-    shaking.add(socket, origin);
-    socket.once("close", () => this.#shaken(socket));
+    ongoing.add(socket, origin);
+    socket.once("close", () => this.#endHandshake(socket));
   }
 
-  #shaken(socket: net.Socket): void {
-    for (const { shaking } of Object.values(this.#arrivals)) shaking.delete(socket);
+  #endHandshake(socket: net.Socket): void {
+    for (const { ongoing } of Object.values(this.#handshakes)) ongoing.delete(socket);
   }
 
   #enter(socket: net.Socket, peerCertificates: readonly Uint8Array[]): void {
     const key = endpointKey(socket);
-    const connection = this.#judge(socket, peerCertificates);
+    const connection = this.#identify(socket, peerCertificates);
     const { isMember, origin } = connection;
     const group = isMember ? this.#members : this.#strangers;
-    this.#known.set(key, connection);
+    this.#connections.set(key, connection);
     this.#sockets.add(socket);
     // Who is not counted has no origin.
     if (origin !== "") group.add(socket, origin);
@@ -150,10 +150,10 @@ export class Gate {
       clearTimeout(timer);
       group.delete(socket);
       this.#sockets.delete(socket);
-      this.#known.delete(key);
+      this.#connections.delete(key);
     });
     const { strangerBytes } = this.#options.limits;
-    this.#options.admit(isMember ? socket : new Leash(socket, strangerBytes), isMember);
+    this.#options.admit(isMember ? socket : new ThrottledSocket(socket, strangerBytes), isMember);
   }
 
   #expire(socket: net.Socket) {
@@ -162,19 +162,19 @@ export class Gate {
     return timer;
   }
 
-  #judge(socket: net.Socket, peerCertificates: readonly Uint8Array[]): Connection {
+  #identify(socket: net.Socket, peerCertificates: readonly Uint8Array[]): Connection {
     const remoteAddress = plainAddress(socket.remoteAddress ?? "");
     const { isMember } = this.#options;
     const from = originOf(remoteAddress);
-    const isAcquainted = this.#acquaintances.has(from);
+    const isKnownOrigin = this.#knownOrigins.has(from);
     const close = () => socket.destroy();
-    const common = { peerCertificates, remoteAddress, isAcquainted, close };
+    const common = { peerCertificates, remoteAddress, isKnownOrigin, close };
     if (isMember === undefined) return { ...common, isMember: true, origin: "" };
     const [leaf] = peerCertificates;
     if (leaf === undefined || !isMember(peerCertificates)) {
       return { ...common, isMember: false, origin: from };
     }
-    this.#acquaintances.note(from);
+    this.#knownOrigins.note(from);
     return { ...common, isMember: true, origin: Bun.SHA256.hash(leaf, "hex") };
   }
 
@@ -189,7 +189,7 @@ export class Gate {
 
   /** The connection between two endpoints. */
   connection(endpoints: Endpoints): Connection {
-    return this.#known.get(endpointKey(endpoints)) ?? this.#unknown();
+    return this.#connections.get(endpointKey(endpoints)) ?? this.#unknown();
   }
 
   /** Unix sockets have no addresses to tell them apart, and need none: all are ours. */
@@ -229,19 +229,19 @@ export class Gate {
 }
 
 /** Connections whose handshake goes on, and how many more may begin. */
-interface Arrivals {
-  readonly allowance: Allowance;
-  readonly shaking: Crowd<net.Socket>;
+interface Handshakes {
+  readonly limiter: RateLimiter;
+  readonly ongoing: BoundedSet<net.Socket>;
   /** For all addresses together. */
-  readonly all?: Allowance;
+  readonly all?: RateLimiter;
 }
 
-function arrivals({ handshakesPerAddress }: ServeLimits, most: number, rate: Rate): Arrivals {
-  return { allowance: new Allowance(rate), shaking: crowd(most, handshakesPerAddress) };
+function handshakesOf({ handshakesPerAddress }: ServeLimits, most: number, rate: Rate): Handshakes {
+  return { limiter: new RateLimiter(rate), ongoing: boundedSockets(most, handshakesPerAddress) };
 }
 
-function crowd(most: number, mostOfOne: number): Crowd<net.Socket> {
-  return new Crowd({ most, mostOfOne, evict: (socket) => socket.destroy() });
+function boundedSockets(most: number, mostOfOne: number): BoundedSet<net.Socket> {
+  return new BoundedSet({ most, mostOfOne, evict: (socket) => socket.destroy() });
 }
 
 function contextOptions({ keyPem, certificatePem }: ServerTls): tls.SecureContextOptions {

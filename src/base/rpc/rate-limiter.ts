@@ -11,7 +11,7 @@ interface Account {
 }
 
 /** The accounts of all origins. */
-export class Allowance {
+export class RateLimiter {
   readonly #rate: Rate;
   readonly #clock: () => number;
   /** Least recently used first. */

@@ -1,9 +1,9 @@
 // Tests of strangers' connections: how fast they are read, and how they end.
 import { expect, test } from "bun:test";
 import { connect, createServer, type Socket } from "node:net";
-import { Leash } from "./leash.ts";
+import { ThrottledSocket } from "./throttled-socket.ts";
 
-/** Both ends of a connection, one of them on a leash. */
+/** Both ends of a connection, one of them throttled. */
 async function pair(burst: number, perSecond: number) {
   const accepted = Promise.withResolvers<Socket>();
   const server = createServer(accepted.resolve);
@@ -11,16 +11,16 @@ async function pair(burst: number, perSecond: number) {
   const address = server.address();
   const far = connect(typeof address === "object" ? (address?.port ?? 0) : 0, "127.0.0.1");
   far.on("error", () => {});
-  const leash = new Leash(await accepted.promise, { burst, perSecond });
-  leash.on("error", () => {});
+  const throttled = new ThrottledSocket(await accepted.promise, { burst, perSecond });
+  throttled.on("error", () => {});
   server.close();
-  return { far, leash };
+  return { far, throttled };
 }
 
-test("Leash reads the burst at once, and the rest at its rate", async () => {
-  const { far, leash } = await pair(100_000, 1_000_000);
+test("ThrottledSocket reads the burst at once, and the rest at its rate", async () => {
+  const { far, throttled } = await pair(100_000, 1_000_000);
   let read = 0;
-  leash.on("data", (chunk: Buffer) => {
+  throttled.on("data", (chunk: Buffer) => {
     read += chunk.length;
   });
   far.write(Buffer.alloc(600_000));
@@ -33,26 +33,26 @@ test("Leash reads the burst at once, and the rest at its rate", async () => {
   far.destroy();
 });
 
-test("Leash passes both ways, with the addresses of its socket", async () => {
-  const { far, leash } = await pair(1_000, 1_000);
-  leash.on("data", (chunk: Buffer) => leash.write(chunk));
+test("ThrottledSocket passes both ways, with the addresses of its socket", async () => {
+  const { far, throttled } = await pair(1_000, 1_000);
+  throttled.on("data", (chunk: Buffer) => throttled.write(chunk));
   const echoed = new Promise((resolve) => far.once("data", (chunk) => resolve(String(chunk))));
   far.write("hello");
   expect(await echoed).toBe("hello");
-  expect(leash.remoteAddress).toBe("127.0.0.1");
-  expect(leash.remotePort).toBe(far.localPort ?? 0);
+  expect(throttled.remoteAddress).toBe("127.0.0.1");
+  expect(throttled.remotePort).toBe(far.localPort ?? 0);
   far.destroy();
 });
 
-test("Leash ends with its socket, and its socket with it", async () => {
+test("ThrottledSocket ends with its socket, and its socket with it", async () => {
   const one = await pair(1_000, 1_000);
-  const closed = new Promise((resolve) => one.leash.once("close", () => resolve("closed")));
-  one.leash.resume();
+  const closed = new Promise((resolve) => one.throttled.once("close", () => resolve("closed")));
+  one.throttled.resume();
   one.far.destroy();
   expect(await closed).toBe("closed");
   const other = await pair(1_000, 1_000);
   const gone = new Promise((resolve) => other.far.once("close", () => resolve("gone")));
   other.far.resume();
-  other.leash.destroy();
+  other.throttled.destroy();
   expect(await gone).toBe("gone");
 });

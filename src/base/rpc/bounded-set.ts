@@ -3,20 +3,20 @@
 // out by being early, and a single origin pushes out nobody but itself.
 
 /** How many there may be. */
-export interface CrowdOptions<T> {
+export interface BoundedSetOptions<T> {
   readonly most: number;
   readonly mostOfOne: number;
-  /** Puts one out; it is not in the crowd any more. */
+  /** Puts one out; it is not in the set any more. */
   readonly evict: (item: T) => void;
 }
 
 /** A bounded set; oldest first. */
-export class Crowd<T> {
-  readonly #options: CrowdOptions<T>;
+export class BoundedSet<T> {
+  readonly #options: BoundedSetOptions<T>;
   readonly #all = new Map<T, string>();
   readonly #byOrigin = new Map<string, Set<T>>();
 
-  constructor(options: CrowdOptions<T>) {
+  constructor(options: BoundedSetOptions<T>) {
     this.#options = options;
   }
 
