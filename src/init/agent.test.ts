@@ -26,18 +26,18 @@ const never = new AbortController().signal;
 
 test("runAgent gives the status and the last words", async () => {
   const { options, shown } = agent("echo one; echo two >&2; exit 7");
-  const { status, lastWords } = await runAgent(options, never);
+  const { status, lastLines } = await runAgent(options, never);
   expect(status).toEqual({ exitCode: 7, signal: null });
-  expect([...lastWords].sort()).toEqual(["one", "two"]);
+  expect([...lastLines].sort()).toEqual(["one", "two"]);
   // The console is the agent's, so init shows nothing there.
   expect(shown()).toBe("");
 });
 
 test("runAgent keeps only the end of what an agent says", async () => {
   const { options } = agent("seq 1000; exit 1");
-  const { lastWords } = await runAgent(options, never);
-  expect(lastWords).toHaveLength(40);
-  expect(lastWords.at(-1)).toBe("1000");
+  const { lastLines } = await runAgent(options, never);
+  expect(lastLines).toHaveLength(40);
+  expect(lastLines.at(-1)).toBe("1000");
 });
 
 test("runAgent shows an installer's lines as they are", async () => {
@@ -58,8 +58,8 @@ test("runAgent shows a node's lines when asked to be verbose", async () => {
 test("runAgent hands the journal to the agent's standard input", async () => {
   const { options } = agent('read line; echo "$line"; exit 1');
   options.journal.log.info("What happened before");
-  const { lastWords } = await runAgent(options, never);
-  expect(lastWords.join()).toContain("What happened before");
+  const { lastLines } = await runAgent(options, never);
+  expect(lastLines.join()).toContain("What happened before");
 });
 
 test("runAgent asks the agent to end when the signal aborts", async () => {
@@ -75,7 +75,7 @@ test("runAgent says why a program cannot be started", async () => {
   const { options, shown } = agent("", { command: { argv: ["/no/such/program"] } });
   expect(await runAgent(options, never)).toEqual({
     status: { exitCode: null, signal: null },
-    lastWords: [],
+    lastLines: [],
   });
   await Bun.sleep(5);
   expect(shown()).toContain("init E Could not start the node:");

@@ -18,7 +18,7 @@ import {
 } from "../base/process/process.ts";
 import type { Journal } from "./journal.ts";
 import type { Role } from "./role.ts";
-import { unmountDisks } from "./way-down.ts";
+import { unmountDisks } from "./shutdown.ts";
 
 /** All of ours lives in this group: the agent in a leaf, its programs beside it. */
 const GROUP = "metropolis";
@@ -27,7 +27,7 @@ const GROUP = "metropolis";
 export const AGENT_GRACE_MS = 30_000;
 
 /** How much of an agent's output is kept: a stack trace with what led to it. */
-const MOST_LAST_WORDS = 40;
+const MOST_LAST_LINES = 40;
 
 /** Which agent to run, and how. */
 export interface AgentOptions {
@@ -45,18 +45,18 @@ export interface AgentOptions {
 export interface AgentRun {
   readonly status: ExitStatus;
   /** The last lines that the agent printed, oldest first. */
-  readonly lastWords: readonly string[];
+  readonly lastLines: readonly string[];
 }
 
 /** Runs the agent to its end; an abort of the signal ends it, gently at first. */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<AgentRun> {
   const { journal, role } = options;
-  const lastWords: string[] = [];
+  const lastLines: string[] = [];
   const dialog = start(options, (line) => {
-    lastWords.push(line);
-    if (lastWords.length > MOST_LAST_WORDS) lastWords.shift();
+    lastLines.push(line);
+    if (lastLines.length > MOST_LAST_LINES) lastLines.shift();
   });
-  if (dialog === undefined) return { status: { exitCode: null, signal: null }, lastWords };
+  if (dialog === undefined) return { status: { exitCode: null, signal: null }, lastLines };
   // The installer has no log tree: init's words are for the console then.
   const detach =
     role === "node" ? await journal.attach((line) => dialog.send(line)) : () => undefined;
@@ -64,7 +64,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   try {
-    return { status: await dialog.ended, lastWords };
+    return { status: await dialog.ended, lastLines };
   } finally {
     signal.removeEventListener("abort", stop);
     detach();

@@ -1,11 +1,11 @@
-// PID 1: from the first instruction to the node agent or installer, and the way down.
+// PID 1: from the first instruction to the node agent or installer, and shutting down.
 //
-//   mounts, settings ─▶ reaper, watchdog ─▶ agent ──exit 64, 65──▶ way down ─▶ reboot(2)
+//   mounts, settings ─▶ reaper, watchdog ─▶ agent ──exit 64, 65──▶ shutdown ─▶ reboot(2)
 //                                            ▲  │                     ▲
 //                                    backoff └──┘ crash               │
 //                               Ctrl-Alt-Del, power button, SIGTERM ──┘
 //
-// It stays small and cannot fail: whatever goes wrong is said in a line on the console, and life
+// It stays small and cannot fail: whatever goes wrong is said in a line on the console, and it
 // goes on. Nothing of ours but this process takes the machine down. What it has to say reaches the
 // log tree through the agent, which gets it on standard input.
 import { confinedCommand } from "../base/confinement/confinement.ts";
@@ -14,11 +14,11 @@ import { commandLine } from "../base/linux/machine.ts";
 import { errorText } from "../base/logtree/logtree.ts";
 import { type DialogOptions, roleCommand } from "../base/process/process.ts";
 import { confinementOf, programs } from "../image/image.ts";
-import { guard } from "./guard.ts";
 import { Journal } from "./journal.ts";
-import { live } from "./life.ts";
+import { mainLoop } from "./main-loop.ts";
 import { prepare } from "./prepare.ts";
 import { chooseRole, type Role } from "./role.ts";
+import { logUncaught } from "./uncaught.ts";
 
 const SETPRIV = "/usr/bin/setpriv";
 /** Where filters of system calls lie while the system runs. */
@@ -27,14 +27,14 @@ const FILTERS = "/run/filters";
 /** Runs until the machine ends. */
 export async function main(): Promise<void> {
   const journal = new Journal(new Consoles(["/dev/console"]));
-  guard(journal.log);
+  logUncaught(journal.log);
   try {
     prepare(journal.log);
     // Only now does the kernel tell us which consoles there are.
     journal.moveTo(new Consoles(consoleDevices()));
     const role = chooseRole();
     const isVerbose = commandLine().includes("verbose");
-    await live({ role, command: commandFor(role), journal, isVerbose });
+    await mainLoop({ role, command: commandFor(role), journal, isVerbose });
   } catch (error) {
     journal.log.fatal(`Init failed: ${errorText(error)}. Switch the machine off and on again`);
   }

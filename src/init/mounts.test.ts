@@ -1,4 +1,4 @@
-// Tests of the table of mounts. That they can be mounted is shown in life.test.ts.
+// Tests of the table of mounts. That they can be mounted is shown in main-loop.test.ts.
 import { expect, test } from "bun:test";
 import { LogTree } from "../base/logtree/logtree.ts";
 import { mountAll, mountTable } from "./mounts.ts";

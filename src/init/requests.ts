@@ -1,7 +1,7 @@
 // Who may ask for the machine's end beside the agent: the person in front of it, and the hypervisor.
 import { PowerButton, powerButtons } from "../base/linux/power-button.ts";
 import { errorText, type Logger } from "../base/logtree/logtree.ts";
-import type { Ending } from "./verdict.ts";
+import type { Ending } from "./agent-exit.ts";
 
 /** How often to look at the power button. */
 const BUTTON_PERIOD_MS = 250;

@@ -31,12 +31,12 @@ export function machineProgram(agentScript: string): string {
   return `
     import { Consoles } from "${here}../base/linux/console.ts";
     import { Journal } from "${here}journal.ts";
-    import { live } from "${here}life.ts";
+    import { mainLoop } from "${here}main-loop.ts";
     import { existsSync } from "node:fs";
     import { mountAll, mountTable } from "${here}mounts.ts";
     const journal = new Journal(new Consoles(["/proc/self/fd/1"]));
     mountAll(journal.log, mountTable.filter(({ target }) => existsSync(target)));
     const command = { argv: ["sh", "-c", ${JSON.stringify(agentScript)}] };
-    await live({ role: "node", command, journal, isVerbose: false });
+    await mainLoop({ role: "node", command, journal, isVerbose: false });
   `;
 }

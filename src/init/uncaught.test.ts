@@ -2,11 +2,11 @@
 import { expect, test } from "bun:test";
 import { here } from "./test-machine.ts";
 
-test("guard keeps the process alive and says what happened", () => {
+test("logUncaught keeps the process alive and says what happened", () => {
   const program = `
-    import { guard } from "${here}guard.ts";
+    import { logUncaught } from "${here}uncaught.ts";
     const say = (text) => console.log(text);
-    guard({ info: say, warning: say, error: say, fatal: say });
+    logUncaught({ info: say, warning: say, error: say, fatal: say });
     setTimeout(() => { throw new TypeError("thrown"); }, 1);
     void Promise.reject(new TypeError("rejected"));
     setTimeout(() => { console.log("alive"); process.exit(7); }, 200);

@@ -1,25 +1,25 @@
-// The way down: end all processes, unmount the disks, and tell the kernel.
+// Shutting down: end all processes, unmount the disks, and tell the kernel.
 import { readdirSync, readFileSync } from "node:fs";
 import { mount, mountPoints, unmount } from "../base/linux/mount.ts";
 import { powerOff, restart, syncDisks } from "../base/linux/reboot.ts";
 import { errorText, type Logger } from "../base/logtree/logtree.ts";
-import type { Ending } from "./verdict.ts";
+import type { Ending } from "./agent-exit.ts";
 
 /** Time that programs get after SIGTERM, and after SIGKILL. */
 const TERM_GRACE_MS = 5_000;
 const KILL_GRACE_MS = 2_000;
 const PERIOD_MS = 20;
 /** Time for the last line to get out of a slow serial port. */
-const LAST_WORDS_MS = 200;
+const LAST_LINE_MS = 200;
 
 /** Takes the machine down. Returns only if the kernel refuses. */
-export async function goDown(ending: Ending, log: Logger): Promise<void> {
+export async function shutDown(ending: Ending, log: Logger): Promise<void> {
   await endAll("SIGTERM", TERM_GRACE_MS, log);
   await endAll("SIGKILL", KILL_GRACE_MS, log);
   unmountDisks(log);
   syncDisks();
   log.info(ending === "reboot" ? "Rebooting" : "Powering off");
-  await Bun.sleep(LAST_WORDS_MS);
+  await Bun.sleep(LAST_LINE_MS);
   try {
     if (ending === "reboot") restart();
     else powerOff();

@@ -1,10 +1,10 @@
-// Tests of init's permanent duties. Reaping is shown in life.test.ts.
+// Tests of arming all watchdogs.
 import { expect, test } from "bun:test";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LogTree } from "../base/logtree/logtree.ts";
-import { startWatchdogs } from "./duties.ts";
+import { startWatchdogs } from "./watchdogs.ts";
 
 function logged(folder: string): readonly string[] {
   const tree = new LogTree();
@@ -15,11 +15,11 @@ function logged(folder: string): readonly string[] {
 }
 
 test("startWatchdogs has nothing to say on a machine without one", () => {
-  expect(logged(mkdtempSync(join(tmpdir(), "metropolis-duties-")))).toEqual([]);
+  expect(logged(mkdtempSync(join(tmpdir(), "metropolis-watchdogs-")))).toEqual([]);
 });
 
 test("startWatchdogs names each watchdog that does not obey, and goes on with the next", () => {
-  const folder = mkdtempSync(join(tmpdir(), "metropolis-duties-"));
+  const folder = mkdtempSync(join(tmpdir(), "metropolis-watchdogs-"));
   for (const name of ["watchdog0", "watchdog1"]) writeFileSync(join(folder, name), "");
   expect(logged(folder)).toEqual(
     ["watchdog0", "watchdog1"].map(

@@ -1,26 +1,9 @@
-// What PID 1 does all the time: reap orphans and pet the watchdogs.
-import { reapOrphans } from "../base/linux/reaper.ts";
+// Pets the watchdogs: a machine whose init hangs is reset.
 import { Watchdog, watchdogPaths } from "../base/linux/watchdog.ts";
 import { errorText, type Logger } from "../base/logtree/logtree.ts";
 
-/** A signal may be missed while another is handled; nothing waits longer than this. */
-const REAP_PERIOD_MS = 1_000;
-
 /** Longer than any honest pause of our event loop, shorter than an operator's patience. */
 const WATCHDOG_SECONDS = 60;
-
-/** Reaps orphans from now on. `own` gives the children that are not its business. */
-export function startReaper(own: () => ReadonlySet<number>, log: Logger): void {
-  const reap = () => {
-    try {
-      reapOrphans(own());
-    } catch (error) {
-      log.warning(`Could not reap: ${errorText(error)}; trying again`);
-    }
-  };
-  process.on("SIGCHLD", reap);
-  setInterval(reap, REAP_PERIOD_MS);
-}
 
 /**
  * Arms every watchdog that the machine has, and pets them from now on.

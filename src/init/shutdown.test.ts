@@ -1,7 +1,7 @@
-// Tests of the way down. The way itself is walked in life.test.ts, inside a namespace.
+// Tests of shutting down. All of it runs in main-loop.test.ts, inside a namespace.
 import { expect, test } from "bun:test";
 import { LogTree } from "../base/logtree/logtree.ts";
-import { unmountDisks } from "./way-down.ts";
+import { unmountDisks } from "./shutdown.ts";
 
 test("unmountDisks touches nothing unless it runs as PID 1", () => {
   const tree = new LogTree();

@@ -1,6 +1,6 @@
 // Tests of what an agent's end means.
 import { expect, test } from "bun:test";
-import { describeExit, endingOf, nextPause } from "./verdict.ts";
+import { describeExit, endingOf, nextPause } from "./agent-exit.ts";
 
 test.each([
   [{ exitCode: 64, signal: null }, "reboot"],
@@ -28,6 +28,6 @@ test("nextPause doubles up to a minute while the agent crashes at once", () => {
   expect(pauses.at(-1)).toBe(60_000);
 });
 
-test("nextPause begins anew after a long life", () => {
+test("nextPause begins anew after a long run", () => {
   expect(nextPause(32_000, 10 * 60_000)).toBe(500);
 });

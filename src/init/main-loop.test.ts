@@ -1,4 +1,4 @@
-// Tests of init's life: as PID 1 of a namespace, with shell scripts as agents.
+// Tests of init's main loop: as PID 1 of a namespace, with shell scripts as agents.
 import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ const isPossible = Bun.spawnSync([...asPidOne(["true"])]).exitCode === 0;
 async function run(agentScript: string): Promise<MachineRun> {
   const program = asPidOne([process.execPath, "-e", machineProgram(agentScript)]);
   // A file, since the machine opens its console by name, and a pipe of Bun's has none.
-  const file = join(mkdtempSync(join(tmpdir(), "metropolis-life-")), "console");
+  const file = join(mkdtempSync(join(tmpdir(), "metropolis-init-")), "console");
   const child = Bun.spawn([...program], { stdout: Bun.file(file), stderr: "inherit" });
   const exitCode = await child.exited;
   return { console: readFileSync(file, "utf8"), exitCode };
@@ -20,7 +20,7 @@ async function run(agentScript: string): Promise<MachineRun> {
 /** Which run of the agent this is, counted in a file that only the namespace sees. */
 const COUNT = "n=$(($(cat /run/n 2>/dev/null || echo 0) + 1)); echo $n > /run/n;";
 
-test("live restarts an agent that crashes and passes on its last words", async () => {
+test("mainLoop restarts an agent that crashes and passes on its last lines", async () => {
   if (!isPossible) return;
   const { console, exitCode } = await run(`${COUNT}
     case $n in
@@ -40,7 +40,7 @@ test("live restarts an agent that crashes and passes on its last words", async (
   expect(exitCode).toBe(NAMESPACE_END.powerOff);
 }, 30_000);
 
-test("live reaps orphans", async () => {
+test("mainLoop reaps orphans", async () => {
   if (!isPossible) return;
   const { console } = await run(`${COUNT}
     [ $n = 2 ] && exit 65
@@ -51,7 +51,7 @@ test("live reaps orphans", async () => {
   expect(console).toContain("zombies: 0");
 }, 30_000);
 
-test("live reboots at Ctrl-Alt-Del, and ends the agent gently before", async () => {
+test("mainLoop reboots at Ctrl-Alt-Del, and ends the agent gently before", async () => {
   if (!isPossible) return;
   // That it was pressed is the agent's to tell, who has the console; here it tells nothing.
   const { console, exitCode } = await run(`
@@ -63,14 +63,14 @@ test("live reboots at Ctrl-Alt-Del, and ends the agent gently before", async () 
   expect(exitCode).toBe(NAMESPACE_END.reboot);
 }, 30_000);
 
-test("live gives up waiting neither for deaf programs nor for what it cannot start", async () => {
+test("mainLoop gives up waiting neither for deaf programs nor for what it cannot start", async () => {
   if (!isPossible) return;
   const { console, exitCode } = await run("trap '' TERM; (trap '' TERM; sleep 60) & exit 64");
   expect(console).toContain("init I The node asks to reboot");
   expect(exitCode).toBe(NAMESPACE_END.reboot);
 }, 30_000);
 
-test("live lets an agent find no disk mounted that its predecessor left", async () => {
+test("mainLoop lets an agent find no disk mounted that its predecessor left", async () => {
   if (!isPossible) return;
   const { console } = await run(`${COUNT}
     [ $n = 1 ] && mkdir /run/disk && mount -t tmpfs /dev/fake /run/disk && exit 1

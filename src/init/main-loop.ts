@@ -1,14 +1,15 @@
-// Init's whole life after the preparations: keep the agent alive until the machine is to end.
+// Init's main loop: runs the agent again and again, until the machine is to end.
 import { uptimeSeconds } from "../base/linux/machine.ts";
 import { type ExitStatus, ownPids } from "../base/process/process.ts";
 import { type AgentOptions, runAgent } from "./agent.ts";
-import { startReaper, startWatchdogs } from "./duties.ts";
+import { describeExit, type Ending, endingOf, nextPause } from "./agent-exit.ts";
+import { startReaper } from "./reaper.ts";
 import { listenForEnd } from "./requests.ts";
-import { describeExit, type Ending, endingOf, nextPause } from "./verdict.ts";
-import { goDown } from "./way-down.ts";
+import { shutDown } from "./shutdown.ts";
+import { startWatchdogs } from "./watchdogs.ts";
 
-/** Lives until the machine's end; returns only where the kernel refuses to end it. */
-export async function live(options: AgentOptions): Promise<void> {
+/** Runs until the machine's end; returns only where the kernel refuses to end it. */
+export async function mainLoop(options: AgentOptions): Promise<void> {
   const { journal, role } = options;
   const { log } = journal;
   startReaper(ownPids, log);
@@ -20,7 +21,7 @@ export async function live(options: AgentOptions): Promise<void> {
     `Starting the ${role}, ${uptimeSeconds().toFixed(1)} s after the kernel, ${own} s after init`,
   );
   const ending = await keepRunning(options, signal);
-  await goDown(ending ?? (await requested), log);
+  await shutDown(ending ?? (await requested), log);
 }
 
 /** Runs the agent again and again; gives the ending it asks for, undefined if others did. */
@@ -31,7 +32,7 @@ async function keepRunning(
   const { journal, role } = options;
   for (let pause = 0; !signal.aborted; ) {
     const start = performance.now();
-    const { status, lastWords } = await runAgent(options, signal);
+    const { status, lastLines } = await runAgent(options, signal);
     const lived = performance.now() - start;
     const ending = endingOf(status);
     if (signal.aborted) return undefined;
@@ -39,8 +40,8 @@ async function keepRunning(
       journal.log.info(`The ${role} asks to ${ending}`);
       return ending;
     }
-    if (role === "installer") return mourn(options, status);
-    for (const line of lastWords) journal.keep(role, line);
+    if (role === "installer") return logInstallerEnd(options, status);
+    for (const line of lastLines) journal.keep(role, line);
     pause = nextPause(pause, lived);
     journal.log.error(
       `The ${role} ${describeExit(status)} after ${(lived / 1_000).toFixed(1)} s; ` +
@@ -52,7 +53,7 @@ async function keepRunning(
 }
 
 /** An installer is not started twice: who knows what state it left the disk in. */
-function mourn({ journal }: AgentOptions, status: ExitStatus): undefined {
+function logInstallerEnd({ journal }: AgentOptions, status: ExitStatus): undefined {
   journal.log.fatal(
     `The installer ${describeExit(status)}; nothing more will happen. ` +
       "Switch the machine off, and install again",

@@ -1,8 +1,8 @@
-// The last net under PID 1, whose end would be a kernel panic.
+// What PID 1 does about errors that nobody caught: its own end would be a kernel panic.
 import { errorText, type Logger } from "../base/logtree/logtree.ts";
 
-/** From now on, what is thrown and not caught anywhere is logged, and life goes on. */
-export function guard(log: Logger): void {
+/** From now on, what is thrown and not caught anywhere is logged, and init goes on. */
+export function logUncaught(log: Logger): void {
   for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(kind, (error: unknown) => {
       log.error(`Init goes on after an unexpected error: ${errorText(error)}`);
