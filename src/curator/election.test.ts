@@ -9,10 +9,10 @@ import { NodeSchema } from "../gen/metropolis/node/core/curator/proto/private/st
 import { elect, followLeader } from "./election.ts";
 import { locateLeader } from "./leader-address.ts";
 import type { LeaderAddress } from "./local/get-current-leader.ts";
+import { DatabaseQuota } from "./state/database-quota.ts";
 import { keys } from "./state/keys.ts";
 import type { Leader } from "./state/leader.ts";
 import { NodeCache } from "./state/node-cache.ts";
-import { Room } from "./state/room.ts";
 import { SimulatedConsensus } from "./state/test-consensus.ts";
 
 const soon = () => AbortSignal.timeout(5_000);
@@ -20,7 +20,7 @@ const present = (leader: Leader | undefined) => leader !== undefined;
 const absent = (leader: Leader | undefined) => leader === undefined;
 
 /** Nobody is ever taken for dead. */
-const verdict = () => Promise.withResolvers<never>().promise;
+const detectFailure = () => Promise.withResolvers<never>().promise;
 
 /** A candidate that stands until it is disposed of. */
 function standing(store: Store, self: string) {
@@ -35,9 +35,9 @@ function standing(store: Store, self: string) {
         nodes,
         owner: new Value(),
         consensus,
-        room: new Room(),
+        quota: new DatabaseQuota(),
         ttlSeconds: 1,
-        verdict,
+        detectFailure,
       },
       leading,
     ),

@@ -17,10 +17,10 @@ import { Code, RpcError } from "../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
 import { LeaderElectionValueSchema } from "../gen/metropolis/node/core/curator/proto/private/lock_pb.ts";
 import type { Consensus } from "./state/consensus.ts";
+import { type DatabaseQuota, isNoSpace } from "./state/database-quota.ts";
 import { keys } from "./state/keys.ts";
 import { type Leader, makeLeader } from "./state/leader.ts";
 import type { NodeCache } from "./state/node-cache.ts";
-import { isNoSpace, type Room } from "./state/room.ts";
 
 const AGAIN_MS = 100;
 
@@ -32,9 +32,9 @@ export interface Candidate {
   readonly owner: Value<Uint8Array>;
   readonly ttlSeconds: number;
   readonly consensus: Consensus;
-  readonly room: Room;
+  readonly quota: DatabaseQuota;
   /** Resolves once the leader on a node is taken for dead. */
-  readonly verdict: (id: string, signal: AbortSignal) => Promise<void>;
+  readonly detectFailure: (id: string, signal: AbortSignal) => Promise<void>;
 }
 
 /** Stands for election again and again; `leading` has the leader while it is this member. */
@@ -70,7 +70,7 @@ async function win(candidate: Candidate, signal: AbortSignal): Promise<Leadershi
         ttlSeconds: candidate.ttlSeconds,
         signal,
         isOwn: (value) => elected(value) === candidate.self,
-        verdict: ({ value }, until) => candidate.verdict(elected(value), until),
+        detectFailure: ({ value }, until) => candidate.detectFailure(elected(value), until),
       });
     } catch (error) {
       if (!isPassing(error) && !(error instanceof LeadershipLostError)) throw error;
@@ -81,14 +81,14 @@ async function win(candidate: Candidate, signal: AbortSignal): Promise<Leadershi
 
 /**
  * etcd let go of a request because it was electing, too; or it has no space for the lease of a
- * leader, until the care of the database has made some.
+ * leader, until the upkeep of the database has made some.
  */
 function isPassing(error: unknown): boolean {
   return isNoSpace(error) || (error instanceof RpcError && error.code === Code.unavailable);
 }
 
 async function lead(
-  { self, store, nodes, owner, consensus, room }: Candidate,
+  { self, store, nodes, owner, consensus, quota }: Candidate,
   leadership: Leadership,
   log: Context["log"],
 ): Promise<Leader> {
@@ -97,7 +97,7 @@ async function lead(
   const key = { key: leadership.key, createRevision: leadership.revision };
   const resign = () => leadership.resign();
   const clock = () => performance.now();
-  return makeLeader({ self, store, key, nodes, owner, consensus, room, resign, log, clock });
+  return makeLeader({ self, store, key, nodes, owner, consensus, quota, resign, log, clock });
 }
 
 function ballot({ self, ttlSeconds }: Candidate): Uint8Array {

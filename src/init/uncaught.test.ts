@@ -1,4 +1,4 @@
-// Tests of the last net, in a process that would die without it.
+// Tests of uncaught errors, in a process that would end by them without us.
 import { expect, test } from "bun:test";
 import { here } from "./test-machine.ts";
 

@@ -7,7 +7,7 @@ import { selfSigned } from "../../src/base/pki/certificate.ts";
 import { generateKeyPair } from "../../src/base/pki/keys.ts";
 import { nodeId } from "../../src/base/pki/node-id.ts";
 import { type Channel, Code, RpcError, usualLimits } from "../../src/base/rpc/rpc.ts";
-import { REPORT_RATE } from "../../src/curator/state/bounds.ts";
+import { REPORT_RATE } from "../../src/curator/state/limits.ts";
 import { Curator } from "../../src/gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { Management } from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import { NodeStorageSecurity } from "../../src/gen/metropolis/proto/common/common_pb.ts";

@@ -5,15 +5,15 @@ import { campaign, type KeyValue, type Leadership, memoryStore, type Store } fro
 const prefix = "/leader/";
 const forever = () => Promise.withResolvers<never>().promise;
 
-/** Stands for election; whoever leads before is judged by `verdict`. */
+/** Stands for election; whoever leads before is judged by `detectFailure`. */
 function stand(
   store: Store,
   name: string,
-  verdict: (leader: KeyValue, signal: AbortSignal) => Promise<void> = forever,
+  detectFailure: (leader: KeyValue, signal: AbortSignal) => Promise<void> = forever,
   signal = new AbortController().signal,
 ): Promise<Leadership> {
   const value = Buffer.from(name);
-  return campaign(store, { prefix, value, ttlSeconds: 60, signal, verdict });
+  return campaign(store, { prefix, value, ttlSeconds: 60, signal, detectFailure });
 }
 
 const nameOf = ({ value }: KeyValue) => Buffer.from(value).toString();
@@ -59,7 +59,7 @@ test("each leader is judged anew, and only while it leads", async () => {
   expect(judged.map(({ signal }) => signal.aborted)).toEqual([true, true]);
 });
 
-test("a verdict that fails leaves the decision to the lease", async () => {
+test("a detector that fails leaves the decision to the lease", async () => {
   const store = memoryStore();
   const first = await stand(store, "first");
   const second = stand(store, "second", async () => {

@@ -1,12 +1,12 @@
 // Taking the lead from a candidate that is dead, long before its lease has ended.
 //
 // Whoever waits its turn may delete the leader's key; the guard on every write of that
-// leader then no longer holds. So a wrong verdict costs a change of leaders, never a write.
+// leader then no longer holds. So a wrong guess costs a change of leaders, never a write.
 import { sleep } from "../event/event.ts";
 import type { KeyValue, Store } from "./store.ts";
 
 /** Resolves once this leader is taken for dead; never, where that cannot be told. */
-export type Verdict = (leader: KeyValue, signal: AbortSignal) => Promise<void>;
+export type FailureDetector = (leader: KeyValue, signal: AbortSignal) => Promise<void>;
 
 /**
  * A request that was sent on to a member that is dead is lost, and answered only much
@@ -17,13 +17,13 @@ const AGAIN_MS = 300;
 /** Watches whoever leads, one after the other. */
 export class Deposer {
   readonly #store: Store;
-  readonly #verdict: Verdict;
+  readonly #detectFailure: FailureDetector;
   #watched: KeyValue | undefined;
   #end = new AbortController();
 
-  constructor(store: Store, verdict: Verdict) {
+  constructor(store: Store, detectFailure: FailureDetector) {
     this.#store = store;
-    this.#verdict = verdict;
+    this.#detectFailure = detectFailure;
   }
 
   /** From now on it is this one that is watched. */
@@ -44,7 +44,7 @@ export class Deposer {
 
   async #depose(leader: KeyValue, signal: AbortSignal): Promise<void> {
     try {
-      await this.#verdict(leader, signal);
+      await this.#detectFailure(leader, signal);
       while (!signal.aborted) {
         void this.#delete(leader);
         await sleep(AGAIN_MS, signal);

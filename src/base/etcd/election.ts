@@ -3,7 +3,7 @@
 // its writes with `guard`, which no longer holds once its key is gone: so even
 // a leader that has not yet noticed its end can do no harm.
 import { sleep } from "../event/event.ts";
-import { Deposer, type Verdict } from "./depose.ts";
+import { Deposer, type FailureDetector } from "./depose.ts";
 import { applyUpdate, follow } from "./follow.ts";
 import type { Compare, KeyValue, Store } from "./store.ts";
 
@@ -23,7 +23,7 @@ export interface CampaignOptions {
    */
   readonly isOwn?: ((value: Uint8Array) => boolean) | undefined;
   /** Tells when the leader is dead; without it only the end of its lease does. */
-  readonly verdict?: Verdict | undefined;
+  readonly detectFailure?: FailureDetector | undefined;
 }
 
 /** A won election. */
@@ -48,7 +48,7 @@ const TTL_SECONDS = 10;
 
 /** Waits until this candidate leads; throws the signal's reason if that comes first. */
 export async function campaign(store: Store, options: CampaignOptions): Promise<Leadership> {
-  const { prefix, value, signal, ttlSeconds = TTL_SECONDS, verdict = never } = options;
+  const { prefix, value, signal, ttlSeconds = TTL_SECONDS, detectFailure = never } = options;
   signal.throwIfAborted();
   await deleteOwn(store, options);
   const startedAt = performance.now();
@@ -57,7 +57,7 @@ export async function campaign(store: Store, options: CampaignOptions): Promise<
   const key = prefix + lease.toString(16);
   try {
     await store.transact([{ key, createRevision: 0n }], [{ put: key, value, lease }]);
-    const revision = await becomeOldest(store, { prefix, key, verdict }, session.lost);
+    const revision = await becomeOldest(store, { prefix, key, detectFailure }, session.lost);
     void session.watchKey(key, revision);
     const guard = { key, createRevision: revision };
     return { key, revision, guard, lost: session.lost, resign: () => session.end("resigned") };
@@ -92,17 +92,17 @@ async function never(): Promise<void> {
 interface Candidacy {
   readonly prefix: string;
   readonly key: string;
-  readonly verdict: Verdict;
+  readonly detectFailure: FailureDetector;
 }
 
 /** Waits until no older key is left; answers when our key was created. */
 async function becomeOldest(
   store: Store,
-  { prefix, key, verdict }: Candidacy,
+  { prefix, key, detectFailure }: Candidacy,
   signal: AbortSignal,
 ): Promise<bigint> {
   const candidates = new Map<string, KeyValue>();
-  const deposer = new Deposer(store, verdict);
+  const deposer = new Deposer(store, detectFailure);
   try {
     for await (const update of follow(store, prefix, signal)) {
       applyUpdate(candidates, update);

@@ -1,11 +1,11 @@
-// Tests of the care of the database: its decisions, and with the real etcd.
+// Tests of the upkeep of the database: its decisions, and with the real etcd.
 import { expect, test } from "bun:test";
 import { etcdMembers, etcdStore, type Store } from "../../base/etcd/etcd.ts";
 import { testEtcd } from "../../base/etcd/test-etcd.ts";
 import { sleep, Value } from "../../base/event/event.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
+import { DatabaseQuota, type DatabaseSize } from "../state/database-quota.ts";
 import type { Leader } from "../state/leader.ts";
-import { type DatabaseSize, Room } from "../state/room.ts";
 import {
   database,
   isTurn,
@@ -72,7 +72,7 @@ async function fill(store: Store, key: (number: number) => string): Promise<void
   throw new TypeError("etcd has refused nothing");
 }
 
-/** How long until a write succeeds, with the care of the database at work. */
+/** How long until a write succeeds, with the upkeep of the database at work. */
 async function writable(store: Store, limitMs: number): Promise<boolean> {
   const end = performance.now() + limitMs;
   while (performance.now() < end) {
@@ -92,34 +92,34 @@ test("history that has filled the database is gone without help, also after a po
   await etcd.ready();
   // Nobody leads: under the alarm there is no lease to be had.
   expect(await writable(store, 500)).toBe(false);
-  const room = new Room();
+  const quota = new DatabaseQuota();
   const parts = {
     store,
-    care: etcdMembers(etcd.channel),
+    maintenance: etcdMembers(etcd.channel),
     leading: new Value<Leader | undefined>(),
-    room,
+    quota,
   };
   await using _ = testSupervisor(database(parts));
   expect(await writable(store, 20_000)).toBe(true);
   expect(await store.grantLease(10)).toBeGreaterThan(0n);
-  expect(room.size?.alarms).toEqual([]);
+  expect(quota.size?.alarms).toEqual([]);
 }, 60_000);
 
 test("content that has filled the database is full until it is deleted, and then no longer", async () => {
   await using etcd = await testEtcd(QUOTA);
   const store = etcdStore(etcd.channel);
   await fill(store, (number) => `key ${number}`);
-  const room = new Room();
+  const quota = new DatabaseQuota();
   const parts = {
     store,
-    care: etcdMembers(etcd.channel),
+    maintenance: etcdMembers(etcd.channel),
     leading: new Value<Leader | undefined>(),
-    room,
+    quota,
   };
   await using _ = testSupervisor(database(parts));
-  while (!room.isFull) await sleep(10, AbortSignal.timeout(10_000));
+  while (!quota.isFull) await sleep(10, AbortSignal.timeout(10_000));
   for (const { key } of (await store.range("key ")).items.slice(10)) await store.delete(key);
   expect(await writable(store, 20_000)).toBe(true);
-  while (room.isFull) await sleep(10, AbortSignal.timeout(10_000));
+  while (quota.isFull) await sleep(10, AbortSignal.timeout(10_000));
   expect((await store.range("key ")).items).toHaveLength(10);
 }, 60_000);

@@ -1,4 +1,4 @@
-// The care of etcd's database on this node, so that it never needs a person with a shell:
+// The upkeep of etcd's database on this node, so that it never needs a person with a shell:
 //
 //   history   forgotten early once the half is in use
 //   free      given back to the file system where it is much: the file counts, not its content
@@ -11,10 +11,10 @@ import { formatSize } from "../../base/format/size.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
-import type { DatabaseCare } from "../state/consensus.ts";
+import type { DatabaseMaintenance } from "../state/consensus.ts";
+import { type DatabaseQuota, type DatabaseSize, FULL_SHARE } from "../state/database-quota.ts";
 import { keys } from "../state/keys.ts";
 import type { Leader } from "../state/leader.ts";
-import { type DatabaseSize, FULL_SHARE, type Room } from "../state/room.ts";
 
 /** How often the database is looked at: while it is small, and else. */
 const IDLE_MS = 5_000;
@@ -39,12 +39,12 @@ const TURN_MS = 20_000;
 /** After a rewriting that was not answered in time, and may go on for long. */
 const UNANSWERED_MS = 120_000;
 
-/** What the care is for, and by what it is given. */
+/** What maintenance needs. */
 export interface DatabaseParts {
   readonly store: Pick<Store, "range" | "compact">;
-  readonly care: DatabaseCare;
+  readonly maintenance: DatabaseMaintenance;
   readonly leading: Value<Leader | undefined>;
-  readonly room: Room;
+  readonly quota: DatabaseQuota;
 }
 
 /** Whether history shall be forgotten now. */
@@ -78,14 +78,14 @@ export function isTurn(id: bigint, ids: readonly bigint[], now: number): boolean
   return order[Math.floor(now / TURN_MS) % order.length] === id;
 }
 
-/** Takes care of the database for as long as it runs. */
+/** Keeps the database usable for as long as it runs. */
 export function database(parts: DatabaseParts): Runnable {
   return async ({ signal, log, healthy }) => {
     healthy();
-    const keeper = new Keeper(parts, log);
+    const maintenance = new Maintenance(parts, log);
     for (let said = ""; ; ) {
       try {
-        await keeper.look();
+        await maintenance.run();
         said = "";
       } catch (error) {
         // etcd may be starting, or electing: again later.
@@ -93,12 +93,12 @@ export function database(parts: DatabaseParts): Runnable {
         if (error.code !== Code.unavailable && error.message !== said) log.warning(error.message);
         said = error.message;
       }
-      await sleep(keeper.isBusy ? BUSY_MS : IDLE_MS, signal);
+      await sleep(maintenance.isBusy ? BUSY_MS : IDLE_MS, signal);
     }
   };
 }
 
-class Keeper {
+class Maintenance {
   readonly #parts: DatabaseParts;
   readonly #log: Logger;
   #compacted = { revision: 0n, at: Number.NEGATIVE_INFINITY };
@@ -113,12 +113,12 @@ class Keeper {
   }
 
   get isBusy(): boolean {
-    const { size, isFull } = this.#parts.room;
+    const { size, isFull } = this.#parts.quota;
     if (size === undefined || isFull || size.alarms.length > 0) return true;
     return Math.max(size.usedBytes, size.fileBytes) >= size.quotaBytes * BUSY_SHARE;
   }
 
-  async look(): Promise<void> {
+  async run(): Promise<void> {
     let size = await this.#measure();
     const isLeader = this.#parts.leading.current !== undefined;
     const sinceMs = performance.now() - this.#compacted.at;
@@ -136,18 +136,18 @@ class Keeper {
   }
 
   async #measure(): Promise<DatabaseSize> {
-    const { care, room } = this.#parts;
-    const status = await care.status();
+    const { maintenance, quota } = this.#parts;
+    const status = await maintenance.status();
     // The list of alarms is a decision of all members, each time; the status is this one's word.
     const isAlarmed = status.errors.some((text) => text.includes("NOSPACE"));
-    const alarms = isAlarmed ? await care.fullMembers() : [];
+    const alarms = isAlarmed ? await maintenance.fullMembers() : [];
     const size = {
       fileBytes: Number(status.databaseBytes),
       usedBytes: Number(status.databaseBytesInUse),
       quotaBytes: Number(status.databaseQuotaBytes),
       alarms,
     };
-    room.measured(size);
+    quota.measured(size);
     return size;
   }
 
@@ -159,8 +159,8 @@ class Keeper {
    * the rewritten file tells what is free.
    */
   async #compact(): Promise<boolean> {
-    const { store, leading, room } = this.#parts;
-    if (room.isFull && room.size?.alarms.length === 0) {
+    const { store, leading, quota } = this.#parts;
+    if (quota.isFull && quota.size?.alarms.length === 0) {
       const touch = { put: keys.databaseTouch, value: new Uint8Array() };
       await leading.current?.store.commit([touch], [], { isUpkeep: true });
     }
@@ -175,8 +175,8 @@ class Keeper {
   }
 
   async #isTurn(): Promise<boolean> {
-    const { care } = this.#parts;
-    const [{ memberId }, members] = await Promise.all([care.status(), care.list()]);
+    const { maintenance } = this.#parts;
+    const [{ memberId }, members] = await Promise.all([maintenance.status(), maintenance.list()]);
     return isTurn(
       memberId,
       members.map(({ id }) => id),
@@ -190,7 +190,7 @@ class Keeper {
     const start = performance.now();
     // Where the answer is lost, what was begun goes on all the same.
     this.#restsUntil = start + UNANSWERED_MS;
-    await this.#parts.care.defragment();
+    await this.#parts.maintenance.defragment();
     this.#restsUntil = start;
     this.#isStale = false;
     const size = await this.#measure();
@@ -200,15 +200,15 @@ class Keeper {
   }
 
   async #endAlarms({ alarms }: DatabaseSize): Promise<void> {
-    for (const id of alarms) await this.#parts.care.endFullAlarm(id);
+    for (const id of alarms) await this.#parts.maintenance.endFullAlarm(id);
     this.#log.info("The database has space again: ended etcd's alarm");
     await this.#measure();
   }
 
   #tell({ alarms }: DatabaseSize): void {
-    const { room } = this.#parts;
-    const isFull = room.isFull || alarms.length > 0;
-    if (isFull && !this.#wasFull) this.#log.warning(room.fullError().message);
+    const { quota } = this.#parts;
+    const isFull = quota.isFull || alarms.length > 0;
+    if (isFull && !this.#wasFull) this.#log.warning(quota.fullError().message);
     if (!isFull && this.#wasFull) this.#log.info("The cluster's database has room again");
     this.#wasFull = isFull;
   }

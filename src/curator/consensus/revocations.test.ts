@@ -15,7 +15,7 @@ import { followConsensus } from "../node-service/follow-consensus.ts";
 import { joinConsensus } from "../node-service/join-consensus.ts";
 import { changeNode } from "../state/nodes.ts";
 import { nodeCall, type TestLeader, testLeader } from "../state/test-leader.ts";
-import { settleMembership } from "./keeper.ts";
+import { reconcileMembership } from "./reconcile-membership.ts";
 
 const roles = create(NodeRolesSchema, { consensusMember: {} });
 const keys = {
@@ -76,7 +76,7 @@ test("a node that gives the role back keeps its certificates while it is a membe
   const { leader, other, serials, next } = made;
   await changeNode(leader, other, () => ({ fields: { roles: create(NodeRolesSchema) } }));
   expect(leader.stored(other)?.consensusSerials).toHaveLength(2);
-  await settleMembership(leader);
+  await reconcileMembership(leader);
   expect(await next()).toEqual(serials);
   expect(leader.stored(other)?.consensusSerials).toEqual([]);
 });
@@ -94,7 +94,7 @@ test("another leader knows what was revoked before, and who is no member is not 
   await using made = await cluster();
   const { leader, other, next } = made;
   await changeNode(leader, other, () => ({ fields: { roles: create(NodeRolesSchema) } }));
-  await settleMembership(leader);
+  await reconcileMembership(leader);
   await next();
   expect(await leader.raw.get("/global/consensus_revocations")).toBeDefined();
   const attempt = lists(leader, other).next();

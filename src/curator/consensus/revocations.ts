@@ -60,7 +60,7 @@ export async function noteSerials(
 }
 
 /** Revokes the certificates of nodes that gave the role back and are no members any more. */
-export async function settleRevocations(leader: Leader): Promise<void> {
+export async function reconcileRevocations(leader: Leader): Promise<void> {
   // After a write without an answer this finds out, and tells those who follow.
   await leader.revocations.current();
   const certified = leader.nodes.list().filter(({ node }) => node.consensusSerials.length > 0);

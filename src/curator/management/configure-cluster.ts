@@ -12,7 +12,7 @@ import {
   ClusterConfiguration_KubernetesSchema as KubernetesSchema,
   ClusterConfiguration_RecoveryPolicy as RecoveryPolicy,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { settleRecovery } from "../recovery/keeper.ts";
+import { reconcileEpochs } from "../recovery/reconcile-recovery.ts";
 import { configurationWrite, loadConfiguration } from "../state/configuration.ts";
 import type { Leader } from "../state/leader.ts";
 
@@ -70,7 +70,7 @@ export function configureCluster(
     });
     // Now rather than when it is next looked at; if that fails it is looked at then.
     if (changed.some(([path]) => path === "recovery_policy")) {
-      await settleRecovery(leader).catch(() => {});
+      await reconcileEpochs(leader).catch(() => {});
     }
     return { resultingConfig };
   };

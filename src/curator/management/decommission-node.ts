@@ -2,8 +2,8 @@
 //
 //   UP ──► UP, decommissioning, no roles ── left consensus ──► DECOMMISSIONED
 //
-// What is decided is in the node's record, so the membership keeper of whoever
-// leads goes on with it when the caller, or this leader, is gone.
+// What is decided is in the node's record, so whoever leads goes on with it when the
+// caller, or this leader, is gone.
 import { create } from "@bufbuild/protobuf";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Management } from "../../gen/metropolis/proto/api/management_pb.ts";

@@ -7,9 +7,9 @@ import {
 } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { loadConfiguration } from "../state/configuration.ts";
 import { nodeOf } from "../state/consensus.ts";
+import { FULL_SHARE } from "../state/database-quota.ts";
 import { clusterDirectory } from "../state/directory.ts";
 import type { Leader } from "../state/leader.ts";
-import { FULL_SHARE } from "../state/room.ts";
 
 /** Gives directory, CA and configuration, and how full the database is. */
 export function getClusterInfo(leader: Leader): Handler<typeof Management.method.getClusterInfo> {
@@ -30,8 +30,8 @@ export function getClusterInfo(leader: Leader): Handler<typeof Management.method
 
 type DatabaseInit = Omit<Database, "$typeName">;
 
-async function loadDatabase({ room, consensus }: Leader): Promise<DatabaseInit | undefined> {
-  const { size, isFull } = room;
+async function loadDatabase({ quota, consensus }: Leader): Promise<DatabaseInit | undefined> {
+  const { size, isFull } = quota;
   if (size === undefined) return undefined;
   const { fileBytes, usedBytes, quotaBytes, alarms } = size;
   const members = alarms.length === 0 ? [] : await consensus.list();

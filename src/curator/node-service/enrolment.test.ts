@@ -20,8 +20,8 @@ import {
   ClusterConfiguration_TPMMode as TpmMode,
   NodeTPMUsage as TpmUsage,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { REGISTRATION_RATE, SEEN_MS } from "../state/bounds.ts";
 import { keys } from "../state/keys.ts";
+import { REGISTRATION_RATE, SEEN_MS } from "../state/limits.ts";
 import { changeNode } from "../state/nodes.ts";
 import { ensureRegisterTicket } from "../state/register-ticket.ts";
 import {

@@ -1,4 +1,4 @@
-// Tests of how members hear of recovery epochs, and of the keeper that makes them.
+// Tests of how members hear of recovery epochs, and of what makes them.
 import { expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import { Value } from "../../base/event/event.ts";
@@ -8,7 +8,7 @@ import { FollowRecoveryRequestSchema } from "../../gen/metropolis/node/core/cura
 import { DeleteNodeRequestSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { NodeRolesSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { deleteNode } from "../management/delete-node.ts";
-import { isCovered, settleRecovery } from "../recovery/keeper.ts";
+import { isCovered, reconcileEpochs } from "../recovery/reconcile-recovery.ts";
 import { nodeCall, type TestLeader, testLeader, userCall } from "../state/test-leader.ts";
 import { followRecovery } from "./follow-recovery.ts";
 
@@ -57,7 +57,7 @@ test("a member hears of its epoch once there is one, and of its peers", async ()
   const [one = "", two = ""] = await members(leader, 2);
   const follower = following(leader, one);
   expect(await follower.next()).toEqual([]);
-  expect(await settleRecovery(leader)).toBe(false);
+  expect(await reconcileEpochs(leader)).toBe(false);
   const [epoch] = await follower.next();
   expect(epoch).toMatchObject({ epoch: 1n, threshold: 2 });
   expect(await openShare(one, epoch)).toHaveLength(33);
@@ -68,18 +68,18 @@ test("a member hears of its epoch once there is one, and of its peers", async ()
 test("the cluster forgets shares that are stored, and drops the epoch before", async () => {
   await using leader = await testLeader();
   const [one = "", two = ""] = await members(leader, 2);
-  await settleRecovery(leader);
+  await reconcileEpochs(leader);
   const followers = [following(leader, one), following(leader, two)];
   for (const { next, stored } of followers) {
     expect(await next()).toHaveLength(1);
     stored.set([1n]);
   }
-  while (!(await settleRecovery(leader))) await Bun.sleep(2);
+  while (!(await reconcileEpochs(leader))) await Bun.sleep(2);
   const record = await leader.recovery.current();
   expect(record.epochs[0]?.members.map(({ share }) => share.length)).toEqual([0, 0]);
   // A third member makes a second epoch; the first stays for now.
   await members(leader, 1);
-  expect(await settleRecovery(leader)).toBe(false);
+  expect(await reconcileEpochs(leader)).toBe(false);
   expect((await leader.recovery.current()).epochs.map(({ epoch }) => epoch)).toEqual([1n, 2n]);
   for (const { end } of followers) end();
 });
@@ -87,7 +87,7 @@ test("the cluster forgets shares that are stored, and drops the epoch before", a
 test("in a cluster of one the share is the recovery key", async () => {
   await using leader = await testLeader();
   const [only = ""] = await members(leader, 1);
-  await settleRecovery(leader);
+  await reconcileEpochs(leader);
   const follower = following(leader, only);
   const [epoch] = await follower.next();
   const share = await openShare(only, epoch);
@@ -111,7 +111,7 @@ test("a learner gets its vote only when all hold an epoch that it is of", async 
     isLearner: each.name === two,
   }));
   expect(await isCovered(leader, two)).toBe(false);
-  await settleRecovery(leader);
+  await reconcileEpochs(leader);
   expect(await isCovered(leader, two)).toBe(false);
   for (const id of [one, two]) {
     const follower = following(leader, id);
@@ -132,7 +132,7 @@ async function stored(leader: TestLeader, id: string): Promise<boolean> {
 test("a node that is deleted is no peer of anybody any more, and that is told at once", async () => {
   await using leader = await testLeader();
   const [one = "", two = "", three = ""] = await members(leader, 3);
-  await settleRecovery(leader);
+  await reconcileEpochs(leader);
   const follower = following(leader, one);
   const peers = async () => {
     const [epoch] = await follower.next();
@@ -157,7 +157,7 @@ test("a member that has not said how to encrypt its share gets none, and no vote
   const { id } = await leader.add({ roles, clusterUnlockKey, joinKey: new Uint8Array(32) });
   const learner = { id: 9n, name: id, peerUrls: [], isLearner: true };
   leader.consensus.members = [...leader.consensus.members, learner];
-  await settleRecovery(leader);
+  await reconcileEpochs(leader);
   expect(await isCovered(leader, id)).toBe(false);
 });
 
@@ -165,6 +165,6 @@ test("nodes without a key of their own hold no shares", async () => {
   await using leader = await testLeader();
   const { id } = await leader.add({ roles });
   leader.consensus.members = [{ id: 1n, name: id, peerUrls: [], isLearner: false }];
-  expect(await settleRecovery(leader)).toBe(true);
+  expect(await reconcileEpochs(leader)).toBe(true);
   expect((await leader.recovery.current()).epochs).toEqual([]);
 });

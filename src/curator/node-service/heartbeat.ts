@@ -2,9 +2,9 @@
 import { sleep } from "../../base/event/event.ts";
 import type { Handler } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
-import { BEAT_PAUSE_MS } from "../state/bounds.ts";
 import { callingNode } from "../state/callers.ts";
 import type { Leader } from "../state/leader.ts";
+import { BEAT_PAUSE_MS } from "../state/limits.ts";
 import { findNode } from "../state/nodes.ts";
 
 /** Notes each message, and answers it. */

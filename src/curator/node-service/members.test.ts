@@ -20,8 +20,8 @@ import {
   NodeState,
   NodeStatusSchema,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { REPORT_RATE } from "../state/bounds.ts";
 import { keys } from "../state/keys.ts";
+import { REPORT_RATE } from "../state/limits.ts";
 import { nodeCall, type TestLeader, testCa, testLeader, userCall } from "../state/test-leader.ts";
 import { getConsensusStatus } from "./get-consensus-status.ts";
 import { heartbeat } from "./heartbeat.ts";

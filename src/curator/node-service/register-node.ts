@@ -19,16 +19,16 @@ import {
   NodeState,
   type NodeTPMUsage,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { ASKED_LABEL_BYTES, HARDWARE_LENGTH } from "../state/bounds.ts";
 import { provenKey } from "../state/callers.ts";
 import { loadConfiguration } from "../state/configuration.ts";
 import { keys } from "../state/keys.ts";
 import { admissibleLabels } from "../state/labels.ts";
 import type { Leader } from "../state/leader.ts";
+import { ASKED_LABEL_BYTES, HARDWARE_LENGTH } from "../state/limits.ts";
 import { commitNodes, nodeWrite, requireKey } from "../state/nodes.ts";
 import { recommendedSecurity, tpmUsage } from "../state/policy.ts";
 import { presentTicket } from "../state/register-ticket.ts";
-import { forgetWrites, isRecent, whoGivesWay } from "../state/waiting.ts";
+import { forgetWrites, isRecent, nodeToEvict } from "../state/waiting.ts";
 
 /** Makes a NEW node, or finds that it made it before. */
 export function registerNode(leader: Leader): Handler<typeof Curator.method.registerNode> {
@@ -83,7 +83,7 @@ async function ensureNode(
   if (before !== undefined && isUnchanged(before.node, node)) return;
   requireRate(leader, address);
   // Calls at the same time may find the same room: so many more there may be.
-  const givesWay = before === undefined && whoGivesWay(leader, address, machine.ticketDigest);
+  const givesWay = before === undefined && nodeToEvict(leader, address, machine.ticketDigest);
   const gone = givesWay ? [givesWay] : [];
   await commitNodes(
     leader,

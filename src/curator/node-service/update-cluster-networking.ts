@@ -6,9 +6,9 @@ import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type { Node } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { ownPrefix } from "../state/addresses.ts";
-import { MOST_PREFIXES } from "../state/bounds.ts";
 import { reportingNode } from "../state/callers.ts";
 import type { Leader } from "../state/leader.ts";
+import { MOST_PREFIXES } from "../state/limits.ts";
 import { changeNode, type NodeChange } from "../state/nodes.ts";
 
 /** Replaces how the calling node takes part. */

@@ -6,9 +6,9 @@ import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/a
 import type { Node } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { type NodeStatus, NodeStatusSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { claimAddress, networkingAt, requireHostAddress } from "../state/addresses.ts";
-import { STATUS_AGE_MS, STATUS_BYTES } from "../state/bounds.ts";
 import { reportingNode } from "../state/callers.ts";
 import type { Leader } from "../state/leader.ts";
+import { STATUS_AGE_MS, STATUS_BYTES } from "../state/limits.ts";
 import { changeNode, findNode, type NodeChange } from "../state/nodes.ts";
 import { milliseconds } from "../state/waiting.ts";
 

@@ -14,7 +14,7 @@ import { deleteNode } from "../management/delete-node.ts";
 import { keys } from "../state/keys.ts";
 import { changeNode } from "../state/nodes.ts";
 import { type TestLeader, testLeader, testNode, userCall } from "../state/test-leader.ts";
-import { keepRecovery } from "./keeper.ts";
+import { reconcileRecovery } from "./reconcile-recovery.ts";
 import { afterReport, rotate } from "./unlock-keys.ts";
 
 const roles = create(NodeRolesSchema, { consensusMember: {} });
@@ -83,7 +83,7 @@ async function cluster(leader: TestLeader, held: Partial<Node>) {
   const worker = await leader.add(secrets());
   const gone = await leader.add({ ...secrets(), ...held });
   leader.consensus.members = [{ id: 1n, name: member.id, peerUrls: [], isLearner: false }];
-  await keepRecovery(leader);
+  await reconcileRecovery(leader);
   await leader.recovery.change((record) => {
     for (const { members } of record.epochs) for (const each of members) each.isStored = true;
     return record;
@@ -106,7 +106,7 @@ test("when a member is deleted all nodes get other keys, and media another ticke
   await using leader = await testLeader();
   const { member, worker, gone } = await cluster(leader, { heldConsensus: true });
   await remove(leader, gone.id);
-  await keepRecovery(leader);
+  await reconcileRecovery(leader);
   expect([nextKey(leader, member.id), nextKey(leader, worker.id)]).toEqual([32, 32]);
   expect(await leader.raw.get(keys.registerTicket)).toBeDefined();
 });
@@ -119,10 +119,10 @@ test("not while it is still in etcd, where it would see them", async () => {
   leader.consensus.members = [first, { ...first, id: 2n, name: gone.id }];
   leader.heartbeats.record(member.id);
   await remove(leader, gone.id);
-  expect(await keepRecovery(leader)).toBe(false);
+  expect(await reconcileRecovery(leader)).toBe(false);
   expect(nextKey(leader, member.id)).toBe(0);
   leader.consensus.members = [first];
-  await keepRecovery(leader);
+  await reconcileRecovery(leader);
   expect(nextKey(leader, member.id)).toBe(32);
 });
 
@@ -130,7 +130,7 @@ test("when another node is deleted, which never saw them, all keys stay", async 
   await using leader = await testLeader();
   const { member, gone } = await cluster(leader, {});
   await remove(leader, gone.id);
-  await keepRecovery(leader);
+  await reconcileRecovery(leader);
   expect(nextKey(leader, member.id)).toBe(0);
 });
 
@@ -139,9 +139,9 @@ test("a next key that a node has not confirmed gives way to a newer one", async 
   const { member, gone } = await cluster(leader, { heldConsensus: true });
   await changeNode(leader, member.id, () => ({ fields: { nextClusterUnlockKey: next } }));
   await remove(leader, gone.id);
-  await keepRecovery(leader);
+  await reconcileRecovery(leader);
   expect(leader.stored(member.id)?.nextClusterUnlockKey).not.toEqual(next);
   const { nextClusterUnlockKey } = leader.stored(member.id) ?? {};
-  await keepRecovery(leader);
+  await reconcileRecovery(leader);
   expect(leader.stored(member.id)?.nextClusterUnlockKey).toEqual(nextClusterUnlockKey ?? next);
 });

@@ -45,7 +45,7 @@ function openedEasier(old: Epoch, newest: Epoch): boolean {
 }
 
 /** Gives a next key to every node whose key is too old. */
-export async function settleUnlockKeys(leader: Leader): Promise<void> {
+export async function reconcileUnlockKeys(leader: Leader): Promise<void> {
   const { unlockKeyGeneration } = await leader.recovery.current();
   const isBehind = (node: Readonly<Node>) => isDue(node, unlockKeyGeneration);
   for (const { id } of leader.nodes.list().filter(({ node }) => isBehind(node))) {

@@ -20,7 +20,7 @@ export const pkiKeys = {
 const PEER_PORT = 7834;
 
 /** What is done for the database of the member on this node. */
-export type DatabaseCare = Pick<
+export type DatabaseMaintenance = Pick<
   Members,
   "status" | "fullMembers" | "endFullAlarm" | "defragment" | "list"
 >;
@@ -28,7 +28,7 @@ export type DatabaseCare = Pick<
 /** What a leader can do with members. All failures are RpcErrors. */
 export interface Consensus
   extends Pick<Members, "addLearner" | "promote" | "remove" | "snapshot">,
-    DatabaseCare {
+    DatabaseMaintenance {
   /** The CA by which members know each other. Throws failedPrecondition where there is none. */
   ca(): Promise<Issuer>;
 }

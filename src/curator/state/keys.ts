@@ -20,7 +20,7 @@ export const keys = {
   registerTicket: "/global/register_ticket",
   /** A private.Recovery. */
   recovery: "/global/recovery",
-  /** Empty. Written only so that something is written; see the care of the database. */
+  /** Empty. Written only so that something is written; see the upkeep of the database. */
   databaseTouch: "/global/database_touch",
   /** A private.ConsensusRevocations. */
   revocations: "/global/consensus_revocations",

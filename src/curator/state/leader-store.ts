@@ -4,7 +4,7 @@
 import type { Compare, KeyValue, Listing, Outcome, Store, Write } from "../../base/etcd/etcd.ts";
 import { slowness } from "../../base/linux/machine.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
-import { isNoSpace, Room } from "./room.ts";
+import { DatabaseQuota, isNoSpace } from "./database-quota.ts";
 
 /** The key that makes its holder the leader, while it exists. */
 export interface LeaderKey {
@@ -17,12 +17,12 @@ export interface LeaderKey {
 export class LeaderStore {
   readonly #store: Store;
   readonly #leader: LeaderKey;
-  readonly #room: Room;
+  readonly #quota: DatabaseQuota;
 
-  constructor(store: Store, leader: LeaderKey, room: Room = new Room()) {
+  constructor(store: Store, leader: LeaderKey, quota: DatabaseQuota = new DatabaseQuota()) {
     this.#store = store;
     this.#leader = leader;
-    this.#room = room;
+    this.#quota = quota;
   }
 
   /** One key, as of now. */
@@ -46,12 +46,12 @@ export class LeaderStore {
     compares: readonly Compare[] = [],
     { isUpkeep = false }: { readonly isUpkeep?: boolean } = {},
   ): Promise<bigint> {
-    if (!isUpkeep) await this.#room.require(writes, this);
+    if (!isUpkeep) await this.#quota.require(writes, this);
     const { key, createRevision } = this.#leader;
     const guard = { key, createRevision };
     const outcome = await this.#transact([guard, ...compares], writes);
     if (outcome.succeeded) {
-      this.#room.wrote(writes);
+      this.#quota.wrote(writes);
       return outcome.revision;
     }
     await this.confirm();
@@ -62,7 +62,7 @@ export class LeaderStore {
     try {
       return await reached(this.#store.transact(compares, writes));
     } catch (error) {
-      throw isNoSpace(error) ? this.#room.fullError(error) : error;
+      throw isNoSpace(error) ? this.#quota.fullError(error) : error;
     }
   }
 

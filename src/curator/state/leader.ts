@@ -10,15 +10,15 @@ import {
   RecoverySchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { AddressMoves } from "./address-moves.ts";
-import { ALL_REGISTRATIONS_RATE, REGISTRATION_RATE, REPORT_RATE } from "./bounds.ts";
 import { loadCa } from "./cluster-pki.ts";
 import type { Consensus } from "./consensus.ts";
+import type { DatabaseQuota } from "./database-quota.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { keys } from "./keys.ts";
 import { LeaderRecord } from "./leader-record.ts";
 import { type LeaderKey, LeaderStore } from "./leader-store.ts";
+import { ALL_REGISTRATIONS_RATE, REGISTRATION_RATE, REPORT_RATE } from "./limits.ts";
 import type { NodeCache } from "./node-cache.ts";
-import type { Room } from "./room.ts";
 
 /** The state of the cluster, as its leader has it. */
 export interface Leader {
@@ -49,7 +49,7 @@ export interface Leader {
   /** The members of etcd. */
   readonly consensus: Consensus;
   /** What the database has room for. */
-  readonly room: Room;
+  readonly quota: DatabaseQuota;
   /** How the cluster comes back after all of it was off. */
   readonly recovery: LeaderRecord<typeof RecoverySchema>;
   /** Whose certificates etcd must not accept any more. */
@@ -70,7 +70,7 @@ export interface LeaderParts {
   readonly nodes: NodeCache;
   readonly owner: Value<Uint8Array>;
   readonly consensus: Consensus;
-  readonly room: Room;
+  readonly quota: DatabaseQuota;
   readonly resign: () => Promise<void>;
   readonly log: Logger;
   /** Milliseconds that only grow. */
@@ -79,7 +79,7 @@ export interface LeaderParts {
 
 /** Makes a leader. */
 export function makeLeader({ store, key, clock, ...parts }: LeaderParts): Leader {
-  const guarded = new LeaderStore(store, key, parts.room);
+  const guarded = new LeaderStore(store, key, parts.quota);
   let ca: Issuer | undefined;
   return {
     ...parts,

@@ -3,9 +3,9 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { RegisterTicketSchema } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
-import { TICKET_BYTES } from "./bounds.ts";
 import { keys } from "./keys.ts";
 import type { LeaderStore } from "./leader-store.ts";
+import { TICKET_BYTES } from "./limits.ts";
 
 const SECRET_BYTES = 32;
 

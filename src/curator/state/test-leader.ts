@@ -14,11 +14,11 @@ import {
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { caWrites } from "./cluster-pki.ts";
+import { DatabaseQuota } from "./database-quota.ts";
 import { keys } from "./keys.ts";
 import { type Leader, makeLeader } from "./leader.ts";
 import { NodeCache } from "./node-cache.ts";
 import { nodeWrite } from "./nodes.ts";
-import { Room } from "./room.ts";
 import { SimulatedConsensus } from "./test-consensus.ts";
 
 const caKey = generateKeyPair();
@@ -58,7 +58,7 @@ export async function testLeader(
     nodes,
     owner: new Value<Uint8Array>(),
     consensus,
-    room: new Room(),
+    quota: new DatabaseQuota(),
     resign: async () => void (await raw.delete("/leader/1")),
     log: new LogTree().logger("test"),
     clock: () => time.now,

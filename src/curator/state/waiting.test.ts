@@ -5,11 +5,11 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code } from "../../base/rpc/rpc.ts";
 import { Node_RegistrationSchema } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { MOST_WAITING_OF_ADDRESS, WAITING_MS } from "./bounds.ts";
 import { keys } from "./keys.ts";
+import { MOST_WAITING_OF_ADDRESS, WAITING_MS } from "./limits.ts";
 import { nodeWrite } from "./nodes.ts";
 import { type TestLeader, testLeader, testNode } from "./test-leader.ts";
-import { settleWaiting, whoGivesWay } from "./waiting.ts";
+import { expireWaiting, nodeToEvict } from "./waiting.ts";
 
 const present = new Uint8Array(32).fill(1);
 const past = new Uint8Array(32).fill(2);
@@ -37,35 +37,35 @@ async function fill(leader: TestLeader, address: string, digest: Uint8Array): Pr
   }
 }
 
-test("whoGivesWay is nobody while there is room", async () => {
+test("nodeToEvict is undefined while there is room", async () => {
   await using leader = await testLeader();
   await leader.add(waiting("192.0.2.1", past));
-  expect(whoGivesWay(leader, "192.0.2.1", present)).toBeUndefined();
+  expect(nodeToEvict(leader, "192.0.2.1", present)).toBeUndefined();
 });
 
-test("whoGivesWay is nobody for another address than the one that is full", async () => {
+test("nodeToEvict is nobody for another address than the one that is full", async () => {
   await using leader = await testLeader();
   await fill(leader, "192.0.2.1", present);
-  expect(whoGivesWay(leader, "192.0.2.2", present)).toBeUndefined();
-  expect(() => whoGivesWay(leader, "192.0.2.1", present)).toThrow("rotate the register ticket");
+  expect(nodeToEvict(leader, "192.0.2.2", present)).toBeUndefined();
+  expect(() => nodeToEvict(leader, "192.0.2.1", present)).toThrow("rotate the register ticket");
 });
 
-test("whoGivesWay is the one of an old ticket that was silent for longest", async () => {
+test("nodeToEvict is the one of an old ticket that was silent for longest", async () => {
   await using leader = await testLeader();
   await fill(leader, "2001:db8::1", past);
   const silent = await leader.add(waiting("2001:db8::9", past, 1_000));
-  expect(whoGivesWay(leader, "2001:db8::2", present)?.id).toBe(silent.id);
+  expect(nodeToEvict(leader, "2001:db8::2", present)?.id).toBe(silent.id);
 });
 
 test("a full cluster takes no machine of any address", async () => {
   await using leader = await testLeader();
   for (const last of [1, 2, 3, 4]) await fill(leader, `192.0.2.${last}`, present);
-  expect(() => whoGivesWay(leader, "192.0.2.99", present)).toThrow(
+  expect(() => nodeToEvict(leader, "192.0.2.99", present)).toThrow(
     expect.objectContaining({ code: Code.resourceExhausted }),
   );
 });
 
-test("settleWaiting forgets whoever gave no sign of life for a day, and nobody else", async () => {
+test("expireWaiting forgets whoever gave no sign of life for a day, and nobody else", async () => {
   await using leader = await testLeader();
   const joinKey = new Uint8Array(32).fill(5);
   const lost = await leader.add({ ...waiting("192.0.2.1", present, WAITING_MS + 1_000), joinKey });
@@ -75,7 +75,7 @@ test("settleWaiting forgets whoever gave no sign of life for a day, and nobody e
     ...waiting("192.0.2.1", present, 2 * WAITING_MS),
     fsmState: NodeState.STANDBY,
   });
-  expect(await settleWaiting(leader)).toBe(true);
+  expect(await expireWaiting(leader)).toBe(true);
   expect(leader.nodes.list().map(({ id }) => id)).toEqual([alive.id, approved.id].toSorted());
   expect(await leader.raw.get(keys.joinKey(joinKey))).toBeUndefined();
 });

@@ -4,9 +4,9 @@ import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Write } from "../../base/etcd/etcd.ts";
 import { Code, originOf, RpcError } from "../../base/rpc/rpc.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { MOST_WAITING, MOST_WAITING_OF_ADDRESS, SEEN_MS, WAITING_MS } from "./bounds.ts";
 import { keys } from "./keys.ts";
 import type { Leader } from "./leader.ts";
+import { MOST_WAITING, MOST_WAITING_OF_ADDRESS, SEEN_MS, WAITING_MS } from "./limits.ts";
 import type { CachedNode } from "./node-cache.ts";
 import { commitNodes } from "./nodes.ts";
 
@@ -22,7 +22,7 @@ export function forgetWrites({ id, node }: CachedNode): Write[] {
  * A node that has to be forgotten so that another may register from an address; undefined while
  * there is room. Only a node of an old ticket gives way: throws resourceExhausted without one.
  */
-export function whoGivesWay(
+export function nodeToEvict(
   { nodes }: Leader,
   address: string,
   ticketDigest: Uint8Array,
@@ -44,7 +44,7 @@ export function whoGivesWay(
 }
 
 /** Forgets NEW nodes that have given no sign of life for long; always gets there. */
-export async function settleWaiting(leader: Leader): Promise<boolean> {
+export async function expireWaiting(leader: Leader): Promise<boolean> {
   const now = Date.now();
   const lost = leader.nodes.list().filter((each) => isWaiting(each) && isLost(each, now));
   for (let at = 0; at < lost.length; at += PORTION) {

@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { memoryStore, type Write } from "../../base/etcd/etcd.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
+import { DatabaseQuota, isNoSpace } from "./database-quota.ts";
 import { LeaderStore } from "./leader-store.ts";
-import { isNoSpace, Room } from "./room.ts";
 
 const MIB = 1024 * 1024;
 const size = (usedBytes: number) => ({
@@ -18,9 +18,9 @@ async function leaderStore(usedBytes: number) {
   const raw = memoryStore();
   const createRevision = await raw.put("/leader/1", new Uint8Array());
   await raw.put("present", new Uint8Array(1_000));
-  const room = new Room();
-  room.measured(size(usedBytes));
-  return { raw, room, store: new LeaderStore(raw, { key: "/leader/1", createRevision }, room) };
+  const quota = new DatabaseQuota();
+  quota.measured(size(usedBytes));
+  return { raw, quota, store: new LeaderStore(raw, { key: "/leader/1", createRevision }, quota) };
 }
 
 const bytes = (length: number) => new Uint8Array(length);
@@ -62,18 +62,18 @@ test.each<[string, readonly Write[], boolean]>([
 });
 
 test("a full database takes what upkeep needs, and anything when it has room again", async () => {
-  const { store, room } = await leaderStore(3 * MIB);
+  const { store, quota } = await leaderStore(3 * MIB);
   await store.commit([{ put: "upkeep", value: bytes(1) }], [], { isUpkeep: true });
-  room.measured(size(2 * MIB));
+  quota.measured(size(2 * MIB));
   await store.commit([{ put: "new", value: bytes(1) }]);
 });
 
 test("what is written counts before the next measurement", async () => {
-  const { store, room } = await leaderStore(2 * MIB);
+  const { store, quota } = await leaderStore(2 * MIB);
   const write = (key: string) => store.commit([{ put: key, value: bytes(MIB / 4) }]);
   for (const key of ["1", "2", "3", "4"]) await write(key);
   await expect(write("5")).rejects.toMatchObject({ code: Code.resourceExhausted });
-  room.measured(size(2 * MIB));
+  quota.measured(size(2 * MIB));
   await write("5");
 });
 

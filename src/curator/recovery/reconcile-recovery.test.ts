@@ -5,13 +5,13 @@ import { create } from "@bufbuild/protobuf";
 import { generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
 import { DeleteNodeRequestSchema } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { NodeRolesSchema, NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { settleMembership } from "../consensus/keeper.ts";
+import { reconcileMembership } from "../consensus/reconcile-membership.ts";
 import { deleteNode } from "../management/delete-node.ts";
 import { nodeOf } from "../state/consensus.ts";
 import { changeNode } from "../state/nodes.ts";
 import { type TestLeader, testLeader, userCall } from "../state/test-leader.ts";
 import { majority, noteStored } from "./epochs.ts";
-import { settleRecovery } from "./keeper.ts";
+import { reconcileEpochs } from "./reconcile-recovery.ts";
 
 const roles = create(NodeRolesSchema, { consensusMember: {} });
 
@@ -19,9 +19,9 @@ const roles = create(NodeRolesSchema, { consensusMember: {} });
 async function cluster(leader: TestLeader, count: number): Promise<readonly string[]> {
   const ids: string[] = [];
   for (let i = 0; i < count; i++) ids.push(await newcomer(leader, false));
-  await settleRecovery(leader);
+  await reconcileEpochs(leader);
   await store(leader, ...ids);
-  await settleRecovery(leader);
+  await reconcileEpochs(leader);
   return ids;
 }
 
@@ -81,16 +81,16 @@ async function settle(
   off: readonly string[] = [],
 ): Promise<void> {
   for (const id of [...storing, ...storing]) {
-    await settleMembership(leader);
+    await reconcileMembership(leader);
     expect(await opens(leader, off)).toBe(true);
-    await settleRecovery(leader);
+    await reconcileEpochs(leader);
     expect(await opens(leader, off)).toBe(true);
     await store(leader, id);
     expect(await opens(leader, off)).toBe(true);
   }
   for (let i = 0; i < 3; i++) {
-    await settleMembership(leader);
-    await settleRecovery(leader);
+    await reconcileMembership(leader);
+    await reconcileEpochs(leader);
     expect(await opens(leader, off)).toBe(true);
   }
 }
@@ -100,7 +100,7 @@ test.each([1, 2, 3, 4])("from %i members to one more", async (count) => {
   const before = await cluster(leader, count);
   expect(await opens(leader)).toBe(true);
   const id = await newcomer(leader, true);
-  await settleMembership(leader);
+  await reconcileMembership(leader);
   expect(voters(leader)).toBe(count);
   await settle(leader, [id, ...before]);
   expect(voters(leader)).toBe(count + 1);
@@ -112,7 +112,7 @@ test.each([2, 3, 4, 5])("from %i members to one less", async (count) => {
   await using leader = await testLeader();
   const [gone = "", ...rest] = await cluster(leader, count);
   await changeNode(leader, gone, () => ({ fields: { roles: create(NodeRolesSchema) } }));
-  await settleMembership(leader);
+  await reconcileMembership(leader);
   expect(voters(leader)).toBe(count);
   await settle(leader, rest);
   expect(voters(leader)).toBe(count - 1);
@@ -124,9 +124,9 @@ test("a learner that is lost before its vote costs nobody his disk", async () =>
   await using leader = await testLeader();
   const [only = ""] = await cluster(leader, 1);
   const id = await newcomer(leader, true);
-  await settleRecovery(leader);
+  await reconcileEpochs(leader);
   await store(leader, only, id);
-  await settleRecovery(leader);
+  await reconcileEpochs(leader);
   // It takes both to open the newer epoch; the older one is still there.
   expect(await opens(leader)).toBe(true);
   await changeNode(leader, id, () => ({ fields: { roles: create(NodeRolesSchema) } }));

@@ -14,7 +14,7 @@ import { nodeOf, peerUrl } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode } from "../state/nodes.ts";
 import { nodeCall, type TestLeader, testLeader } from "../state/test-leader.ts";
-import { settleMembership } from "./keeper.ts";
+import { reconcileMembership } from "./reconcile-membership.ts";
 
 const roles = create(NodeRolesSchema, { consensusMember: {} });
 const join = {
@@ -25,7 +25,7 @@ const join = {
 
 function keeping(leader: TestLeader): AsyncDisposable {
   const supervisor = new Supervisor(
-    leaderTask(new Value<Leader | undefined>(leader), settleMembership),
+    leaderTask(new Value<Leader | undefined>(leader), reconcileMembership),
   );
   supervisor.start();
   return { [Symbol.asyncDispose]: () => supervisor.stop(3_000) };

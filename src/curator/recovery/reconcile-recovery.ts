@@ -16,12 +16,12 @@ import {
   prune,
   withNewEpoch,
 } from "./epochs.ts";
-import { rotate, settleUnlockKeys } from "./unlock-keys.ts";
+import { reconcileUnlockKeys, rotate } from "./unlock-keys.ts";
 
 /** Keeps all that cold starts and locked disks depend on; false where something is left. */
-export async function keepRecovery(leader: Leader): Promise<boolean> {
-  const isSettled = await settleRecovery(leader);
-  await settleUnlockKeys(leader);
+export async function reconcileRecovery(leader: Leader): Promise<boolean> {
+  const isSettled = await reconcileEpochs(leader);
+  await reconcileUnlockKeys(leader);
   return isSettled;
 }
 
@@ -29,7 +29,7 @@ export async function keepRecovery(leader: Leader): Promise<boolean> {
  * Makes a new epoch where one is due; false while members have yet to store it, or while
  * etcd's members are not yet those that it is for.
  */
-export async function settleRecovery(leader: Leader): Promise<boolean> {
+export async function reconcileEpochs(leader: Leader): Promise<boolean> {
   const { holders, isInEffect, isAmongUs } = await wanted(leader);
   if (holders.members.length === 0) return true;
   await leader.recovery.change(async (record) => {

@@ -37,7 +37,7 @@ export interface Present {
 }
 
 /** The room that is left, by the last measurement and what was written since. */
-export class Room {
+export class DatabaseQuota {
   #size: DatabaseSize | undefined;
   #writtenBytes = 0;
 

@@ -11,18 +11,18 @@
 import type { Member } from "../../base/etcd/etcd.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { isCovered, settleRecovery } from "../recovery/keeper.ts";
+import { isCovered, reconcileEpochs } from "../recovery/reconcile-recovery.ts";
 import { memberOn, nodeOf } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode } from "../state/nodes.ts";
-import { settleRevocations } from "./revocations.ts";
+import { reconcileRevocations } from "./revocations.ts";
 
 /** Makes members as they should be, as far as that is possible now; false where it is not. */
-export function settleMembership(leader: Leader): Promise<boolean> {
-  return leader.consensusLock.hold(() => settleMembers(leader));
+export function reconcileMembership(leader: Leader): Promise<boolean> {
+  return leader.consensusLock.hold(() => reconcileMembers(leader));
 }
 
-async function settleMembers(leader: Leader): Promise<boolean> {
+async function reconcileMembers(leader: Leader): Promise<boolean> {
   // There is no cluster yet that could demand anything.
   if (leader.nodes.list().length === 0) return true;
   const members = await leader.consensus.list();
@@ -31,19 +31,19 @@ async function settleMembers(leader: Leader): Promise<boolean> {
     .list()
     .every(({ id }) => !isWanted(leader, id) || memberOn(members, id) !== undefined);
   for (const member of members) {
-    if (!(await settleMember(leader, member))) isSettled = false;
+    if (!(await reconcileMember(leader, member))) isSettled = false;
   }
-  await settleRevocations(leader);
-  return (await settleDecommissions(leader)) && isSettled;
+  await reconcileRevocations(leader);
+  return (await reconcileDecommissions(leader)) && isSettled;
 }
 
-async function settleMember(leader: Leader, member: Member): Promise<boolean> {
+async function reconcileMember(leader: Leader, member: Member): Promise<boolean> {
   const id = nodeOf(member);
   const isWelcome = isWanted(leader, id);
   if (isWelcome && !member.isLearner) return true;
   if (!isWelcome && id === leader.self) return giveWay(leader);
   // Those that will be members then have to be able to open their disks together.
-  await settleRecovery(leader);
+  await reconcileEpochs(leader);
   if (!(await isCovered(leader, id))) return false;
   // One that was replaced meanwhile, or has resigned just now, must change nothing any more.
   await leader.store.confirm();
@@ -80,7 +80,7 @@ async function promote({ consensus, log }: Leader, member: Member): Promise<bool
 }
 
 /** Nodes that lose their roles for good, and have none left. */
-async function settleDecommissions(leader: Leader): Promise<boolean> {
+async function reconcileDecommissions(leader: Leader): Promise<boolean> {
   const leaving = leader.nodes.list().filter(({ node }) => node.decommissioning);
   if (leaving.length === 0) return true;
   const members = await leader.consensus.list();
