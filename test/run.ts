@@ -130,7 +130,9 @@ const tiers: readonly Tier[] = [
         () => check([bun, "x", "biome", "check", "--error-on-warnings", "."]),
         () =>
           tests(
-            ["layout", "gen", "handbook", "security"].map((name) => `./test/${name}.test.ts`),
+            ["layout", "gen", "wire-names", "handbook", "security"].map(
+              (name) => `./test/${name}.test.ts`,
+            ),
             UNIT_TIMEOUT_MS,
           ),
       ]),

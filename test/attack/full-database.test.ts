@@ -161,7 +161,7 @@ test("who fills it with content gets clear refusals; reading, deleting and comin
 /** How many lines of its log the node gives. */
 async function logs(): Promise<number> {
   using channel = plane.connect(plane.ports.node, plane.owner());
-  const request = { dn: "root", backlogMode: BacklogMode.BACKLOG_COUNT, backlogCount: 1n };
+  const request = { dn: "root", backlogMode: BacklogMode.COUNT, backlogCount: 1n };
   let count = 0;
   for await (const _ of channel.client(NodeManagement).logs(request, { timeoutMs: 5_000 })) {
     count++;

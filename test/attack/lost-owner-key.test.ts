@@ -69,8 +69,8 @@ function watching(channel: Channel): AsyncIterable<unknown> {
 function logs(channel: Channel): AsyncIterable<unknown> {
   return channel.client(NodeManagement).logs({
     dn: "root",
-    backlogMode: BacklogMode.BACKLOG_ALL,
-    streamMode: StreamMode.STREAM_UNBUFFERED,
+    backlogMode: BacklogMode.ALL,
+    streamMode: StreamMode.UNBUFFERED,
   });
 }
 

@@ -55,7 +55,7 @@ async function ask(channel: Channel, door: Door): Promise<void> {
   if (door === "api") {
     await channel.client(Management).getClusterInfo({}, options);
   } else {
-    const request = { dn: "root", backlogMode: BacklogMode.BACKLOG_COUNT, backlogCount: 1n };
+    const request = { dn: "root", backlogMode: BacklogMode.COUNT, backlogCount: 1n };
     for await (const _ of channel.client(NodeManagement).logs(request, options)) break;
   }
 }

@@ -3,7 +3,7 @@
 // cluster's status may send one.
 
 import { celEnv, isCelError, plan } from "@bufbuild/cel";
-import { create, createRegistry } from "@bufbuild/protobuf";
+import { create, createRegistry, type DescEnumValue } from "@bufbuild/protobuf";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import {
   file_metropolis_proto_api_management,
@@ -11,7 +11,10 @@ import {
   Node_HealthSchema,
   NodeSchema,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
-import { NodeStateSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
+import {
+  file_metropolis_proto_common_common,
+  NodeStateSchema,
+} from "../../gen/metropolis/proto/common/common_pb.ts";
 import { Meter, meteredFunctions } from "./meter.ts";
 import { readStructure, StructureError } from "./structure.ts";
 
@@ -19,14 +22,27 @@ import { readStructure, StructureError } from "./structure.ts";
 export type NodeFilter = (node: Node) => boolean;
 
 const options = {
-  registry: createRegistry(file_metropolis_proto_api_management),
+  registry: createRegistry(
+    file_metropolis_proto_api_management,
+    file_metropolis_proto_common_common,
+  ),
   namespace: "metropolis.proto.api",
 };
 
-/** Values of enums by their bare names, as CEL integers. */
+/** Names of a value without its enum; health is also known by less, as `HEALTHY`. */
+const names = {
+  [NodeStateSchema.typeName]: (value: DescEnumValue) => [value.name],
+  [Node_HealthSchema.typeName]: ({ name, localName }: DescEnumValue) => [
+    ...[name, localName, `Node.Health.${localName}`],
+  ],
+};
+
+/** Values of enums, as CEL integers. */
 const constants = Object.fromEntries(
-  [NodeStateSchema, Node_HealthSchema].flatMap(({ values }) =>
-    values.map(({ name, number }) => [name, BigInt(number)]),
+  [NodeStateSchema, Node_HealthSchema].flatMap(({ typeName, values }) =>
+    values.flatMap((value) =>
+      (names[typeName]?.(value) ?? []).map((name) => [name, BigInt(value.number)]),
+    ),
   ),
 );
 

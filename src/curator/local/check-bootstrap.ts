@@ -17,7 +17,8 @@ export function checkBootstrap(request: BootstrapRequest, self: string): void {
   if (nodeId(request.nodePublicKey) !== self) {
     throw invalid(`node_public_key is not that of ${self}`);
   }
-  if (request.tpmUsage === NodeTPMUsage.NODE_TPM_INVALID) throw invalid("tpm_usage must be set");
+  if (request.tpmUsage === NodeTPMUsage.NODE_TPM_USAGE_INVALID)
+    throw invalid("tpm_usage must be set");
   requireLength(request.ownershipSecret, "ownership_secret", true);
   requireLength(request.recoveryPublicKey, "recovery_public_key", true);
   requireLength(request.sharePublicKey, "share_public_key", false);

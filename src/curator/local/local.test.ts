@@ -97,7 +97,7 @@ const usual = {
   nodePublicKey: node.publicKey,
   joinPublicKey: generateKeyPair().publicKey,
   clusterUnlockKey: new Uint8Array(32).fill(1),
-  tpmUsage: TpmUsage.NODE_TPM_PRESENT_AND_USED,
+  tpmUsage: TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED,
   storageSecurity: Security.AUTHENTICATED_ENCRYPTED,
   labels: { pairs: [{ key: "zone", value: "a" }] },
   ownerPublicKey: owner.publicKey,
@@ -182,7 +182,7 @@ test.each<[string, Request]>([
   ["no unlock key", { clusterUnlockKey: new Uint8Array() }],
   ["a short secret", { ownershipSecret: new Uint8Array(31) }],
   ["a short recovery key", { recoveryPublicKey: new Uint8Array(31) }],
-  ["no TPM usage", { tpmUsage: TpmUsage.NODE_TPM_INVALID }],
+  ["no TPM usage", { tpmUsage: TpmUsage.NODE_TPM_USAGE_INVALID }],
   ["storage against the default policy", { storageSecurity: Security.ENCRYPTED }],
   ["a bad domain", { initialClusterConfiguration: { clusterDomain: "-" } }],
 ])("bootstrap refuses %s and makes nothing", async (_, given) => {

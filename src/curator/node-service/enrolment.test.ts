@@ -72,7 +72,7 @@ function enrolled(leader: TestLeader, fsmState: NodeState, fields = {}) {
   return leader.add({
     ...usual,
     fsmState,
-    tpmUsage: TpmUsage.NODE_TPM_PRESENT_AND_USED,
+    tpmUsage: TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED,
     ...fields,
   });
 }
@@ -83,7 +83,7 @@ test("registerNode makes a NEW node and tells it the policy", async () => {
   const answer = await register(leader, { labels: { pairs } });
   expect(answer).toMatchObject({
     clusterConfiguration: { clusterDomain: "cluster.internal" },
-    tpmUsage: TpmUsage.NODE_TPM_PRESENT_AND_USED,
+    tpmUsage: TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED,
     recommendedNodeStorageSecurity: Security.AUTHENTICATED_ENCRYPTED,
   });
   expect(leader.stored(id)).toMatchObject({ id, fsmState: NodeState.NEW, joinKey: join.publicKey });

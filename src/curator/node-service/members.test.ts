@@ -7,7 +7,7 @@ import { expiry } from "../../base/pki/verify.ts";
 import { type Call, Code, testCall } from "../../base/rpc/rpc.ts";
 import {
   GetConsensusStatusRequestSchema,
-  HeartbeatUpdateRequestSchema,
+  HeartbeatRequestSchema,
   IssueCertificateRequestSchema,
   RenewCertificateRequestSchema,
   UpdateNodeClusterNetworkingRequestSchema,
@@ -101,7 +101,7 @@ test("updateNodeStatus refuses users, and nodes that speak for others", async ()
 });
 
 async function* beats(count: number) {
-  for (let i = 0; i < count; i++) yield create(HeartbeatUpdateRequestSchema);
+  for (let i = 0; i < count; i++) yield create(HeartbeatRequestSchema);
 }
 
 test("heartbeat answers each message and keeps the node healthy", async () => {

@@ -9,8 +9,9 @@ import {
 import { acceptsSealing, acceptsSecurity, recommendedSecurity, tpmUsage } from "./policy.ts";
 
 const { TPM_MODE_REQUIRED, TPM_MODE_BEST_EFFORT, TPM_MODE_DISABLED, TPM_MODE_INVALID } = TpmMode;
-const { NODE_TPM_PRESENT_AND_USED: USED, NODE_TPM_PRESENT_BUT_UNUSED: UNUSED } = TpmUsage;
-const { NODE_TPM_NOT_PRESENT: ABSENT } = TpmUsage;
+const { NODE_TPM_USAGE_PRESENT_AND_USED: USED, NODE_TPM_USAGE_PRESENT_BUT_UNUSED: UNUSED } =
+  TpmUsage;
+const { NODE_TPM_USAGE_NOT_PRESENT: ABSENT } = TpmUsage;
 
 test.each([
   [TPM_MODE_REQUIRED, true, USED],

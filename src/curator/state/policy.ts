@@ -11,11 +11,15 @@ import {
 export function tpmUsage(mode: TpmMode, hasTpm: boolean): TpmUsage | undefined {
   switch (mode) {
     case TpmMode.TPM_MODE_REQUIRED:
-      return hasTpm ? TpmUsage.NODE_TPM_PRESENT_AND_USED : undefined;
+      return hasTpm ? TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED : undefined;
     case TpmMode.TPM_MODE_BEST_EFFORT:
-      return hasTpm ? TpmUsage.NODE_TPM_PRESENT_AND_USED : TpmUsage.NODE_TPM_NOT_PRESENT;
+      return hasTpm
+        ? TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED
+        : TpmUsage.NODE_TPM_USAGE_NOT_PRESENT;
     case TpmMode.TPM_MODE_DISABLED:
-      return hasTpm ? TpmUsage.NODE_TPM_PRESENT_BUT_UNUSED : TpmUsage.NODE_TPM_NOT_PRESENT;
+      return hasTpm
+        ? TpmUsage.NODE_TPM_USAGE_PRESENT_BUT_UNUSED
+        : TpmUsage.NODE_TPM_USAGE_NOT_PRESENT;
     default:
       return undefined;
   }
@@ -25,7 +29,7 @@ export function tpmUsage(mode: TpmMode, hasTpm: boolean): TpmUsage | undefined {
 export function acceptsSealing(mode: TpmMode, usage: TpmUsage, isSealed: boolean): boolean {
   if (mode === TpmMode.TPM_MODE_REQUIRED && !isSealed) return false;
   if (mode === TpmMode.TPM_MODE_DISABLED && isSealed) return false;
-  return isSealed === (usage === TpmUsage.NODE_TPM_PRESENT_AND_USED);
+  return isSealed === (usage === TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED);
 }
 
 /** How nodes are advised to protect their storage. */

@@ -14,22 +14,22 @@ import { logsRequest } from "./node/logs.ts";
 import { roleField } from "./node/role-change.ts";
 
 test.each([
-  ["-1", BacklogMode.BACKLOG_ALL, 0n],
-  ["0", BacklogMode.BACKLOG_DISABLE, 0n],
-  ["25", BacklogMode.BACKLOG_COUNT, 25n],
+  ["-1", BacklogMode.ALL, 0n],
+  ["0", BacklogMode.DISABLE, 0n],
+  ["25", BacklogMode.COUNT, 25n],
 ])("logsRequest: a backlog of %s", (backlog, backlogMode, backlogCount) => {
   const request = logsRequest({ dn: "root", backlog });
   expect(request).toMatchObject({
     backlogMode,
     backlogCount,
-    streamMode: StreamMode.STREAM_DISABLE,
+    streamMode: StreamMode.DISABLE,
   });
   expect(request.filters).toHaveLength(1);
 });
 
 test("logsRequest follows, and stays at one DN", () => {
   const request = logsRequest({ dn: "root", backlog: "-1", follow: true, exact: true });
-  expect(request).toMatchObject({ filters: [], streamMode: StreamMode.STREAM_UNBUFFERED });
+  expect(request).toMatchObject({ filters: [], streamMode: StreamMode.UNBUFFERED });
 });
 
 test.each(["x", "-2", "1.5", ""])("logsRequest refuses a backlog of %p", (backlog) => {

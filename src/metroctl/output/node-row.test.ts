@@ -22,7 +22,7 @@ const node = create(NodeSchema, {
     bootId: Uint8Array.of(0x0b, 0xad, 0xca, 0xfe),
   },
   roles: { kubernetesController: {}, consensusMember: {} },
-  tpmUsage: NodeTPMUsage.NODE_TPM_PRESENT_AND_USED,
+  tpmUsage: NodeTPMUsage.NODE_TPM_USAGE_PRESENT_AND_USED,
   timeSinceHeartbeat: { seconds: 3n, nanos: 900_000_000 },
   labels: {
     pairs: [

@@ -15,10 +15,10 @@ import { utcText } from "./time-words.ts";
 const NEVER_SECONDS = 1_000_000_000n;
 
 const tpmWords: Readonly<Record<NodeTPMUsage, string>> = {
-  [NodeTPMUsage.NODE_TPM_INVALID]: "unk",
-  [NodeTPMUsage.NODE_TPM_NOT_PRESENT]: "no",
-  [NodeTPMUsage.NODE_TPM_PRESENT_BUT_UNUSED]: "unused",
-  [NodeTPMUsage.NODE_TPM_PRESENT_AND_USED]: "yes",
+  [NodeTPMUsage.NODE_TPM_USAGE_INVALID]: "unk",
+  [NodeTPMUsage.NODE_TPM_USAGE_NOT_PRESENT]: "no",
+  [NodeTPMUsage.NODE_TPM_USAGE_PRESENT_BUT_UNUSED]: "unused",
+  [NodeTPMUsage.NODE_TPM_USAGE_PRESENT_AND_USED]: "yes",
 };
 
 const consensusWords: Readonly<Record<ConsensusStatus, string>> = {

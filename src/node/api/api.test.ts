@@ -101,8 +101,8 @@ async function readAll(channel: Channel, dn = ""): Promise<Code> {
   const request = {
     dn,
     filters: [{ filter: { case: "withChildren" as const, value: {} } }],
-    backlogMode: BacklogMode.BACKLOG_ALL,
-    streamMode: StreamMode.STREAM_DISABLE,
+    backlogMode: BacklogMode.ALL,
+    streamMode: StreamMode.DISABLE,
   };
   try {
     await Array.fromAsync(channel.client(NodeManagement).logs(request, { timeoutMs: 5_000 }));
@@ -196,8 +196,8 @@ test("api shows a new certificate without closing its port, and keeps open strea
   // Channels connect with their first call.
   expect(await readAll(before)).toBe(Code.ok);
   const request = {
-    backlogMode: BacklogMode.BACKLOG_DISABLE,
-    streamMode: StreamMode.STREAM_UNBUFFERED,
+    backlogMode: BacklogMode.DISABLE,
+    streamMode: StreamMode.UNBUFFERED,
     dn: "news",
   } as const;
   const stream = before.client(NodeManagement).logs(request)[Symbol.asyncIterator]();

@@ -17,8 +17,8 @@ type Request = MessageInitShape<typeof LogsRequestSchema>;
 const everything: Request = {
   dn: "",
   filters: [{ filter: { case: "withChildren", value: {} } }],
-  backlogMode: BacklogMode.BACKLOG_ALL,
-  streamMode: StreamMode.STREAM_DISABLE,
+  backlogMode: BacklogMode.ALL,
+  streamMode: StreamMode.DISABLE,
 };
 
 function treeWith(count: number): LogTree {
@@ -57,7 +57,7 @@ test("logs sends nothing for a DN that nobody uses", async () => {
 });
 
 test("logs counts back from the end", async () => {
-  const request = { ...everything, backlogMode: BacklogMode.BACKLOG_COUNT, backlogCount: 2n };
+  const request = { ...everything, backlogMode: BacklogMode.COUNT, backlogCount: 2n };
   expect(await texts(treeWith(3), request)).toEqual(["trouble", "raw line"]);
 });
 
@@ -80,8 +80,8 @@ test("logs streams what passes the filters until the caller goes", async () => {
   const request = {
     ...everything,
     dn: "root.a",
-    backlogMode: BacklogMode.BACKLOG_DISABLE,
-    streamMode: StreamMode.STREAM_UNBUFFERED,
+    backlogMode: BacklogMode.DISABLE,
+    streamMode: StreamMode.UNBUFFERED,
   };
   const stream = ask(tree, request, done.signal)[Symbol.asyncIterator]();
   const first = stream.next();
@@ -97,13 +97,10 @@ test("logs streams what passes the filters until the caller goes", async () => {
 const filter = { filter: { case: "withChildren", value: {} } } as const;
 
 test.each<[string, Request]>([
-  ["no backlog mode", { ...everything, backlogMode: BacklogMode.BACKLOG_INVALID }],
+  ["no backlog mode", { ...everything, backlogMode: BacklogMode.INVALID }],
   ["an unknown backlog mode", { ...everything, backlogMode: 99 as BacklogMode }],
-  ["a count of 0", { ...everything, backlogMode: BacklogMode.BACKLOG_COUNT, backlogCount: 0n }],
-  [
-    "a negative count",
-    { ...everything, backlogMode: BacklogMode.BACKLOG_COUNT, backlogCount: -1n },
-  ],
+  ["a count of 0", { ...everything, backlogMode: BacklogMode.COUNT, backlogCount: 0n }],
+  ["a negative count", { ...everything, backlogMode: BacklogMode.COUNT, backlogCount: -1n }],
   ["eleven filters", { ...everything, filters: Array(11).fill(filter) }],
   ["a DN with an empty part", { ...everything, dn: "root..a" }],
   [

@@ -56,18 +56,18 @@ export function readOptions(request: LogsRequest): ReadOptions {
   return {
     dn,
     backlog: backlogOf(request),
-    stream: streamMode === StreamMode.STREAM_UNBUFFERED,
+    stream: streamMode === StreamMode.UNBUFFERED,
     ...Object.assign({}, ...parts),
   };
 }
 
 function backlogOf({ backlogMode, backlogCount }: LogsRequest): number | "all" {
   switch (backlogMode) {
-    case BacklogMode.BACKLOG_DISABLE:
+    case BacklogMode.DISABLE:
       return 0;
-    case BacklogMode.BACKLOG_ALL:
+    case BacklogMode.ALL:
       return "all";
-    case BacklogMode.BACKLOG_COUNT:
+    case BacklogMode.COUNT:
       if (backlogCount > 0n) return Number(backlogCount);
       throw new RpcError(Code.invalidArgument, `backlog_count is ${backlogCount}, want 1 or more`);
     default:

@@ -24,7 +24,7 @@ test.each([
 });
 
 test.each([
-  [Type.TYPE_INVALID, NextBoot.START_NORMAL],
+  [Type.INVALID, NextBoot.START_NORMAL],
   [Type.KEXEC, NextBoot.START_NORMAL],
   [99 as Type, NextBoot.START_NORMAL],
   [Type.FIRMWARE, NextBoot.START_ROLLBACK],

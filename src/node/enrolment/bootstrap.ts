@@ -166,7 +166,7 @@ async function makeCluster(all: Surroundings, attempt: Attempt): Promise<Credent
 }
 
 function isSealing({ tpmUsage }: BootstrapPlan): boolean {
-  return tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED;
+  return tpmUsage === TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED;
 }
 
 /** Writes the files that make the node join from the next boot on, the deciding one last. */

@@ -53,11 +53,11 @@ test("planBootstrap refuses an owner key of another length", () => {
 });
 
 test.each([
-  [TpmMode.TPM_MODE_REQUIRED, true, TpmUsage.NODE_TPM_PRESENT_AND_USED],
-  [TpmMode.TPM_MODE_BEST_EFFORT, true, TpmUsage.NODE_TPM_PRESENT_AND_USED],
-  [TpmMode.TPM_MODE_BEST_EFFORT, false, TpmUsage.NODE_TPM_NOT_PRESENT],
-  [TpmMode.TPM_MODE_DISABLED, true, TpmUsage.NODE_TPM_PRESENT_BUT_UNUSED],
-  [TpmMode.TPM_MODE_DISABLED, false, TpmUsage.NODE_TPM_NOT_PRESENT],
+  [TpmMode.TPM_MODE_REQUIRED, true, TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED],
+  [TpmMode.TPM_MODE_BEST_EFFORT, true, TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED],
+  [TpmMode.TPM_MODE_BEST_EFFORT, false, TpmUsage.NODE_TPM_USAGE_NOT_PRESENT],
+  [TpmMode.TPM_MODE_DISABLED, true, TpmUsage.NODE_TPM_USAGE_PRESENT_BUT_UNUSED],
+  [TpmMode.TPM_MODE_DISABLED, false, TpmUsage.NODE_TPM_USAGE_NOT_PRESENT],
 ])("planBootstrap in TPM mode %d with a TPM: %p", (mode, hasTpm, usage) => {
   expect(planBootstrap(withMode(mode), hasTpm).tpmUsage).toBe(usage);
 });

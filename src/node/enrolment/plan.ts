@@ -49,10 +49,12 @@ function withDefaults(given: ClusterConfiguration | undefined): ClusterConfigura
 
 function chooseTpmUsage(mode: TpmMode, hasTpm: boolean): TpmUsage {
   if (mode === TpmMode.TPM_MODE_DISABLED) {
-    return hasTpm ? TpmUsage.NODE_TPM_PRESENT_BUT_UNUSED : TpmUsage.NODE_TPM_NOT_PRESENT;
+    return hasTpm
+      ? TpmUsage.NODE_TPM_USAGE_PRESENT_BUT_UNUSED
+      : TpmUsage.NODE_TPM_USAGE_NOT_PRESENT;
   }
-  if (hasTpm) return TpmUsage.NODE_TPM_PRESENT_AND_USED;
-  if (mode === TpmMode.TPM_MODE_BEST_EFFORT) return TpmUsage.NODE_TPM_NOT_PRESENT;
+  if (hasTpm) return TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED;
+  if (mode === TpmMode.TPM_MODE_BEST_EFFORT) return TpmUsage.NODE_TPM_USAGE_NOT_PRESENT;
   throw new EnrolmentError(
     "the cluster requires a TPM, and this machine has none",
     "Enable the TPM 2.0 in the firmware, or use --bootstrap-tpm-mode when writing the medium",

@@ -85,10 +85,10 @@ test("a machine that registers seals its keys, and nothing while Secure Boot is 
 
 test("requireDemanded ends a registration with a cluster that demands what must not be", () => {
   const refusal = new SealError("Secure Boot is off", "Switch it on");
-  const used = { tpmUsage: TpmUsage.NODE_TPM_PRESENT_AND_USED };
+  const used = { tpmUsage: TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED };
   expect(() => requireDemanded(used, refusal)).toThrow("demands the TPM: Secure Boot is off");
   requireDemanded(used, undefined);
-  requireDemanded({ tpmUsage: TpmUsage.NODE_TPM_PRESENT_BUT_UNUSED }, refusal);
+  requireDemanded({ tpmUsage: TpmUsage.NODE_TPM_USAGE_PRESENT_BUT_UNUSED }, refusal);
 });
 
 function founding(tpmMode: TpmMode) {

@@ -156,7 +156,7 @@ export function requireDemanded(
 }
 
 function isSealing({ tpmUsage }: Pick<RegisterNodeResponse, "tpmUsage">): boolean {
-  return tpmUsage === TpmUsage.NODE_TPM_PRESENT_AND_USED;
+  return tpmUsage === TpmUsage.NODE_TPM_USAGE_PRESENT_AND_USED;
 }
 
 /** Made anew at each attempt: nothing on it counts before the commit point. */

@@ -59,14 +59,14 @@ export function logsRequest(args: LogsArgs): MessageInitShape<typeof LogsRequest
   if (!/^(-1|\d{1,9})$/.test(args.backlog))
     throw new UsageError(`--backlog=${args.backlog}: give a number of lines, or -1 for all`);
   const count = BigInt(args.backlog);
-  const { BACKLOG_ALL, BACKLOG_COUNT, BACKLOG_DISABLE } = LogsRequest_BacklogMode;
-  const { STREAM_DISABLE, STREAM_UNBUFFERED } = LogsRequest_StreamMode;
+  const backlog = LogsRequest_BacklogMode;
+  const stream = LogsRequest_StreamMode;
   return {
     dn: args.dn,
     filters: args.exact === true ? [] : [{ filter: { case: "withChildren", value: {} } }],
-    backlogMode: count < 0n ? BACKLOG_ALL : count === 0n ? BACKLOG_DISABLE : BACKLOG_COUNT,
+    backlogMode: count < 0n ? backlog.ALL : count === 0n ? backlog.DISABLE : backlog.COUNT,
     backlogCount: count > 0n ? count : 0n,
-    streamMode: args.follow === true ? STREAM_UNBUFFERED : STREAM_DISABLE,
+    streamMode: args.follow === true ? stream.UNBUFFERED : stream.DISABLE,
   };
 }
 

@@ -8,10 +8,10 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { ClusterConfiguration, ClusterDirectory, Hardware, NodeLabels, NodeRoles, NodeState, NodeStatus, NodeTPMUsage } from "../common/common_pb.ts";
+import type { ClusterConfiguration, ClusterDirectory, Hardware, LogFilter, NodeLabels, NodeRoles, NodeState, NodeStatus, NodeTPMUsage } from "../common/common_pb.ts";
 import { file_metropolis_proto_common_common } from "../common/common_pb.ts";
 import { file_metropolis_proto_ext_authorization } from "../ext/authorization_pb.ts";
-import type { LeveledLogSeverity, LogEntry } from "../../../osbase/logtree/proto/logtree_pb.ts";
+import type { LogEntry } from "../../../osbase/logtree/proto/logtree_pb.ts";
 import { file_osbase_logtree_proto_logtree } from "../../../osbase/logtree/proto/logtree_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/proto/api/management.proto.
  */
 export const file_metropolis_proto_api_management: GenFile = /*@__PURE__*/
-  fileDesc("CiVtZXRyb3BvbGlzL3Byb3RvL2FwaS9tYW5hZ2VtZW50LnByb3RvEhRtZXRyb3BvbGlzLnByb3RvLmFwaSI7ChJSb3RhdGVPd25lclJlcXVlc3QSFgoObmV3X3B1YmxpY19rZXkYASABKAwSDQoFcHJvb2YYAiABKAwiKgoTUm90YXRlT3duZXJSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoDCIaChhHZXRSZWdpc3RlclRpY2tldFJlcXVlc3QiKwoZR2V0UmVnaXN0ZXJUaWNrZXRSZXNwb25zZRIOCgZ0aWNrZXQYASABKAwiHQobUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXF1ZXN0Ii4KHFJvdGF0ZVJlZ2lzdGVyVGlja2V0UmVzcG9uc2USDgoGdGlja2V0GAEgASgMIhcKFUdldENsdXN0ZXJJbmZvUmVxdWVzdCL2AQoWR2V0Q2x1c3RlckluZm9SZXNwb25zZRJEChFjbHVzdGVyX2RpcmVjdG9yeRgBIAEoCzIpLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJEaXJlY3RvcnkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAwSTAoVY2x1c3Rlcl9jb25maWd1cmF0aW9uGAMgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24SMAoIZGF0YWJhc2UYbiABKAsyHi5tZXRyb3BvbGlzLnByb3RvLmFwaS5EYXRhYmFzZSLzAQoIRGF0YWJhc2USEgoKZmlsZV9ieXRlcxgBIAEoBBISCgp1c2VkX2J5dGVzGAIgASgEEhMKC3F1b3RhX2J5dGVzGAMgASgEEhIKCmZ1bGxfYnl0ZXMYBCABKAQSMwoFc3RhdGUYBSABKA4yJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5EYXRhYmFzZS5TdGF0ZRIWCg5hbGFybV9ub2RlX2lkcxgGIAMoCSJJCgVTdGF0ZRIRCg1TVEFURV9JTlZBTElEEAASDAoIU1RBVEVfT0sQARIOCgpTVEFURV9GVUxMEAISDwoLU1RBVEVfQUxBUk0QAyIhCg9HZXROb2Rlc1JlcXVlc3QSDgoGZmlsdGVyGAEgASgJIu8ECgROb2RlEg4KBnB1YmtleRgBIAEoDBIKCgJpZBgHIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIzCgZzdGF0dXMYAyABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEjEKBXJvbGVzGAQgASgLMiIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVJvbGVzEjEKBmhlYWx0aBgFIAEoDjIhLm1ldHJvcG9saXMucHJvdG8uYXBpLk5vZGUuSGVhbHRoEjcKFHRpbWVfc2luY2VfaGVhcnRiZWF0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjgKCXRwbV91c2FnZRgIIAEoDjIlLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVUUE1Vc2FnZRIzCgZsYWJlbHMYCSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlTGFiZWxzEjgKDHJlZ2lzdHJhdGlvbhhkIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlZ2lzdHJhdGlvbhI/ChBjb25zZW5zdXNfc3RhdHVzGGUgASgOMiUubWV0cm9wb2xpcy5wcm90by5hcGkuQ29uc2Vuc3VzU3RhdHVzEhIKCnBvZF9yYW5nZXMYbiADKAkiRgoGSGVhbHRoEgsKB0lOVkFMSUQQABILCgdVTktOT1dOEAESCwoHSEVBTFRIWRACEhUKEUhFQVJUQkVBVF9USU1FT1VUEAMikwEKDFJlZ2lzdHJhdGlvbhIPCgdhZGRyZXNzGAEgASgJEjMKCGhhcmR3YXJlGAIgASgLMiEubWV0cm9wb2xpcy5wcm90by5jb21tb24uSGFyZHdhcmUSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZmluZ2VycHJpbnQYBCABKAkiJAoSQXBwcm92ZU5vZGVSZXF1ZXN0Eg4KBnB1YmtleRgBIAEoDCIVChNBcHByb3ZlTm9kZVJlc3BvbnNlIugBChZVcGRhdGVOb2RlUm9sZXNSZXF1ZXN0EhAKBnB1YmtleRgBIAEoDEgAEgwKAmlkGAQgASgJSAASHgoRa3ViZXJuZXRlc193b3JrZXIYAiABKAhIAYgBARIdChBjb25zZW5zdXNfbWVtYmVyGAMgASgISAKIAQESIgoVa3ViZXJuZXRlc19jb250cm9sbGVyGAUgASgISAOIAQFCBgoEbm9kZUIUChJfa3ViZXJuZXRlc193b3JrZXJCEwoRX2NvbnNlbnN1c19tZW1iZXJCGAoWX2t1YmVybmV0ZXNfY29udHJvbGxlciIZChdVcGRhdGVOb2RlUm9sZXNSZXNwb25zZSJBChdEZWNvbW1pc3Npb25Ob2RlUmVxdWVzdBIQCgZwdWJrZXkYASABKAxIABIMCgJpZBgEIAEoCUgAQgYKBG5vZGUiGgoYRGVjb21taXNzaW9uTm9kZVJlc3BvbnNlIsQCChFEZWxldGVOb2RlUmVxdWVzdBIQCgZwdWJrZXkYASABKAxIABIMCgJpZBgCIAEoCUgAEl0KF3NhZmV0eV9ieXBhc3NfaGFzX3JvbGVzGAMgASgLMjwubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlcXVlc3QuU2FmZXR5QnlwYXNzSGFzUm9sZXMSbwogc2FmZXR5X2J5cGFzc19ub3RfZGVjb21taXNzaW9uZWQYBCABKAsyRS5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWxldGVOb2RlUmVxdWVzdC5TYWZldHlCeXBhc3NOb3REZWNvbW1pc3Npb25lZBoWChRTYWZldHlCeXBhc3NIYXNSb2xlcxofCh1TYWZldHlCeXBhc3NOb3REZWNvbW1pc3Npb25lZEIGCgRub2RlIhQKEkRlbGV0ZU5vZGVSZXNwb25zZSK5AQoXVXBkYXRlTm9kZUxhYmVsc1JlcXVlc3QSEAoGcHVia2V5GAEgASgMSAASDAoCaWQYAiABKAlIABJCCgZ1cHNlcnQYAyADKAsyMi5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlTGFiZWxzUmVxdWVzdC5QYWlyEg4KBmRlbGV0ZRgEIAMoCRoiCgRQYWlyEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCUIGCgRub2RlIhoKGFVwZGF0ZU5vZGVMYWJlbHNSZXNwb25zZSLRAQoXQ29uZmlndXJlQ2x1c3RlclJlcXVlc3QSQgoLYmFzZV9jb25maWcYASABKAsyLS5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5DbHVzdGVyQ29uZmlndXJhdGlvbhJBCgpuZXdfY29uZmlnGAIgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24SLwoLdXBkYXRlX21hc2sYAyABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrImMKGENvbmZpZ3VyZUNsdXN0ZXJSZXNwb25zZRJHChByZXN1bHRpbmdfY29uZmlnGAEgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24iDwoNQmFja3VwUmVxdWVzdCIeCg5CYWNrdXBSZXNwb25zZRIMCgRkYXRhGAEgASgMIpQDCgtMb2dzUmVxdWVzdBIKCgJkbhgBIAEoCRIwCgdmaWx0ZXJzGAIgAygLMh8ubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyEkMKDGJhY2tsb2dfbW9kZRgDIAEoDjItLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXF1ZXN0LkJhY2tsb2dNb2RlEhUKDWJhY2tsb2dfY291bnQYBCABKAMSQQoLc3RyZWFtX21vZGUYBSABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dzUmVxdWVzdC5TdHJlYW1Nb2RlIlsKC0JhY2tsb2dNb2RlEhMKD0JBQ0tMT0dfSU5WQUxJRBAAEhMKD0JBQ0tMT0dfRElTQUJMRRABEg8KC0JBQ0tMT0dfQUxMEAISEQoNQkFDS0xPR19DT1VOVBADIksKClN0cmVhbU1vZGUSEgoOU1RSRUFNX0lOVkFMSUQQABISCg5TVFJFQU1fRElTQUJMRRABEhUKEVNUUkVBTV9VTkJVRkZFUkVEEAIizAMKCUxvZ0ZpbHRlchJFCg13aXRoX2NoaWxkcmVuGAEgASgLMiwubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyLldpdGhDaGlsZHJlbkgAEjsKCG9ubHlfcmF3GAMgASgLMicubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nRmlsdGVyLk9ubHlSYXdIABJDCgxvbmx5X2xldmVsZWQYBCABKAsyKy5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dGaWx0ZXIuT25seUxldmVsZWRIABJjCh1sZXZlbGVkX3dpdGhfbWluaW11bV9zZXZlcml0eRgFIAEoCzI6Lm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ0ZpbHRlci5MZXZlbGVkV2l0aE1pbmltdW1TZXZlcml0eUgAGg4KDFdpdGhDaGlsZHJlbhoJCgdPbmx5UmF3Gg0KC09ubHlMZXZlbGVkGlcKGkxldmVsZWRXaXRoTWluaW11bVNldmVyaXR5EjkKB21pbmltdW0YASABKA4yKC5vc2Jhc2UubG9ndHJlZS5wcm90by5MZXZlbGVkTG9nU2V2ZXJpdHlCCAoGZmlsdGVySgQIAhADIn8KDExvZ3NSZXNwb25zZRI3Cg9iYWNrbG9nX2VudHJpZXMYASADKAsyHi5vc2Jhc2UubG9ndHJlZS5wcm90by5Mb2dFbnRyeRI2Cg5zdHJlYW1fZW50cmllcxgCIAMoCzIeLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxvZ0VudHJ5IlsKCk9TSW1hZ2VSZWYSDgoGc2NoZW1lGAEgASgJEgwKBGhvc3QYAiABKAkSEgoKcmVwb3NpdG9yeRgDIAEoCRILCgN0YWcYBCABKAkSDgoGZGlnZXN0GAUgASgJIpIBChFVcGRhdGVOb2RlUmVxdWVzdBI9Cg9hY3RpdmF0aW9uX21vZGUYAyABKA4yJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5BY3RpdmF0aW9uTW9kZRIyCghvc19pbWFnZRgEIAEoCzIgLm1ldHJvcG9saXMucHJvdG8uYXBpLk9TSW1hZ2VSZWZKBAgBEAJKBAgCEAMiFAoSVXBkYXRlTm9kZVJlc3BvbnNlIpMCCg1SZWJvb3RSZXF1ZXN0EjYKBHR5cGUYASABKA4yKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXF1ZXN0LlR5cGUSPwoJbmV4dF9ib290GAIgASgOMiwubWV0cm9wb2xpcy5wcm90by5hcGkuUmVib290UmVxdWVzdC5OZXh0Qm9vdCJACgRUeXBlEhAKDFRZUEVfSU5WQUxJRBAAEgwKCEZJUk1XQVJFEAESCQoFS0VYRUMQAhINCglQT1dFUl9PRkYQAyJHCghOZXh0Qm9vdBIQCgxTVEFSVF9OT1JNQUwQABISCg5TVEFSVF9ST0xMQkFDSxABEhUKEVNUQVJUX0ZJUk1XQVJFX1VJEAIiEAoOUmVib290UmVzcG9uc2UqhAEKD0NvbnNlbnN1c1N0YXR1cxIZChVDT05TRU5TVVNfU1RBVFVTX05PTkUQABIcChhDT05TRU5TVVNfU1RBVFVTX0pPSU5JTkcQARIcChhDT05TRU5TVVNfU1RBVFVTX0xFQVJORVIQAhIaChZDT05TRU5TVVNfU1RBVFVTX1ZPVEVSEAMqagoOQWN0aXZhdGlvbk1vZGUSFgoSQUNUSVZBVElPTl9JTlZBTElEEAASEwoPQUNUSVZBVElPTl9OT05FEAESFQoRQUNUSVZBVElPTl9SRUJPT1QQAhIUChBBQ1RJVkFUSU9OX0tFWEVDEAMy6QoKCk1hbmFnZW1lbnQSfAoRR2V0UmVnaXN0ZXJUaWNrZXQSLi5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRSZWdpc3RlclRpY2tldFJlcXVlc3QaLy5tZXRyb3BvbGlzLnByb3RvLmFwaS5HZXRSZWdpc3RlclRpY2tldFJlc3BvbnNlIgbCPgMKAQEShQEKFFJvdGF0ZVJlZ2lzdGVyVGlja2V0EjEubWV0cm9wb2xpcy5wcm90by5hcGkuUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXF1ZXN0GjIubWV0cm9wb2xpcy5wcm90by5hcGkuUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXNwb25zZSIGwj4DCgEMEmoKC1JvdGF0ZU93bmVyEigubWV0cm9wb2xpcy5wcm90by5hcGkuUm90YXRlT3duZXJSZXF1ZXN0GikubWV0cm9wb2xpcy5wcm90by5hcGkuUm90YXRlT3duZXJSZXNwb25zZSIGwj4DCgFmEnMKDkdldENsdXN0ZXJJbmZvEisubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0Q2x1c3RlckluZm9SZXF1ZXN0GiwubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0Q2x1c3RlckluZm9SZXNwb25zZSIGwj4DCgECElcKCEdldE5vZGVzEiUubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0Tm9kZXNSZXF1ZXN0GhoubWV0cm9wb2xpcy5wcm90by5hcGkuTm9kZSIGwj4DCgECMAESagoLQXBwcm92ZU5vZGUSKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5BcHByb3ZlTm9kZVJlcXVlc3QaKS5tZXRyb3BvbGlzLnByb3RvLmFwaS5BcHByb3ZlTm9kZVJlc3BvbnNlIgbCPgMKAQQSdgoPVXBkYXRlTm9kZVJvbGVzEiwubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJvbGVzUmVxdWVzdBotLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVSb2xlc1Jlc3BvbnNlIgbCPgMKAQUSeQoQRGVjb21taXNzaW9uTm9kZRItLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlY29tbWlzc2lvbk5vZGVSZXF1ZXN0Gi4ubWV0cm9wb2xpcy5wcm90by5hcGkuRGVjb21taXNzaW9uTm9kZVJlc3BvbnNlIgbCPgMKAQgSZwoKRGVsZXRlTm9kZRInLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlbGV0ZU5vZGVSZXF1ZXN0GigubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlc3BvbnNlIgbCPgMKAQkSeQoQVXBkYXRlTm9kZUxhYmVscxItLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVMYWJlbHNSZXF1ZXN0Gi4ubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZUxhYmVsc1Jlc3BvbnNlIgbCPgMKAQoSeQoQQ29uZmlndXJlQ2x1c3RlchItLm1ldHJvcG9saXMucHJvdG8uYXBpLkNvbmZpZ3VyZUNsdXN0ZXJSZXF1ZXN0Gi4ubWV0cm9wb2xpcy5wcm90by5hcGkuQ29uZmlndXJlQ2x1c3RlclJlc3BvbnNlIgbCPgMKAQwSXQoGQmFja3VwEiMubWV0cm9wb2xpcy5wcm90by5hcGkuQmFja3VwUmVxdWVzdBokLm1ldHJvcG9saXMucHJvdG8uYXBpLkJhY2t1cFJlc3BvbnNlIgbCPgMKAWQwATKvAgoOTm9kZU1hbmFnZW1lbnQSVwoETG9ncxIhLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXF1ZXN0GiIubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nc1Jlc3BvbnNlIgbCPgMKAQYwARJnCgpVcGRhdGVOb2RlEicubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJlcXVlc3QaKC5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlUmVzcG9uc2UiBsI+AwoBBxJbCgZSZWJvb3QSIy5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXF1ZXN0GiQubWV0cm9wb2xpcy5wcm90by5hcGkuUmVib290UmVzcG9uc2UiBsI+AwoBC2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_metropolis_proto_common_common, file_metropolis_proto_ext_authorization, file_osbase_logtree_proto_logtree]);
+  fileDesc("CiVtZXRyb3BvbGlzL3Byb3RvL2FwaS9tYW5hZ2VtZW50LnByb3RvEhRtZXRyb3BvbGlzLnByb3RvLmFwaSI7ChJSb3RhdGVPd25lclJlcXVlc3QSFgoObmV3X3B1YmxpY19rZXkYASABKAwSDQoFcHJvb2YYAiABKAwiKgoTUm90YXRlT3duZXJSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoDCIaChhHZXRSZWdpc3RlclRpY2tldFJlcXVlc3QiKwoZR2V0UmVnaXN0ZXJUaWNrZXRSZXNwb25zZRIOCgZ0aWNrZXQYASABKAwiHQobUm90YXRlUmVnaXN0ZXJUaWNrZXRSZXF1ZXN0Ii4KHFJvdGF0ZVJlZ2lzdGVyVGlja2V0UmVzcG9uc2USDgoGdGlja2V0GAEgASgMIhcKFUdldENsdXN0ZXJJbmZvUmVxdWVzdCL2AQoWR2V0Q2x1c3RlckluZm9SZXNwb25zZRJEChFjbHVzdGVyX2RpcmVjdG9yeRgBIAEoCzIpLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJEaXJlY3RvcnkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAwSTAoVY2x1c3Rlcl9jb25maWd1cmF0aW9uGAMgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24SMAoIZGF0YWJhc2UYbiABKAsyHi5tZXRyb3BvbGlzLnByb3RvLmFwaS5EYXRhYmFzZSLzAQoIRGF0YWJhc2USEgoKZmlsZV9ieXRlcxgBIAEoBBISCgp1c2VkX2J5dGVzGAIgASgEEhMKC3F1b3RhX2J5dGVzGAMgASgEEhIKCmZ1bGxfYnl0ZXMYBCABKAQSMwoFc3RhdGUYBSABKA4yJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5EYXRhYmFzZS5TdGF0ZRIWCg5hbGFybV9ub2RlX2lkcxgGIAMoCSJJCgVTdGF0ZRIRCg1TVEFURV9JTlZBTElEEAASDAoIU1RBVEVfT0sQARIOCgpTVEFURV9GVUxMEAISDwoLU1RBVEVfQUxBUk0QAyIhCg9HZXROb2Rlc1JlcXVlc3QSDgoGZmlsdGVyGAEgASgJIosFCgROb2RlEg4KBnB1YmtleRgBIAEoDBIKCgJpZBgHIAEoCRIxCgVzdGF0ZRgCIAEoDjIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVTdGF0ZRIzCgZzdGF0dXMYAyABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlU3RhdHVzEjEKBXJvbGVzGAQgASgLMiIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVJvbGVzEjEKBmhlYWx0aBgFIAEoDjIhLm1ldHJvcG9saXMucHJvdG8uYXBpLk5vZGUuSGVhbHRoEjcKFHRpbWVfc2luY2VfaGVhcnRiZWF0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjgKCXRwbV91c2FnZRgIIAEoDjIlLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVUUE1Vc2FnZRIzCgZsYWJlbHMYCSABKAsyIy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlTGFiZWxzEjgKDHJlZ2lzdHJhdGlvbhhkIAEoCzIiLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlZ2lzdHJhdGlvbhI/ChBjb25zZW5zdXNfc3RhdHVzGGUgASgOMiUubWV0cm9wb2xpcy5wcm90by5hcGkuQ29uc2Vuc3VzU3RhdHVzEhIKCnBvZF9yYW5nZXMYbiADKAkiYgoGSGVhbHRoEhIKDkhFQUxUSF9JTlZBTElEEAASEgoOSEVBTFRIX1VOS05PV04QARISCg5IRUFMVEhfSEVBTFRIWRACEhwKGEhFQUxUSF9IRUFSVEJFQVRfVElNRU9VVBADIpMBCgxSZWdpc3RyYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIzCghoYXJkd2FyZRgCIAEoCzIhLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkhhcmR3YXJlEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2ZpbmdlcnByaW50GAQgASgJIiQKEkFwcHJvdmVOb2RlUmVxdWVzdBIOCgZwdWJrZXkYASABKAwiFQoTQXBwcm92ZU5vZGVSZXNwb25zZSLoAQoWVXBkYXRlTm9kZVJvbGVzUmVxdWVzdBIQCgZwdWJrZXkYASABKAxIABIMCgJpZBgEIAEoCUgAEh4KEWt1YmVybmV0ZXNfd29ya2VyGAIgASgISAGIAQESHQoQY29uc2Vuc3VzX21lbWJlchgDIAEoCEgCiAEBEiIKFWt1YmVybmV0ZXNfY29udHJvbGxlchgFIAEoCEgDiAEBQgYKBG5vZGVCFAoSX2t1YmVybmV0ZXNfd29ya2VyQhMKEV9jb25zZW5zdXNfbWVtYmVyQhgKFl9rdWJlcm5ldGVzX2NvbnRyb2xsZXIiGQoXVXBkYXRlTm9kZVJvbGVzUmVzcG9uc2UiQQoXRGVjb21taXNzaW9uTm9kZVJlcXVlc3QSEAoGcHVia2V5GAEgASgMSAASDAoCaWQYBCABKAlIAEIGCgRub2RlIhoKGERlY29tbWlzc2lvbk5vZGVSZXNwb25zZSLEAgoRRGVsZXRlTm9kZVJlcXVlc3QSEAoGcHVia2V5GAEgASgMSAASDAoCaWQYAiABKAlIABJdChdzYWZldHlfYnlwYXNzX2hhc19yb2xlcxgDIAEoCzI8Lm1ldHJvcG9saXMucHJvdG8uYXBpLkRlbGV0ZU5vZGVSZXF1ZXN0LlNhZmV0eUJ5cGFzc0hhc1JvbGVzEm8KIHNhZmV0eV9ieXBhc3Nfbm90X2RlY29tbWlzc2lvbmVkGAQgASgLMkUubWV0cm9wb2xpcy5wcm90by5hcGkuRGVsZXRlTm9kZVJlcXVlc3QuU2FmZXR5QnlwYXNzTm90RGVjb21taXNzaW9uZWQaFgoUU2FmZXR5QnlwYXNzSGFzUm9sZXMaHwodU2FmZXR5QnlwYXNzTm90RGVjb21taXNzaW9uZWRCBgoEbm9kZSIUChJEZWxldGVOb2RlUmVzcG9uc2UiuQEKF1VwZGF0ZU5vZGVMYWJlbHNSZXF1ZXN0EhAKBnB1YmtleRgBIAEoDEgAEgwKAmlkGAIgASgJSAASQgoGdXBzZXJ0GAMgAygLMjIubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZUxhYmVsc1JlcXVlc3QuUGFpchIOCgZkZWxldGUYBCADKAkaIgoEUGFpchILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAlCBgoEbm9kZSIaChhVcGRhdGVOb2RlTGFiZWxzUmVzcG9uc2Ui0QEKF0NvbmZpZ3VyZUNsdXN0ZXJSZXF1ZXN0EkIKC2Jhc2VfY29uZmlnGAEgASgLMi0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24SQQoKbmV3X2NvbmZpZxgCIAEoCzItLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJjChhDb25maWd1cmVDbHVzdGVyUmVzcG9uc2USRwoQcmVzdWx0aW5nX2NvbmZpZxgBIAEoCzItLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uIg8KDUJhY2t1cFJlcXVlc3QiHgoOQmFja3VwUmVzcG9uc2USDAoEZGF0YRgBIAEoDCK6AwoLTG9nc1JlcXVlc3QSCgoCZG4YASABKAkSMwoHZmlsdGVycxgCIAMoCzIiLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkxvZ0ZpbHRlchJDCgxiYWNrbG9nX21vZGUYAyABKA4yLS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dzUmVxdWVzdC5CYWNrbG9nTW9kZRIVCg1iYWNrbG9nX2NvdW50GAQgASgDEkEKC3N0cmVhbV9tb2RlGAUgASgOMiwubWV0cm9wb2xpcy5wcm90by5hcGkuTG9nc1JlcXVlc3QuU3RyZWFtTW9kZSJvCgtCYWNrbG9nTW9kZRIYChRCQUNLTE9HX01PREVfSU5WQUxJRBAAEhgKFEJBQ0tMT0dfTU9ERV9ESVNBQkxFEAESFAoQQkFDS0xPR19NT0RFX0FMTBACEhYKEkJBQ0tMT0dfTU9ERV9DT1VOVBADIloKClN0cmVhbU1vZGUSFwoTU1RSRUFNX01PREVfSU5WQUxJRBAAEhcKE1NUUkVBTV9NT0RFX0RJU0FCTEUQARIaChZTVFJFQU1fTU9ERV9VTkJVRkZFUkVEEAIifwoMTG9nc1Jlc3BvbnNlEjcKD2JhY2tsb2dfZW50cmllcxgBIAMoCzIeLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxvZ0VudHJ5EjYKDnN0cmVhbV9lbnRyaWVzGAIgAygLMh4ub3NiYXNlLmxvZ3RyZWUucHJvdG8uTG9nRW50cnkiWwoKT1NJbWFnZVJlZhIOCgZzY2hlbWUYASABKAkSDAoEaG9zdBgCIAEoCRISCgpyZXBvc2l0b3J5GAMgASgJEgsKA3RhZxgEIAEoCRIOCgZkaWdlc3QYBSABKAkikgEKEVVwZGF0ZU5vZGVSZXF1ZXN0Ej0KD2FjdGl2YXRpb25fbW9kZRgDIAEoDjIkLm1ldHJvcG9saXMucHJvdG8uYXBpLkFjdGl2YXRpb25Nb2RlEjIKCG9zX2ltYWdlGAQgASgLMiAubWV0cm9wb2xpcy5wcm90by5hcGkuT1NJbWFnZVJlZkoECAEQAkoECAIQAyIUChJVcGRhdGVOb2RlUmVzcG9uc2UiwAIKDVJlYm9vdFJlcXVlc3QSNgoEdHlwZRgBIAEoDjIoLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlYm9vdFJlcXVlc3QuVHlwZRI/CgluZXh0X2Jvb3QYAiABKA4yLC5tZXRyb3BvbGlzLnByb3RvLmFwaS5SZWJvb3RSZXF1ZXN0Lk5leHRCb290Ik8KBFR5cGUSEAoMVFlQRV9JTlZBTElEEAASEQoNVFlQRV9GSVJNV0FSRRABEg4KClRZUEVfS0VYRUMQAhISCg5UWVBFX1BPV0VSX09GRhADImUKCE5leHRCb290EhoKFk5FWFRfQk9PVF9TVEFSVF9OT1JNQUwQABIcChhORVhUX0JPT1RfU1RBUlRfUk9MTEJBQ0sQARIfChtORVhUX0JPT1RfU1RBUlRfRklSTVdBUkVfVUkQAiIQCg5SZWJvb3RSZXNwb25zZSqEAQoPQ29uc2Vuc3VzU3RhdHVzEhkKFUNPTlNFTlNVU19TVEFUVVNfTk9ORRAAEhwKGENPTlNFTlNVU19TVEFUVVNfSk9JTklORxABEhwKGENPTlNFTlNVU19TVEFUVVNfTEVBUk5FUhACEhoKFkNPTlNFTlNVU19TVEFUVVNfVk9URVIQAyp+Cg5BY3RpdmF0aW9uTW9kZRIbChdBQ1RJVkFUSU9OX01PREVfSU5WQUxJRBAAEhgKFEFDVElWQVRJT05fTU9ERV9OT05FEAESGgoWQUNUSVZBVElPTl9NT0RFX1JFQk9PVBACEhkKFUFDVElWQVRJT05fTU9ERV9LRVhFQxADMukKCgpNYW5hZ2VtZW50EnwKEUdldFJlZ2lzdGVyVGlja2V0Ei4ubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0UmVnaXN0ZXJUaWNrZXRSZXF1ZXN0Gi8ubWV0cm9wb2xpcy5wcm90by5hcGkuR2V0UmVnaXN0ZXJUaWNrZXRSZXNwb25zZSIGwj4DCgEBEoUBChRSb3RhdGVSZWdpc3RlclRpY2tldBIxLm1ldHJvcG9saXMucHJvdG8uYXBpLlJvdGF0ZVJlZ2lzdGVyVGlja2V0UmVxdWVzdBoyLm1ldHJvcG9saXMucHJvdG8uYXBpLlJvdGF0ZVJlZ2lzdGVyVGlja2V0UmVzcG9uc2UiBsI+AwoBDBJqCgtSb3RhdGVPd25lchIoLm1ldHJvcG9saXMucHJvdG8uYXBpLlJvdGF0ZU93bmVyUmVxdWVzdBopLm1ldHJvcG9saXMucHJvdG8uYXBpLlJvdGF0ZU93bmVyUmVzcG9uc2UiBsI+AwoBZhJzCg5HZXRDbHVzdGVySW5mbxIrLm1ldHJvcG9saXMucHJvdG8uYXBpLkdldENsdXN0ZXJJbmZvUmVxdWVzdBosLm1ldHJvcG9saXMucHJvdG8uYXBpLkdldENsdXN0ZXJJbmZvUmVzcG9uc2UiBsI+AwoBAhJXCghHZXROb2RlcxIlLm1ldHJvcG9saXMucHJvdG8uYXBpLkdldE5vZGVzUmVxdWVzdBoaLm1ldHJvcG9saXMucHJvdG8uYXBpLk5vZGUiBsI+AwoBAjABEmoKC0FwcHJvdmVOb2RlEigubWV0cm9wb2xpcy5wcm90by5hcGkuQXBwcm92ZU5vZGVSZXF1ZXN0GikubWV0cm9wb2xpcy5wcm90by5hcGkuQXBwcm92ZU5vZGVSZXNwb25zZSIGwj4DCgEEEnYKD1VwZGF0ZU5vZGVSb2xlcxIsLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVSb2xlc1JlcXVlc3QaLS5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlUm9sZXNSZXNwb25zZSIGwj4DCgEFEnkKEERlY29tbWlzc2lvbk5vZGUSLS5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWNvbW1pc3Npb25Ob2RlUmVxdWVzdBouLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlY29tbWlzc2lvbk5vZGVSZXNwb25zZSIGwj4DCgEIEmcKCkRlbGV0ZU5vZGUSJy5tZXRyb3BvbGlzLnByb3RvLmFwaS5EZWxldGVOb2RlUmVxdWVzdBooLm1ldHJvcG9saXMucHJvdG8uYXBpLkRlbGV0ZU5vZGVSZXNwb25zZSIGwj4DCgEJEnkKEFVwZGF0ZU5vZGVMYWJlbHMSLS5tZXRyb3BvbGlzLnByb3RvLmFwaS5VcGRhdGVOb2RlTGFiZWxzUmVxdWVzdBouLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVMYWJlbHNSZXNwb25zZSIGwj4DCgEKEnkKEENvbmZpZ3VyZUNsdXN0ZXISLS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Db25maWd1cmVDbHVzdGVyUmVxdWVzdBouLm1ldHJvcG9saXMucHJvdG8uYXBpLkNvbmZpZ3VyZUNsdXN0ZXJSZXNwb25zZSIGwj4DCgEMEl0KBkJhY2t1cBIjLm1ldHJvcG9saXMucHJvdG8uYXBpLkJhY2t1cFJlcXVlc3QaJC5tZXRyb3BvbGlzLnByb3RvLmFwaS5CYWNrdXBSZXNwb25zZSIGwj4DCgFkMAEyrwIKDk5vZGVNYW5hZ2VtZW50ElcKBExvZ3MSIS5tZXRyb3BvbGlzLnByb3RvLmFwaS5Mb2dzUmVxdWVzdBoiLm1ldHJvcG9saXMucHJvdG8uYXBpLkxvZ3NSZXNwb25zZSIGwj4DCgEGMAESZwoKVXBkYXRlTm9kZRInLm1ldHJvcG9saXMucHJvdG8uYXBpLlVwZGF0ZU5vZGVSZXF1ZXN0GigubWV0cm9wb2xpcy5wcm90by5hcGkuVXBkYXRlTm9kZVJlc3BvbnNlIgbCPgMKAQcSWwoGUmVib290EiMubWV0cm9wb2xpcy5wcm90by5hcGkuUmVib290UmVxdWVzdBokLm1ldHJvcG9saXMucHJvdG8uYXBpLlJlYm9vdFJlc3BvbnNlIgbCPgMKAQtiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_metropolis_proto_common_common, file_metropolis_proto_ext_authorization, file_osbase_logtree_proto_logtree]);
 
 /**
  * @generated from message metropolis.proto.api.RotateOwnerRequest
@@ -286,7 +286,8 @@ export const Database_StateSchema: GenEnum<Database_State> = /*@__PURE__*/
 export type GetNodesRequest = Message<"metropolis.proto.api.GetNodesRequest"> & {
   /**
    * A CEL expression over `node`, a Node, that gives a boolean. Empty keeps all
-   * nodes. Values of NodeState and Node.Health are known by their bare names.
+   * nodes. Values of NodeState and Node.Health are known by their bare names,
+   * those of Node.Health also without `HEALTH_`.
    *
    *   node.state == NODE_STATE_UP
    *   has(node.roles.kubernetes_worker)
@@ -406,26 +407,26 @@ export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
  */
 export enum Node_Health {
   /**
-   * @generated from enum value: INVALID = 0;
+   * @generated from enum value: HEALTH_INVALID = 0;
    */
   INVALID = 0,
 
   /**
    * The node is not UP, or its leader is too new to have heard from it.
    *
-   * @generated from enum value: UNKNOWN = 1;
+   * @generated from enum value: HEALTH_UNKNOWN = 1;
    */
   UNKNOWN = 1,
 
   /**
-   * @generated from enum value: HEALTHY = 2;
+   * @generated from enum value: HEALTH_HEALTHY = 2;
    */
   HEALTHY = 2,
 
   /**
    * The node has not been heard from for ten seconds.
    *
-   * @generated from enum value: HEARTBEAT_TIMEOUT = 3;
+   * @generated from enum value: HEALTH_HEARTBEAT_TIMEOUT = 3;
    */
   HEARTBEAT_TIMEOUT = 3,
 }
@@ -868,7 +869,7 @@ export type LogsRequest = Message<"metropolis.proto.api.LogsRequest"> & {
   /**
    * All must hold. At most ten.
    *
-   * @generated from field: repeated metropolis.proto.api.LogFilter filters = 2;
+   * @generated from field: repeated metropolis.proto.common.LogFilter filters = 2;
    */
   filters: LogFilter[];
 
@@ -885,7 +886,7 @@ export type LogsRequest = Message<"metropolis.proto.api.LogsRequest"> & {
   backlogCount: bigint;
 
   /**
-   * Unset is STREAM_DISABLE.
+   * Unset is STREAM_MODE_DISABLE.
    *
    * @generated from field: metropolis.proto.api.LogsRequest.StreamMode stream_mode = 5;
    */
@@ -904,28 +905,28 @@ export const LogsRequestSchema: GenMessage<LogsRequest> = /*@__PURE__*/
  */
 export enum LogsRequest_BacklogMode {
   /**
-   * @generated from enum value: BACKLOG_INVALID = 0;
+   * @generated from enum value: BACKLOG_MODE_INVALID = 0;
    */
-  BACKLOG_INVALID = 0,
+  INVALID = 0,
 
   /**
    * No entries that exist already.
    *
-   * @generated from enum value: BACKLOG_DISABLE = 1;
+   * @generated from enum value: BACKLOG_MODE_DISABLE = 1;
    */
-  BACKLOG_DISABLE = 1,
+  DISABLE = 1,
 
   /**
-   * @generated from enum value: BACKLOG_ALL = 2;
+   * @generated from enum value: BACKLOG_MODE_ALL = 2;
    */
-  BACKLOG_ALL = 2,
+  ALL = 2,
 
   /**
    * The last `backlog_count` of them.
    *
-   * @generated from enum value: BACKLOG_COUNT = 3;
+   * @generated from enum value: BACKLOG_MODE_COUNT = 3;
    */
-  BACKLOG_COUNT = 3,
+  COUNT = 3,
 }
 
 /**
@@ -939,23 +940,23 @@ export const LogsRequest_BacklogModeSchema: GenEnum<LogsRequest_BacklogMode> = /
  */
 export enum LogsRequest_StreamMode {
   /**
-   * @generated from enum value: STREAM_INVALID = 0;
+   * @generated from enum value: STREAM_MODE_INVALID = 0;
    */
-  STREAM_INVALID = 0,
+  INVALID = 0,
 
   /**
    * The call ends after the backlog.
    *
-   * @generated from enum value: STREAM_DISABLE = 1;
+   * @generated from enum value: STREAM_MODE_DISABLE = 1;
    */
-  STREAM_DISABLE = 1,
+  DISABLE = 1,
 
   /**
    * Each entry is sent when it comes.
    *
-   * @generated from enum value: STREAM_UNBUFFERED = 2;
+   * @generated from enum value: STREAM_MODE_UNBUFFERED = 2;
    */
-  STREAM_UNBUFFERED = 2,
+  UNBUFFERED = 2,
 }
 
 /**
@@ -963,111 +964,6 @@ export enum LogsRequest_StreamMode {
  */
 export const LogsRequest_StreamModeSchema: GenEnum<LogsRequest_StreamMode> = /*@__PURE__*/
   enumDesc(file_metropolis_proto_api_management, 26, 1);
-
-/**
- * @generated from message metropolis.proto.api.LogFilter
- */
-export type LogFilter = Message<"metropolis.proto.api.LogFilter"> & {
-  /**
-   * @generated from oneof metropolis.proto.api.LogFilter.filter
-   */
-  filter: {
-    /**
-     * @generated from field: metropolis.proto.api.LogFilter.WithChildren with_children = 1;
-     */
-    value: LogFilter_WithChildren;
-    case: "withChildren";
-  } | {
-    /**
-     * @generated from field: metropolis.proto.api.LogFilter.OnlyRaw only_raw = 3;
-     */
-    value: LogFilter_OnlyRaw;
-    case: "onlyRaw";
-  } | {
-    /**
-     * @generated from field: metropolis.proto.api.LogFilter.OnlyLeveled only_leveled = 4;
-     */
-    value: LogFilter_OnlyLeveled;
-    case: "onlyLeveled";
-  } | {
-    /**
-     * @generated from field: metropolis.proto.api.LogFilter.LeveledWithMinimumSeverity leveled_with_minimum_severity = 5;
-     */
-    value: LogFilter_LeveledWithMinimumSeverity;
-    case: "leveledWithMinimumSeverity";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message metropolis.proto.api.LogFilter.
- * Use `create(LogFilterSchema)` to create a new message.
- */
-export const LogFilterSchema: GenMessage<LogFilter> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 27);
-
-/**
- * Also what is logged below the name.
- *
- * @generated from message metropolis.proto.api.LogFilter.WithChildren
- */
-export type LogFilter_WithChildren = Message<"metropolis.proto.api.LogFilter.WithChildren"> & {
-};
-
-/**
- * Describes the message metropolis.proto.api.LogFilter.WithChildren.
- * Use `create(LogFilter_WithChildrenSchema)` to create a new message.
- */
-export const LogFilter_WithChildrenSchema: GenMessage<LogFilter_WithChildren> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 27, 0);
-
-/**
- * Only lines of programs.
- *
- * @generated from message metropolis.proto.api.LogFilter.OnlyRaw
- */
-export type LogFilter_OnlyRaw = Message<"metropolis.proto.api.LogFilter.OnlyRaw"> & {
-};
-
-/**
- * Describes the message metropolis.proto.api.LogFilter.OnlyRaw.
- * Use `create(LogFilter_OnlyRawSchema)` to create a new message.
- */
-export const LogFilter_OnlyRawSchema: GenMessage<LogFilter_OnlyRaw> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 27, 1);
-
-/**
- * Only entries with a severity.
- *
- * @generated from message metropolis.proto.api.LogFilter.OnlyLeveled
- */
-export type LogFilter_OnlyLeveled = Message<"metropolis.proto.api.LogFilter.OnlyLeveled"> & {
-};
-
-/**
- * Describes the message metropolis.proto.api.LogFilter.OnlyLeveled.
- * Use `create(LogFilter_OnlyLeveledSchema)` to create a new message.
- */
-export const LogFilter_OnlyLeveledSchema: GenMessage<LogFilter_OnlyLeveled> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 27, 2);
-
-/**
- * Only entries that are at least this grave.
- *
- * @generated from message metropolis.proto.api.LogFilter.LeveledWithMinimumSeverity
- */
-export type LogFilter_LeveledWithMinimumSeverity = Message<"metropolis.proto.api.LogFilter.LeveledWithMinimumSeverity"> & {
-  /**
-   * @generated from field: osbase.logtree.proto.LeveledLogSeverity minimum = 1;
-   */
-  minimum: LeveledLogSeverity;
-};
-
-/**
- * Describes the message metropolis.proto.api.LogFilter.LeveledWithMinimumSeverity.
- * Use `create(LogFilter_LeveledWithMinimumSeveritySchema)` to create a new message.
- */
-export const LogFilter_LeveledWithMinimumSeveritySchema: GenMessage<LogFilter_LeveledWithMinimumSeverity> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 27, 3);
 
 /**
  * @generated from message metropolis.proto.api.LogsResponse
@@ -1094,7 +990,7 @@ export type LogsResponse = Message<"metropolis.proto.api.LogsResponse"> & {
  * Use `create(LogsResponseSchema)` to create a new message.
  */
 export const LogsResponseSchema: GenMessage<LogsResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 28);
+  messageDesc(file_metropolis_proto_api_management, 27);
 
 /**
  * Where an image is found in a registry.
@@ -1139,7 +1035,7 @@ export type OSImageRef = Message<"metropolis.proto.api.OSImageRef"> & {
  * Use `create(OSImageRefSchema)` to create a new message.
  */
 export const OSImageRefSchema: GenMessage<OSImageRef> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 29);
+  messageDesc(file_metropolis_proto_api_management, 28);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeRequest
@@ -1161,7 +1057,7 @@ export type UpdateNodeRequest = Message<"metropolis.proto.api.UpdateNodeRequest"
  * Use `create(UpdateNodeRequestSchema)` to create a new message.
  */
 export const UpdateNodeRequestSchema: GenMessage<UpdateNodeRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 30);
+  messageDesc(file_metropolis_proto_api_management, 29);
 
 /**
  * @generated from message metropolis.proto.api.UpdateNodeResponse
@@ -1174,7 +1070,7 @@ export type UpdateNodeResponse = Message<"metropolis.proto.api.UpdateNodeRespons
  * Use `create(UpdateNodeResponseSchema)` to create a new message.
  */
 export const UpdateNodeResponseSchema: GenMessage<UpdateNodeResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 31);
+  messageDesc(file_metropolis_proto_api_management, 30);
 
 /**
  * @generated from message metropolis.proto.api.RebootRequest
@@ -1196,7 +1092,7 @@ export type RebootRequest = Message<"metropolis.proto.api.RebootRequest"> & {
  * Use `create(RebootRequestSchema)` to create a new message.
  */
 export const RebootRequestSchema: GenMessage<RebootRequest> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 32);
+  messageDesc(file_metropolis_proto_api_management, 31);
 
 /**
  * @generated from enum metropolis.proto.api.RebootRequest.Type
@@ -1205,26 +1101,26 @@ export enum RebootRequest_Type {
   /**
    * @generated from enum value: TYPE_INVALID = 0;
    */
-  TYPE_INVALID = 0,
+  INVALID = 0,
 
   /**
    * Through the firmware.
    *
-   * @generated from enum value: FIRMWARE = 1;
+   * @generated from enum value: TYPE_FIRMWARE = 1;
    */
   FIRMWARE = 1,
 
   /**
    * Straight into the kernel.
    *
-   * @generated from enum value: KEXEC = 2;
+   * @generated from enum value: TYPE_KEXEC = 2;
    */
   KEXEC = 2,
 
   /**
    * Stay off.
    *
-   * @generated from enum value: POWER_OFF = 3;
+   * @generated from enum value: TYPE_POWER_OFF = 3;
    */
   POWER_OFF = 3,
 }
@@ -1233,7 +1129,7 @@ export enum RebootRequest_Type {
  * Describes the enum metropolis.proto.api.RebootRequest.Type.
  */
 export const RebootRequest_TypeSchema: GenEnum<RebootRequest_Type> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 32, 0);
+  enumDesc(file_metropolis_proto_api_management, 31, 0);
 
 /**
  * @generated from enum metropolis.proto.api.RebootRequest.NextBoot
@@ -1242,21 +1138,21 @@ export enum RebootRequest_NextBoot {
   /**
    * The system that is set to be started.
    *
-   * @generated from enum value: START_NORMAL = 0;
+   * @generated from enum value: NEXT_BOOT_START_NORMAL = 0;
    */
   START_NORMAL = 0,
 
   /**
    * The system in the other slot.
    *
-   * @generated from enum value: START_ROLLBACK = 1;
+   * @generated from enum value: NEXT_BOOT_START_ROLLBACK = 1;
    */
   START_ROLLBACK = 1,
 
   /**
    * The firmware's set-up.
    *
-   * @generated from enum value: START_FIRMWARE_UI = 2;
+   * @generated from enum value: NEXT_BOOT_START_FIRMWARE_UI = 2;
    */
   START_FIRMWARE_UI = 2,
 }
@@ -1265,7 +1161,7 @@ export enum RebootRequest_NextBoot {
  * Describes the enum metropolis.proto.api.RebootRequest.NextBoot.
  */
 export const RebootRequest_NextBootSchema: GenEnum<RebootRequest_NextBoot> = /*@__PURE__*/
-  enumDesc(file_metropolis_proto_api_management, 32, 1);
+  enumDesc(file_metropolis_proto_api_management, 31, 1);
 
 /**
  * @generated from message metropolis.proto.api.RebootResponse
@@ -1278,7 +1174,7 @@ export type RebootResponse = Message<"metropolis.proto.api.RebootResponse"> & {
  * Use `create(RebootResponseSchema)` to create a new message.
  */
 export const RebootResponseSchema: GenMessage<RebootResponse> = /*@__PURE__*/
-  messageDesc(file_metropolis_proto_api_management, 33);
+  messageDesc(file_metropolis_proto_api_management, 32);
 
 /**
  * How far a consensus member has come.
@@ -1326,30 +1222,30 @@ export const ConsensusStatusSchema: GenEnum<ConsensusStatus> = /*@__PURE__*/
  */
 export enum ActivationMode {
   /**
-   * @generated from enum value: ACTIVATION_INVALID = 0;
+   * @generated from enum value: ACTIVATION_MODE_INVALID = 0;
    */
-  ACTIVATION_INVALID = 0,
+  INVALID = 0,
 
   /**
    * The new system is used from the next reboot on.
    *
-   * @generated from enum value: ACTIVATION_NONE = 1;
+   * @generated from enum value: ACTIVATION_MODE_NONE = 1;
    */
-  ACTIVATION_NONE = 1,
+  NONE = 1,
 
   /**
    * Reboot through the firmware.
    *
-   * @generated from enum value: ACTIVATION_REBOOT = 2;
+   * @generated from enum value: ACTIVATION_MODE_REBOOT = 2;
    */
-  ACTIVATION_REBOOT = 2,
+  REBOOT = 2,
 
   /**
    * Reboot without the firmware.
    *
-   * @generated from enum value: ACTIVATION_KEXEC = 3;
+   * @generated from enum value: ACTIVATION_MODE_KEXEC = 3;
    */
-  ACTIVATION_KEXEC = 3,
+  KEXEC = 3,
 }
 
 /**

@@ -9,6 +9,8 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { LeveledLogSeverity } from "../../../osbase/logtree/proto/logtree_pb.ts";
+import { file_osbase_logtree_proto_logtree } from "../../../osbase/logtree/proto/logtree_pb.ts";
 import type { Version } from "../../../version/spec/spec_pb.ts";
 import { file_version_spec_spec } from "../../../version/spec/spec_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/proto/common/common.proto.
  */
 export const file_metropolis_proto_common_common: GenFile = /*@__PURE__*/
-  fileDesc("CiRtZXRyb3BvbGlzL3Byb3RvL2NvbW1vbi9jb21tb24ucHJvdG8SF21ldHJvcG9saXMucHJvdG8uY29tbW9uIvMDCglOb2RlUm9sZXMSTgoRa3ViZXJuZXRlc193b3JrZXIYASABKAsyMy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlUm9sZXMuS3ViZXJuZXRlc1dvcmtlchJMChBjb25zZW5zdXNfbWVtYmVyGAIgASgLMjIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVJvbGVzLkNvbnNlbnN1c01lbWJlchJWChVrdWJlcm5ldGVzX2NvbnRyb2xsZXIYAyABKAsyNy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlUm9sZXMuS3ViZXJuZXRlc0NvbnRyb2xsZXIaEgoQS3ViZXJuZXRlc1dvcmtlchrDAQoPQ29uc2Vuc3VzTWVtYmVyEhYKDmNhX2NlcnRpZmljYXRlGAEgASgMEhgKEHBlZXJfY2VydGlmaWNhdGUYAiABKAwSEwoLaW5pdGlhbF9jcmwYAyABKAwSRgoFcGVlcnMYBCADKAsyNy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlUm9sZXMuQ29uc2Vuc3VzTWVtYmVyLlBlZXIaIQoEUGVlchIMCgRuYW1lGAEgASgJEgsKA3VybBgCIAEoCRoWChRLdWJlcm5ldGVzQ29udHJvbGxlciL7AQoKTm9kZVN0YXR1cxIYChBleHRlcm5hbF9hZGRyZXNzGAEgASgJEi0KCXRpbWVzdGFtcBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASSwoPcnVubmluZ19jdXJhdG9yGAMgASgLMjIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVN0YXR1cy5SdW5uaW5nQ3VyYXRvchImCgd2ZXJzaW9uGAQgASgLMhUudmVyc2lvbi5zcGVjLlZlcnNpb24SDwoHYm9vdF9pZBgFIAEoDBoeCg5SdW5uaW5nQ3VyYXRvchIMCgRwb3J0GAEgASgFIuoBChBDbHVzdGVyRGlyZWN0b3J5Ej0KBW5vZGVzGAEgAygLMi4ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckRpcmVjdG9yeS5Ob2RlGpYBCgROb2RlEkkKCWFkZHJlc3NlcxgCIAMoCzI2Lm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJEaXJlY3RvcnkuTm9kZS5BZGRyZXNzEgoKAmlkGAMgASgJEhgKEGNvbnNlbnN1c19tZW1iZXIYZCABKAgaFwoHQWRkcmVzcxIMCgRob3N0GAEgASgJSgQIARACIpIBChVOb2RlQ2x1c3Rlck5ldHdvcmtpbmcSGAoQd2lyZWd1YXJkX3B1YmtleRgBIAEoCRJHCghwcmVmaXhlcxgCIAMoCzI1Lm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVDbHVzdGVyTmV0d29ya2luZy5QcmVmaXgaFgoGUHJlZml4EgwKBGNpZHIYASABKAkilQgKFENsdXN0ZXJDb25maWd1cmF0aW9uEkcKCHRwbV9tb2RlGAEgASgOMjUubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24uVFBNTW9kZRJkChdzdG9yYWdlX3NlY3VyaXR5X3BvbGljeRgCIAEoDjJDLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uLlN0b3JhZ2VTZWN1cml0eVBvbGljeRJMCgprdWJlcm5ldGVzGAMgASgLMjgubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24uS3ViZXJuZXRlcxIWCg5jbHVzdGVyX2RvbWFpbhgEIAEoCRJVCg9yZWNvdmVyeV9wb2xpY3kYZCABKA4yPC5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5DbHVzdGVyQ29uZmlndXJhdGlvbi5SZWNvdmVyeVBvbGljeRq5AQoKS3ViZXJuZXRlcxJ0Chpub2RlX2xhYmVsc190b19zeW5jaHJvbml6ZRgDIAMoCzJQLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uLkt1YmVybmV0ZXMuTm9kZUxhYmVsc1RvU3luY2hyb25pemUaKQoXTm9kZUxhYmVsc1RvU3luY2hyb25pemUSDgoGcmVnZXhwGAEgASgJSgQIARACSgQIAhADImcKB1RQTU1vZGUSFAoQVFBNX01PREVfSU5WQUxJRBAAEhUKEVRQTV9NT0RFX1JFUVVJUkVEEAESGAoUVFBNX01PREVfQkVTVF9FRkZPUlQQAhIVChFUUE1fTU9ERV9ESVNBQkxFRBADIv8BChVTdG9yYWdlU2VjdXJpdHlQb2xpY3kSIwofU1RPUkFHRV9TRUNVUklUWV9QT0xJQ1lfSU5WQUxJRBAAEiYKIlNUT1JBR0VfU0VDVVJJVFlfUE9MSUNZX1BFUk1JU1NJVkUQARIsCihTVE9SQUdFX1NFQ1VSSVRZX1BPTElDWV9ORUVEU19FTkNSWVBUSU9OEAISPwo7U1RPUkFHRV9TRUNVUklUWV9QT0xJQ1lfTkVFRFNfRU5DUllQVElPTl9BTkRfQVVUSEVOVElDQVRJT04QAxIqCiZTVE9SQUdFX1NFQ1VSSVRZX1BPTElDWV9ORUVEU19JTlNFQ1VSRRAEImoKDlJlY292ZXJ5UG9saWN5EhsKF1JFQ09WRVJZX1BPTElDWV9JTlZBTElEEAASHQoZUkVDT1ZFUllfUE9MSUNZX0FVVE9NQVRJQxABEhwKGFJFQ09WRVJZX1BPTElDWV9PUEVSQVRPUhACIjkKCEhhcmR3YXJlEg4KBnZlbmRvchgBIAEoCRINCgVtb2RlbBgCIAEoCRIOCgZzZXJpYWwYAyABKAkiaQoKTm9kZUxhYmVscxI3CgVwYWlycxgBIAMoCzIoLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVMYWJlbHMuUGFpchoiCgRQYWlyEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCSqBAQoJTm9kZVN0YXRlEhYKEk5PREVfU1RBVEVfSU5WQUxJRBAAEhIKDk5PREVfU1RBVEVfTkVXEAESFgoSTk9ERV9TVEFURV9TVEFOREJZEAISEQoNTk9ERV9TVEFURV9VUBADEh0KGU5PREVfU1RBVEVfREVDT01NSVNTSU9ORUQQBCrIAQoMQ2x1c3RlclN0YXRlEhkKFUNMVVNURVJfU1RBVEVfSU5WQUxJRBAAEhkKFUNMVVNURVJfU1RBVEVfVU5LTk9XThABEhkKFUNMVVNURVJfU1RBVEVfRk9SRUlHThACEhkKFUNMVVNURVJfU1RBVEVfVFJVU1RFRBADEhYKEkNMVVNURVJfU1RBVEVfSE9NRRAEEhsKF0NMVVNURVJfU1RBVEVfRElTT1dOSU5HEAUSFwoTQ0xVU1RFUl9TVEFURV9TUExJVBAGKn4KDE5vZGVUUE1Vc2FnZRIUChBOT0RFX1RQTV9JTlZBTElEEAASGAoUTk9ERV9UUE1fTk9UX1BSRVNFTlQQARIfChtOT0RFX1RQTV9QUkVTRU5UX0JVVF9VTlVTRUQQAhIdChlOT0RFX1RQTV9QUkVTRU5UX0FORF9VU0VEEAMqtAEKE05vZGVTdG9yYWdlU2VjdXJpdHkSIQodTk9ERV9TVE9SQUdFX1NFQ1VSSVRZX0lOVkFMSUQQABIiCh5OT0RFX1NUT1JBR0VfU0VDVVJJVFlfSU5TRUNVUkUQARIjCh9OT0RFX1NUT1JBR0VfU0VDVVJJVFlfRU5DUllQVEVEEAISMQotTk9ERV9TVE9SQUdFX1NFQ1VSSVRZX0FVVEhFTlRJQ0FURURfRU5DUllQVEVEEANiBnByb3RvMw", [file_google_protobuf_timestamp, file_version_spec_spec]);
+  fileDesc("CiRtZXRyb3BvbGlzL3Byb3RvL2NvbW1vbi9jb21tb24ucHJvdG8SF21ldHJvcG9saXMucHJvdG8uY29tbW9uIvMDCglOb2RlUm9sZXMSTgoRa3ViZXJuZXRlc193b3JrZXIYASABKAsyMy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlUm9sZXMuS3ViZXJuZXRlc1dvcmtlchJMChBjb25zZW5zdXNfbWVtYmVyGAIgASgLMjIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVJvbGVzLkNvbnNlbnN1c01lbWJlchJWChVrdWJlcm5ldGVzX2NvbnRyb2xsZXIYAyABKAsyNy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlUm9sZXMuS3ViZXJuZXRlc0NvbnRyb2xsZXIaEgoQS3ViZXJuZXRlc1dvcmtlchrDAQoPQ29uc2Vuc3VzTWVtYmVyEhYKDmNhX2NlcnRpZmljYXRlGAEgASgMEhgKEHBlZXJfY2VydGlmaWNhdGUYAiABKAwSEwoLaW5pdGlhbF9jcmwYAyABKAwSRgoFcGVlcnMYBCADKAsyNy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Ob2RlUm9sZXMuQ29uc2Vuc3VzTWVtYmVyLlBlZXIaIQoEUGVlchIMCgRuYW1lGAEgASgJEgsKA3VybBgCIAEoCRoWChRLdWJlcm5ldGVzQ29udHJvbGxlciL7AQoKTm9kZVN0YXR1cxIYChBleHRlcm5hbF9hZGRyZXNzGAEgASgJEi0KCXRpbWVzdGFtcBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASSwoPcnVubmluZ19jdXJhdG9yGAMgASgLMjIubWV0cm9wb2xpcy5wcm90by5jb21tb24uTm9kZVN0YXR1cy5SdW5uaW5nQ3VyYXRvchImCgd2ZXJzaW9uGAQgASgLMhUudmVyc2lvbi5zcGVjLlZlcnNpb24SDwoHYm9vdF9pZBgFIAEoDBoeCg5SdW5uaW5nQ3VyYXRvchIMCgRwb3J0GAEgASgFIuoBChBDbHVzdGVyRGlyZWN0b3J5Ej0KBW5vZGVzGAEgAygLMi4ubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckRpcmVjdG9yeS5Ob2RlGpYBCgROb2RlEkkKCWFkZHJlc3NlcxgCIAMoCzI2Lm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJEaXJlY3RvcnkuTm9kZS5BZGRyZXNzEgoKAmlkGAMgASgJEhgKEGNvbnNlbnN1c19tZW1iZXIYZCABKAgaFwoHQWRkcmVzcxIMCgRob3N0GAEgASgJSgQIARACIpIBChVOb2RlQ2x1c3Rlck5ldHdvcmtpbmcSGAoQd2lyZWd1YXJkX3B1YmtleRgBIAEoCRJHCghwcmVmaXhlcxgCIAMoCzI1Lm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVDbHVzdGVyTmV0d29ya2luZy5QcmVmaXgaFgoGUHJlZml4EgwKBGNpZHIYASABKAkilQgKFENsdXN0ZXJDb25maWd1cmF0aW9uEkcKCHRwbV9tb2RlGAEgASgOMjUubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24uVFBNTW9kZRJkChdzdG9yYWdlX3NlY3VyaXR5X3BvbGljeRgCIAEoDjJDLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uLlN0b3JhZ2VTZWN1cml0eVBvbGljeRJMCgprdWJlcm5ldGVzGAMgASgLMjgubWV0cm9wb2xpcy5wcm90by5jb21tb24uQ2x1c3RlckNvbmZpZ3VyYXRpb24uS3ViZXJuZXRlcxIWCg5jbHVzdGVyX2RvbWFpbhgEIAEoCRJVCg9yZWNvdmVyeV9wb2xpY3kYZCABKA4yPC5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5DbHVzdGVyQ29uZmlndXJhdGlvbi5SZWNvdmVyeVBvbGljeRq5AQoKS3ViZXJuZXRlcxJ0Chpub2RlX2xhYmVsc190b19zeW5jaHJvbml6ZRgDIAMoCzJQLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkNsdXN0ZXJDb25maWd1cmF0aW9uLkt1YmVybmV0ZXMuTm9kZUxhYmVsc1RvU3luY2hyb25pemUaKQoXTm9kZUxhYmVsc1RvU3luY2hyb25pemUSDgoGcmVnZXhwGAEgASgJSgQIARACSgQIAhADImcKB1RQTU1vZGUSFAoQVFBNX01PREVfSU5WQUxJRBAAEhUKEVRQTV9NT0RFX1JFUVVJUkVEEAESGAoUVFBNX01PREVfQkVTVF9FRkZPUlQQAhIVChFUUE1fTU9ERV9ESVNBQkxFRBADIv8BChVTdG9yYWdlU2VjdXJpdHlQb2xpY3kSIwofU1RPUkFHRV9TRUNVUklUWV9QT0xJQ1lfSU5WQUxJRBAAEiYKIlNUT1JBR0VfU0VDVVJJVFlfUE9MSUNZX1BFUk1JU1NJVkUQARIsCihTVE9SQUdFX1NFQ1VSSVRZX1BPTElDWV9ORUVEU19FTkNSWVBUSU9OEAISPwo7U1RPUkFHRV9TRUNVUklUWV9QT0xJQ1lfTkVFRFNfRU5DUllQVElPTl9BTkRfQVVUSEVOVElDQVRJT04QAxIqCiZTVE9SQUdFX1NFQ1VSSVRZX1BPTElDWV9ORUVEU19JTlNFQ1VSRRAEImoKDlJlY292ZXJ5UG9saWN5EhsKF1JFQ09WRVJZX1BPTElDWV9JTlZBTElEEAASHQoZUkVDT1ZFUllfUE9MSUNZX0FVVE9NQVRJQxABEhwKGFJFQ09WRVJZX1BPTElDWV9PUEVSQVRPUhACIjkKCEhhcmR3YXJlEg4KBnZlbmRvchgBIAEoCRINCgVtb2RlbBgCIAEoCRIOCgZzZXJpYWwYAyABKAkiaQoKTm9kZUxhYmVscxI3CgVwYWlycxgBIAMoCzIoLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLk5vZGVMYWJlbHMuUGFpchoiCgRQYWlyEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCSLYAwoJTG9nRmlsdGVyEkgKDXdpdGhfY2hpbGRyZW4YASABKAsyLy5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Mb2dGaWx0ZXIuV2l0aENoaWxkcmVuSAASPgoIb25seV9yYXcYAyABKAsyKi5tZXRyb3BvbGlzLnByb3RvLmNvbW1vbi5Mb2dGaWx0ZXIuT25seVJhd0gAEkYKDG9ubHlfbGV2ZWxlZBgEIAEoCzIuLm1ldHJvcG9saXMucHJvdG8uY29tbW9uLkxvZ0ZpbHRlci5Pbmx5TGV2ZWxlZEgAEmYKHWxldmVsZWRfd2l0aF9taW5pbXVtX3NldmVyaXR5GAUgASgLMj0ubWV0cm9wb2xpcy5wcm90by5jb21tb24uTG9nRmlsdGVyLkxldmVsZWRXaXRoTWluaW11bVNldmVyaXR5SAAaDgoMV2l0aENoaWxkcmVuGgkKB09ubHlSYXcaDQoLT25seUxldmVsZWQaVwoaTGV2ZWxlZFdpdGhNaW5pbXVtU2V2ZXJpdHkSOQoHbWluaW11bRgBIAEoDjIoLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxldmVsZWRMb2dTZXZlcml0eUIICgZmaWx0ZXJKBAgCEAMqgQEKCU5vZGVTdGF0ZRIWChJOT0RFX1NUQVRFX0lOVkFMSUQQABISCg5OT0RFX1NUQVRFX05FVxABEhYKEk5PREVfU1RBVEVfU1RBTkRCWRACEhEKDU5PREVfU1RBVEVfVVAQAxIdChlOT0RFX1NUQVRFX0RFQ09NTUlTU0lPTkVEEAQqyAEKDENsdXN0ZXJTdGF0ZRIZChVDTFVTVEVSX1NUQVRFX0lOVkFMSUQQABIZChVDTFVTVEVSX1NUQVRFX1VOS05PV04QARIZChVDTFVTVEVSX1NUQVRFX0ZPUkVJR04QAhIZChVDTFVTVEVSX1NUQVRFX1RSVVNURUQQAxIWChJDTFVTVEVSX1NUQVRFX0hPTUUQBBIbChdDTFVTVEVSX1NUQVRFX0RJU09XTklORxAFEhcKE0NMVVNURVJfU1RBVEVfU1BMSVQQBiqWAQoMTm9kZVRQTVVzYWdlEhoKFk5PREVfVFBNX1VTQUdFX0lOVkFMSUQQABIeChpOT0RFX1RQTV9VU0FHRV9OT1RfUFJFU0VOVBABEiUKIU5PREVfVFBNX1VTQUdFX1BSRVNFTlRfQlVUX1VOVVNFRBACEiMKH05PREVfVFBNX1VTQUdFX1BSRVNFTlRfQU5EX1VTRUQQAyq0AQoTTm9kZVN0b3JhZ2VTZWN1cml0eRIhCh1OT0RFX1NUT1JBR0VfU0VDVVJJVFlfSU5WQUxJRBAAEiIKHk5PREVfU1RPUkFHRV9TRUNVUklUWV9JTlNFQ1VSRRABEiMKH05PREVfU1RPUkFHRV9TRUNVUklUWV9FTkNSWVBURUQQAhIxCi1OT0RFX1NUT1JBR0VfU0VDVVJJVFlfQVVUSEVOVElDQVRFRF9FTkNSWVBURUQQA2IGcHJvdG8z", [file_google_protobuf_timestamp, file_osbase_logtree_proto_logtree, file_version_spec_spec]);
 
 /**
  * What a node is used for. A role is held while its field is set.
@@ -610,6 +612,113 @@ export const NodeLabels_PairSchema: GenMessage<NodeLabels_Pair> = /*@__PURE__*/
   messageDesc(file_metropolis_proto_common_common, 6, 0);
 
 /**
+ * Which entries of a log are wanted.
+ *
+ * @generated from message metropolis.proto.common.LogFilter
+ */
+export type LogFilter = Message<"metropolis.proto.common.LogFilter"> & {
+  /**
+   * @generated from oneof metropolis.proto.common.LogFilter.filter
+   */
+  filter: {
+    /**
+     * @generated from field: metropolis.proto.common.LogFilter.WithChildren with_children = 1;
+     */
+    value: LogFilter_WithChildren;
+    case: "withChildren";
+  } | {
+    /**
+     * @generated from field: metropolis.proto.common.LogFilter.OnlyRaw only_raw = 3;
+     */
+    value: LogFilter_OnlyRaw;
+    case: "onlyRaw";
+  } | {
+    /**
+     * @generated from field: metropolis.proto.common.LogFilter.OnlyLeveled only_leveled = 4;
+     */
+    value: LogFilter_OnlyLeveled;
+    case: "onlyLeveled";
+  } | {
+    /**
+     * @generated from field: metropolis.proto.common.LogFilter.LeveledWithMinimumSeverity leveled_with_minimum_severity = 5;
+     */
+    value: LogFilter_LeveledWithMinimumSeverity;
+    case: "leveledWithMinimumSeverity";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message metropolis.proto.common.LogFilter.
+ * Use `create(LogFilterSchema)` to create a new message.
+ */
+export const LogFilterSchema: GenMessage<LogFilter> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_common_common, 7);
+
+/**
+ * Also what is logged below the name.
+ *
+ * @generated from message metropolis.proto.common.LogFilter.WithChildren
+ */
+export type LogFilter_WithChildren = Message<"metropolis.proto.common.LogFilter.WithChildren"> & {
+};
+
+/**
+ * Describes the message metropolis.proto.common.LogFilter.WithChildren.
+ * Use `create(LogFilter_WithChildrenSchema)` to create a new message.
+ */
+export const LogFilter_WithChildrenSchema: GenMessage<LogFilter_WithChildren> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_common_common, 7, 0);
+
+/**
+ * Only lines of programs.
+ *
+ * @generated from message metropolis.proto.common.LogFilter.OnlyRaw
+ */
+export type LogFilter_OnlyRaw = Message<"metropolis.proto.common.LogFilter.OnlyRaw"> & {
+};
+
+/**
+ * Describes the message metropolis.proto.common.LogFilter.OnlyRaw.
+ * Use `create(LogFilter_OnlyRawSchema)` to create a new message.
+ */
+export const LogFilter_OnlyRawSchema: GenMessage<LogFilter_OnlyRaw> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_common_common, 7, 1);
+
+/**
+ * Only entries with a severity.
+ *
+ * @generated from message metropolis.proto.common.LogFilter.OnlyLeveled
+ */
+export type LogFilter_OnlyLeveled = Message<"metropolis.proto.common.LogFilter.OnlyLeveled"> & {
+};
+
+/**
+ * Describes the message metropolis.proto.common.LogFilter.OnlyLeveled.
+ * Use `create(LogFilter_OnlyLeveledSchema)` to create a new message.
+ */
+export const LogFilter_OnlyLeveledSchema: GenMessage<LogFilter_OnlyLeveled> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_common_common, 7, 2);
+
+/**
+ * Only entries that are at least this grave.
+ *
+ * @generated from message metropolis.proto.common.LogFilter.LeveledWithMinimumSeverity
+ */
+export type LogFilter_LeveledWithMinimumSeverity = Message<"metropolis.proto.common.LogFilter.LeveledWithMinimumSeverity"> & {
+  /**
+   * @generated from field: osbase.logtree.proto.LeveledLogSeverity minimum = 1;
+   */
+  minimum: LeveledLogSeverity;
+};
+
+/**
+ * Describes the message metropolis.proto.common.LogFilter.LeveledWithMinimumSeverity.
+ * Use `create(LogFilter_LeveledWithMinimumSeveritySchema)` to create a new message.
+ */
+export const LogFilter_LeveledWithMinimumSeveritySchema: GenMessage<LogFilter_LeveledWithMinimumSeverity> = /*@__PURE__*/
+  messageDesc(file_metropolis_proto_common_common, 7, 3);
+
+/**
  * How far a node has come on its way into, and out of, a cluster.
  *
  * @generated from enum metropolis.proto.common.NodeState
@@ -722,26 +831,26 @@ export const ClusterStateSchema: GenEnum<ClusterState> = /*@__PURE__*/
  */
 export enum NodeTPMUsage {
   /**
-   * @generated from enum value: NODE_TPM_INVALID = 0;
+   * @generated from enum value: NODE_TPM_USAGE_INVALID = 0;
    */
-  NODE_TPM_INVALID = 0,
+  NODE_TPM_USAGE_INVALID = 0,
 
   /**
-   * @generated from enum value: NODE_TPM_NOT_PRESENT = 1;
+   * @generated from enum value: NODE_TPM_USAGE_NOT_PRESENT = 1;
    */
-  NODE_TPM_NOT_PRESENT = 1,
+  NODE_TPM_USAGE_NOT_PRESENT = 1,
 
   /**
    * There is one, but the cluster does not want it used.
    *
-   * @generated from enum value: NODE_TPM_PRESENT_BUT_UNUSED = 2;
+   * @generated from enum value: NODE_TPM_USAGE_PRESENT_BUT_UNUSED = 2;
    */
-  NODE_TPM_PRESENT_BUT_UNUSED = 2,
+  NODE_TPM_USAGE_PRESENT_BUT_UNUSED = 2,
 
   /**
-   * @generated from enum value: NODE_TPM_PRESENT_AND_USED = 3;
+   * @generated from enum value: NODE_TPM_USAGE_PRESENT_AND_USED = 3;
    */
-  NODE_TPM_PRESENT_AND_USED = 3,
+  NODE_TPM_USAGE_PRESENT_AND_USED = 3,
 }
 
 /**

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file osbase/logtree/proto/logtree.proto.
  */
 export const file_osbase_logtree_proto_logtree: GenFile = /*@__PURE__*/
-  fileDesc("CiJvc2Jhc2UvbG9ndHJlZS9wcm90by9sb2d0cmVlLnByb3RvEhRvc2Jhc2UubG9ndHJlZS5wcm90byLSAgoITG9nRW50cnkSCgoCZG4YASABKAkSOQoHbGV2ZWxlZBgCIAEoCzImLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxvZ0VudHJ5LkxldmVsZWRIABIxCgNyYXcYAyABKAsyIi5vc2Jhc2UubG9ndHJlZS5wcm90by5Mb2dFbnRyeS5SYXdIABqVAQoHTGV2ZWxlZBINCgVsaW5lcxgBIAMoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKCHNldmVyaXR5GAMgASgOMigub3NiYXNlLmxvZ3RyZWUucHJvdG8uTGV2ZWxlZExvZ1NldmVyaXR5EhAKCGxvY2F0aW9uGAQgASgJGiwKA1JhdxIMCgRkYXRhGAEgASgJEhcKD29yaWdpbmFsX2xlbmd0aBgCIAEoA0IGCgRraW5kKk4KEkxldmVsZWRMb2dTZXZlcml0eRILCgdJTlZBTElEEAASCAoESU5GTxABEgsKB1dBUk5JTkcQAhIJCgVFUlJPUhADEgkKBUZBVEFMEARiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiJvc2Jhc2UvbG9ndHJlZS9wcm90by9sb2d0cmVlLnByb3RvEhRvc2Jhc2UubG9ndHJlZS5wcm90byLSAgoITG9nRW50cnkSCgoCZG4YASABKAkSOQoHbGV2ZWxlZBgCIAEoCzImLm9zYmFzZS5sb2d0cmVlLnByb3RvLkxvZ0VudHJ5LkxldmVsZWRIABIxCgNyYXcYAyABKAsyIi5vc2Jhc2UubG9ndHJlZS5wcm90by5Mb2dFbnRyeS5SYXdIABqVAQoHTGV2ZWxlZBINCgVsaW5lcxgBIAMoCRItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjoKCHNldmVyaXR5GAMgASgOMigub3NiYXNlLmxvZ3RyZWUucHJvdG8uTGV2ZWxlZExvZ1NldmVyaXR5EhAKCGxvY2F0aW9uGAQgASgJGiwKA1JhdxIMCgRkYXRhGAEgASgJEhcKD29yaWdpbmFsX2xlbmd0aBgCIAEoA0IGCgRraW5kKrcBChJMZXZlbGVkTG9nU2V2ZXJpdHkSIAocTEVWRUxFRF9MT0dfU0VWRVJJVFlfSU5WQUxJRBAAEh0KGUxFVkVMRURfTE9HX1NFVkVSSVRZX0lORk8QARIgChxMRVZFTEVEX0xPR19TRVZFUklUWV9XQVJOSU5HEAISHgoaTEVWRUxFRF9MT0dfU0VWRVJJVFlfRVJST1IQAxIeChpMRVZFTEVEX0xPR19TRVZFUklUWV9GQVRBTBAEYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * One entry of the tree.
@@ -128,29 +128,29 @@ export const LogEntry_RawSchema: GenMessage<LogEntry_Raw> = /*@__PURE__*/
  */
 export enum LeveledLogSeverity {
   /**
-   * @generated from enum value: INVALID = 0;
+   * @generated from enum value: LEVELED_LOG_SEVERITY_INVALID = 0;
    */
   INVALID = 0,
 
   /**
-   * @generated from enum value: INFO = 1;
+   * @generated from enum value: LEVELED_LOG_SEVERITY_INFO = 1;
    */
   INFO = 1,
 
   /**
-   * @generated from enum value: WARNING = 2;
+   * @generated from enum value: LEVELED_LOG_SEVERITY_WARNING = 2;
    */
   WARNING = 2,
 
   /**
-   * @generated from enum value: ERROR = 3;
+   * @generated from enum value: LEVELED_LOG_SEVERITY_ERROR = 3;
    */
   ERROR = 3,
 
   /**
    * The end of the component that logs, not of the process or the node.
    *
-   * @generated from enum value: FATAL = 4;
+   * @generated from enum value: LEVELED_LOG_SEVERITY_FATAL = 4;
    */
   FATAL = 4,
 }

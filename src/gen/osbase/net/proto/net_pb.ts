@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file osbase/net/proto/net.proto.
  */
 export const file_osbase_net_proto_net: GenFile = /*@__PURE__*/
-  fileDesc("Chpvc2Jhc2UvbmV0L3Byb3RvL25ldC5wcm90bxIQb3NiYXNlLm5ldC5wcm90byJnCgNOZXQSLgoJaW50ZXJmYWNlGAEgAygLMhsub3NiYXNlLm5ldC5wcm90by5JbnRlcmZhY2USMAoKbmFtZXNlcnZlchgDIAMoCzIcLm9zYmFzZS5uZXQucHJvdG8uTmFtZXNlcnZlciIYCgpOYW1lc2VydmVyEgoKAmlwGAEgASgJIrgDCglJbnRlcmZhY2USDAoEbmFtZRgBIAEoCRIqCgZkZXZpY2UYAyABKAsyGC5vc2Jhc2UubmV0LnByb3RvLkRldmljZUgAEiYKBGJvbmQYBCABKAsyFi5vc2Jhc2UubmV0LnByb3RvLkJvbmRIABImCgR2bGFuGAUgASgLMhYub3NiYXNlLm5ldC5wcm90by5WTEFOSAASOQoPaXB2NF9hdXRvY29uZmlnGAogASgLMiAub3NiYXNlLm5ldC5wcm90by5JUHY0QXV0b2NvbmZpZxI5Cg9pcHY2X2F1dG9jb25maWcYCyABKAsyIC5vc2Jhc2UubmV0LnByb3RvLklQdjZBdXRvY29uZmlnEg8KB2FkZHJlc3MYDCADKAkSCwoDbXR1GA0gASgFEjAKBXJvdXRlGA4gAygLMiEub3NiYXNlLm5ldC5wcm90by5JbnRlcmZhY2UuUm91dGUaUwoFUm91dGUSEwoLZGVzdGluYXRpb24YASABKAkSEgoKZ2F0ZXdheV9pcBgCIAEoCRIRCglzb3VyY2VfaXAYAyABKAkSDgoGbWV0cmljGAQgASgFQgYKBHR5cGUiQQoGRGV2aWNlEhgKEGhhcmR3YXJlX2FkZHJlc3MYASABKAkSDgoGZHJpdmVyGAIgASgJEg0KBWluZGV4GAMgASgFItwGCgRCb25kEhgKEG1lbWJlcl9pbnRlcmZhY2UYASADKAkSEQoJbWluX2xpbmtzGAIgASgFEkAKD2NhcnJpZXJfbW9uaXRvchgDIAEoCzIlLm9zYmFzZS5uZXQucHJvdG8uQm9uZC5DYXJyaWVyTW9uaXRvckgAEkcKFHRyYW5zbWl0X2hhc2hfcG9saWN5GAQgASgOMikub3NiYXNlLm5ldC5wcm90by5Cb25kLlRyYW5zbWl0SGFzaFBvbGljeRIrCgRsYWNwGAUgASgLMhsub3NiYXNlLm5ldC5wcm90by5Cb25kLkxBQ1BIARI8Cg1hY3RpdmVfYmFja3VwGAYgASgLMiMub3NiYXNlLm5ldC5wcm90by5Cb25kLkFjdGl2ZUJhY2t1cEgBGnAKDkNhcnJpZXJNb25pdG9yEhsKE3BvbGxpbmdfaW50ZXJ2YWxfbXMYASABKAUSFQoNZG93bl9kZWxheV9tcxgCIAEoBRITCgt1cF9kZWxheV9tcxgDIAEoBRIVCg1mb3JjZV9wb2xsaW5nGAQgASgIGp8CCgRMQUNQEi4KBHJhdGUYASABKA4yIC5vc2Jhc2UubmV0LnByb3RvLkJvbmQuTEFDUC5SYXRlEkMKD3NlbGVjdGlvbl9sb2dpYxgCIAEoDjIqLm9zYmFzZS5uZXQucHJvdG8uQm9uZC5MQUNQLlNlbGVjdGlvbkxvZ2ljEh0KFWFjdG9yX3N5c3RlbV9wcmlvcml0eRgDIAEoBRIVCg11c2VyX3BvcnRfa2V5GAQgASgFEhgKEGFjdG9yX3N5c3RlbV9tYWMYBSABKAkiGgoEUmF0ZRIICgRTTE9XEAASCAoERkFTVBABIjYKDlNlbGVjdGlvbkxvZ2ljEgoKBlNUQUJMRRAAEg0KCUJBTkRXSURUSBABEgkKBUNPVU5UEAIaDgoMQWN0aXZlQmFja3VwInUKElRyYW5zbWl0SGFzaFBvbGljeRIKCgZMQVlFUjIQABIMCghMQVlFUjNfNBABEgwKCExBWUVSMl8zEAISEgoORU5DQVBfTEFZRVIyXzMQAxISCg5FTkNBUF9MQVlFUjNfNBAEEg8KC1ZMQU5fU1JDTUFDEAVCDgoMbGlua19tb25pdG9yQgYKBG1vZGUidwoEVkxBThIOCgZwYXJlbnQYASABKAkSCgoCaWQYAiABKAUSMQoIcHJvdG9jb2wYAyABKA4yHy5vc2Jhc2UubmV0LnByb3RvLlZMQU4uUHJvdG9jb2wiIAoIUHJvdG9jb2wSCQoFQ1ZMQU4QABIJCgVTVkxBThABIhAKDklQdjRBdXRvY29uZmlnInoKDklQdjZBdXRvY29uZmlnEjkKB3ByaXZhY3kYASABKA4yKC5vc2Jhc2UubmV0LnByb3RvLklQdjZBdXRvY29uZmlnLlByaXZhY3kiLQoHUHJpdmFjeRILCgdESVNBQkxFEAASCQoFQVZPSUQQARIKCgZQUkVGRVIQAmIGcHJvdG8z");
+  fileDesc("Chpvc2Jhc2UvbmV0L3Byb3RvL25ldC5wcm90bxIQb3NiYXNlLm5ldC5wcm90byJnCgNOZXQSLgoJaW50ZXJmYWNlGAEgAygLMhsub3NiYXNlLm5ldC5wcm90by5JbnRlcmZhY2USMAoKbmFtZXNlcnZlchgDIAMoCzIcLm9zYmFzZS5uZXQucHJvdG8uTmFtZXNlcnZlciIYCgpOYW1lc2VydmVyEgoKAmlwGAEgASgJIrgDCglJbnRlcmZhY2USDAoEbmFtZRgBIAEoCRIqCgZkZXZpY2UYAyABKAsyGC5vc2Jhc2UubmV0LnByb3RvLkRldmljZUgAEiYKBGJvbmQYBCABKAsyFi5vc2Jhc2UubmV0LnByb3RvLkJvbmRIABImCgR2bGFuGAUgASgLMhYub3NiYXNlLm5ldC5wcm90by5WTEFOSAASOQoPaXB2NF9hdXRvY29uZmlnGAogASgLMiAub3NiYXNlLm5ldC5wcm90by5JUHY0QXV0b2NvbmZpZxI5Cg9pcHY2X2F1dG9jb25maWcYCyABKAsyIC5vc2Jhc2UubmV0LnByb3RvLklQdjZBdXRvY29uZmlnEg8KB2FkZHJlc3MYDCADKAkSCwoDbXR1GA0gASgFEjAKBXJvdXRlGA4gAygLMiEub3NiYXNlLm5ldC5wcm90by5JbnRlcmZhY2UuUm91dGUaUwoFUm91dGUSEwoLZGVzdGluYXRpb24YASABKAkSEgoKZ2F0ZXdheV9pcBgCIAEoCRIRCglzb3VyY2VfaXAYAyABKAkSDgoGbWV0cmljGAQgASgFQgYKBHR5cGUiQQoGRGV2aWNlEhgKEGhhcmR3YXJlX2FkZHJlc3MYASABKAkSDgoGZHJpdmVyGAIgASgJEg0KBWluZGV4GAMgASgFIpUICgRCb25kEhgKEG1lbWJlcl9pbnRlcmZhY2UYASADKAkSEQoJbWluX2xpbmtzGAIgASgFEkAKD2NhcnJpZXJfbW9uaXRvchgDIAEoCzIlLm9zYmFzZS5uZXQucHJvdG8uQm9uZC5DYXJyaWVyTW9uaXRvckgAEkcKFHRyYW5zbWl0X2hhc2hfcG9saWN5GAQgASgOMikub3NiYXNlLm5ldC5wcm90by5Cb25kLlRyYW5zbWl0SGFzaFBvbGljeRIrCgRsYWNwGAUgASgLMhsub3NiYXNlLm5ldC5wcm90by5Cb25kLkxBQ1BIARI8Cg1hY3RpdmVfYmFja3VwGAYgASgLMiMub3NiYXNlLm5ldC5wcm90by5Cb25kLkFjdGl2ZUJhY2t1cEgBGnAKDkNhcnJpZXJNb25pdG9yEhsKE3BvbGxpbmdfaW50ZXJ2YWxfbXMYASABKAUSFQoNZG93bl9kZWxheV9tcxgCIAEoBRITCgt1cF9kZWxheV9tcxgDIAEoBRIVCg1mb3JjZV9wb2xsaW5nGAQgASgIGtkCCgRMQUNQEi4KBHJhdGUYASABKA4yIC5vc2Jhc2UubmV0LnByb3RvLkJvbmQuTEFDUC5SYXRlEkMKD3NlbGVjdGlvbl9sb2dpYxgCIAEoDjIqLm9zYmFzZS5uZXQucHJvdG8uQm9uZC5MQUNQLlNlbGVjdGlvbkxvZ2ljEh0KFWFjdG9yX3N5c3RlbV9wcmlvcml0eRgDIAEoBRIVCg11c2VyX3BvcnRfa2V5GAQgASgFEhgKEGFjdG9yX3N5c3RlbV9tYWMYBSABKAkiJAoEUmF0ZRINCglSQVRFX1NMT1cQABINCglSQVRFX0ZBU1QQASJmCg5TZWxlY3Rpb25Mb2dpYxIaChZTRUxFQ1RJT05fTE9HSUNfU1RBQkxFEAASHQoZU0VMRUNUSU9OX0xPR0lDX0JBTkRXSURUSBABEhkKFVNFTEVDVElPTl9MT0dJQ19DT1VOVBACGg4KDEFjdGl2ZUJhY2t1cCLzAQoSVHJhbnNtaXRIYXNoUG9saWN5Eh8KG1RSQU5TTUlUX0hBU0hfUE9MSUNZX0xBWUVSMhAAEiEKHVRSQU5TTUlUX0hBU0hfUE9MSUNZX0xBWUVSM180EAESIQodVFJBTlNNSVRfSEFTSF9QT0xJQ1lfTEFZRVIyXzMQAhInCiNUUkFOU01JVF9IQVNIX1BPTElDWV9FTkNBUF9MQVlFUjJfMxADEicKI1RSQU5TTUlUX0hBU0hfUE9MSUNZX0VOQ0FQX0xBWUVSM180EAQSJAogVFJBTlNNSVRfSEFTSF9QT0xJQ1lfVkxBTl9TUkNNQUMQBUIOCgxsaW5rX21vbml0b3JCBgoEbW9kZSKJAQoEVkxBThIOCgZwYXJlbnQYASABKAkSCgoCaWQYAiABKAUSMQoIcHJvdG9jb2wYAyABKA4yHy5vc2Jhc2UubmV0LnByb3RvLlZMQU4uUHJvdG9jb2wiMgoIUHJvdG9jb2wSEgoOUFJPVE9DT0xfQ1ZMQU4QABISCg5QUk9UT0NPTF9TVkxBThABIhAKDklQdjRBdXRvY29uZmlnIpIBCg5JUHY2QXV0b2NvbmZpZxI5Cgdwcml2YWN5GAEgASgOMigub3NiYXNlLm5ldC5wcm90by5JUHY2QXV0b2NvbmZpZy5Qcml2YWN5IkUKB1ByaXZhY3kSEwoPUFJJVkFDWV9ESVNBQkxFEAASEQoNUFJJVkFDWV9BVk9JRBABEhIKDlBSSVZBQ1lfUFJFRkVSEAJiBnByb3RvMw");
 
 /**
  * All of it: what is not listed is not configured.
@@ -357,12 +357,12 @@ export const Bond_LACPSchema: GenMessage<Bond_LACP> = /*@__PURE__*/
  */
 export enum Bond_LACP_Rate {
   /**
-   * @generated from enum value: SLOW = 0;
+   * @generated from enum value: RATE_SLOW = 0;
    */
   SLOW = 0,
 
   /**
-   * @generated from enum value: FAST = 1;
+   * @generated from enum value: RATE_FAST = 1;
    */
   FAST = 1,
 }
@@ -378,17 +378,17 @@ export const Bond_LACP_RateSchema: GenEnum<Bond_LACP_Rate> = /*@__PURE__*/
  */
 export enum Bond_LACP_SelectionLogic {
   /**
-   * @generated from enum value: STABLE = 0;
+   * @generated from enum value: SELECTION_LOGIC_STABLE = 0;
    */
   STABLE = 0,
 
   /**
-   * @generated from enum value: BANDWIDTH = 1;
+   * @generated from enum value: SELECTION_LOGIC_BANDWIDTH = 1;
    */
   BANDWIDTH = 1,
 
   /**
-   * @generated from enum value: COUNT = 2;
+   * @generated from enum value: SELECTION_LOGIC_COUNT = 2;
    */
   COUNT = 2,
 }
@@ -419,32 +419,32 @@ export const Bond_ActiveBackupSchema: GenMessage<Bond_ActiveBackup> = /*@__PURE_
  */
 export enum Bond_TransmitHashPolicy {
   /**
-   * @generated from enum value: LAYER2 = 0;
+   * @generated from enum value: TRANSMIT_HASH_POLICY_LAYER2 = 0;
    */
   LAYER2 = 0,
 
   /**
-   * @generated from enum value: LAYER3_4 = 1;
+   * @generated from enum value: TRANSMIT_HASH_POLICY_LAYER3_4 = 1;
    */
   LAYER3_4 = 1,
 
   /**
-   * @generated from enum value: LAYER2_3 = 2;
+   * @generated from enum value: TRANSMIT_HASH_POLICY_LAYER2_3 = 2;
    */
   LAYER2_3 = 2,
 
   /**
-   * @generated from enum value: ENCAP_LAYER2_3 = 3;
+   * @generated from enum value: TRANSMIT_HASH_POLICY_ENCAP_LAYER2_3 = 3;
    */
   ENCAP_LAYER2_3 = 3,
 
   /**
-   * @generated from enum value: ENCAP_LAYER3_4 = 4;
+   * @generated from enum value: TRANSMIT_HASH_POLICY_ENCAP_LAYER3_4 = 4;
    */
   ENCAP_LAYER3_4 = 4,
 
   /**
-   * @generated from enum value: VLAN_SRCMAC = 5;
+   * @generated from enum value: TRANSMIT_HASH_POLICY_VLAN_SRCMAC = 5;
    */
   VLAN_SRCMAC = 5,
 }
@@ -495,14 +495,14 @@ export enum VLAN_Protocol {
   /**
    * IEEE 802.1Q.
    *
-   * @generated from enum value: CVLAN = 0;
+   * @generated from enum value: PROTOCOL_CVLAN = 0;
    */
   CVLAN = 0,
 
   /**
    * IEEE 802.1ad.
    *
-   * @generated from enum value: SVLAN = 1;
+   * @generated from enum value: PROTOCOL_SVLAN = 1;
    */
   SVLAN = 1,
 }
@@ -548,19 +548,19 @@ export const IPv6AutoconfigSchema: GenMessage<IPv6Autoconfig> = /*@__PURE__*/
  */
 export enum IPv6Autoconfig_Privacy {
   /**
-   * @generated from enum value: DISABLE = 0;
+   * @generated from enum value: PRIVACY_DISABLE = 0;
    */
   DISABLE = 0,
 
   /**
    * Make temporary addresses, but prefer the permanent one.
    *
-   * @generated from enum value: AVOID = 1;
+   * @generated from enum value: PRIVACY_AVOID = 1;
    */
   AVOID = 1,
 
   /**
-   * @generated from enum value: PREFER = 2;
+   * @generated from enum value: PRIVACY_PREFER = 2;
    */
   PREFER = 2,
 }
