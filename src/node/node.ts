@@ -15,7 +15,7 @@ import { Value, within } from "../base/event/event.ts";
 import { forbidDumps } from "../base/linux/prctl.ts";
 import { errorText, LogTree } from "../base/logtree/logtree.ts";
 import { certificatePem, privateKeyPem } from "../base/pki/keys.ts";
-import { whatItMay } from "../base/process/process.ts";
+import { describePrivileges } from "../base/process/process.ts";
 import { type Context, type Runnable, Supervisor } from "../base/supervisor/supervisor.ts";
 import type { NodeRoles } from "../gen/metropolis/proto/common/common_pb.ts";
 import { api, type NodeCredentials, type PowerRequest } from "./api/api.ts";
@@ -100,7 +100,7 @@ function node(host: Host, news: News, power: (request: PowerRequest) => void): R
   return async (context) => {
     const { log, healthy, signal, run } = context;
     log.info(`Metropolis ${formatVersion(host.version)} starts`);
-    log.info(`node runs as ${whatItMay(process.pid)}`);
+    log.info(`node runs as ${describePrivileges(process.pid)}`);
     for (const [name, part] of Object.entries(host.parts(news))) run(name, part);
     runCluster(host, context, news, power);
     context.run("translate", translate(news));

@@ -19,7 +19,7 @@ export type Kind = "configuration" | "commandLine" | "sysctls";
 export type Lookup = (name: string) => string | undefined;
 
 /** What is wrong between the rules, the deviations and the facts. */
-export interface Verdict {
+export interface Departures {
   /** Rules that do not hold, and nothing says why. */
   readonly unexplained: readonly string[];
   /** Deviations that explain nothing (any more). */
@@ -45,7 +45,7 @@ export function builtOptions(file: string): Lookup {
 }
 
 /** Holds facts against rules. */
-export function judge({ rules, deviations }: RuleSet, lookup: Lookup): Verdict {
+export function departures({ rules, deviations }: RuleSet, lookup: Lookup): Departures {
   const broken = Object.entries(rules).flatMap(([group, texts]) =>
     texts.map(alternatives).flatMap((rule, index) => {
       if (rule.some((demands) => demands.every((demand) => holds(demand, lookup)))) return [];

@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { cacheFolder } from "../../src/image/build/settings.ts";
 import { nodeCommandLine } from "../../src/image/build/uki.ts";
-import { builtOptions, hardeningRules, judge, type Lookup } from "./hardening.ts";
+import { builtOptions, departures, hardeningRules, type Lookup } from "./hardening.ts";
 
 /** The words of a command line; a word without a value is its own. */
 function words(line: string): Lookup {
@@ -22,7 +22,7 @@ const options = builtOptions(join(cacheFolder(process.env), "out", "kernel.confi
 const line = words(nodeCommandLine({ rootHash: "0".repeat(64), salt: "00", dataBlocks: 1 }));
 
 test("the kernel's configuration follows the public rules, or says why not", () => {
-  expect(judge(hardeningRules("configuration"), options)).toEqual({
+  expect(departures(hardeningRules("configuration"), options)).toEqual({
     unexplained: [],
     needless: [],
   });
@@ -30,7 +30,10 @@ test("the kernel's configuration follows the public rules, or says why not", () 
 
 test("the node's command line follows the public rules, or says why not", () => {
   const lookup: Lookup = (name) => (name.startsWith("CONFIG_") ? options(name) : line(name));
-  expect(judge(hardeningRules("commandLine"), lookup)).toEqual({ unexplained: [], needless: [] });
+  expect(departures(hardeningRules("commandLine"), lookup)).toEqual({
+    unexplained: [],
+    needless: [],
+  });
 });
 
 const rules = {
@@ -41,23 +44,21 @@ const facts = (values: Readonly<Record<string, string>>): Lookup => {
   return (name) => values[name];
 };
 
-test("judge names a rule of which no alternative holds", () => {
-  const verdict = judge(rules, facts({ CONFIG_B: "y", CONFIG_C: "y", CONFIG_L: '"yama"' }));
-  expect(verdict.unexplained).toEqual([
-    "self_protection kspp: CONFIG_A=y | CONFIG_B=n & CONFIG_C=y",
-  ]);
+test("departures names a rule of which no alternative holds", () => {
+  const found = departures(rules, facts({ CONFIG_B: "y", CONFIG_C: "y", CONFIG_L: '"yama"' }));
+  expect(found.unexplained).toEqual(["self_protection kspp: CONFIG_A=y | CONFIG_B=n & CONFIG_C=y"]);
 });
 
-test("judge takes any alternative, an absent option for one that is not set, and a list's member", () => {
-  expect(judge(rules, facts({ CONFIG_C: "y", CONFIG_L: '"landlock,yama"' }))).toEqual({
+test("departures takes any alternative, an absent option for one that is not set, and a list's member", () => {
+  expect(departures(rules, facts({ CONFIG_C: "y", CONFIG_L: '"landlock,yama"' }))).toEqual({
     unexplained: [],
     needless: [],
   });
 });
 
-test("judge names a deviation that nothing needs, and takes one that a rule needs", () => {
+test("departures names a deviation that nothing needs, and takes one that a rule needs", () => {
   const deviations = { "CONFIG_A=y": "costs too much", "CONFIG_L=*yama*": "not wanted" };
-  expect(judge({ ...rules, deviations }, facts({ CONFIG_L: '"yama"' }))).toEqual({
+  expect(departures({ ...rules, deviations }, facts({ CONFIG_L: '"yama"' }))).toEqual({
     unexplained: [],
     needless: ["CONFIG_L=*yama*"],
   });

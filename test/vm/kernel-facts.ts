@@ -3,7 +3,7 @@
 // it that must not exist.
 import { beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { builtOptions, hardeningRules, judge } from "../image/hardening.ts";
+import { builtOptions, departures, hardeningRules } from "../image/hardening.ts";
 import { bootDirectly, directInitramfs } from "./direct.ts";
 import { outputs, scratch } from "./golden.ts";
 
@@ -33,7 +33,10 @@ export function kernelFacts(): void {
   test("the settings of a node follow the public rules, or the rules say why not", () => {
     const options = builtOptions(join(outputs, "kernel.config"));
     const lookup = (name: string) => facts.get(`sysctl ${name}`) ?? options(name);
-    expect(judge(hardeningRules("sysctls"), lookup)).toEqual({ unexplained: [], needless: [] });
+    expect(departures(hardeningRules("sysctls"), lookup)).toEqual({
+      unexplained: [],
+      needless: [],
+    });
   });
 
   test("no mount but that of containers' layers takes devices or programs where it should not", () => {

@@ -143,7 +143,7 @@ test("verifyPeer takes nodes and users, one certificate at a time", async () => 
   expect(() => verifyPeer([stranger], ca.certificate)).toThrow(CertificateError);
 });
 
-test("verifyPeer remembers its verdict for one CA, and no longer than it holds", () => {
+test("verifyPeer remembers whom it verified, for one CA, and no longer than the certificate holds", () => {
   const presented = [node];
   expect(verifyPeer(presented, ca.certificate)).toBe(verifyPeer(presented, ca.certificate));
   expect(() => verifyPeer(presented, foreign.certificate)).toThrow("not signed");

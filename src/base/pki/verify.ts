@@ -89,7 +89,7 @@ export function verifyPeer(
     );
   }
   const now = options.now ?? new Date();
-  const known = verdicts.get(der);
+  const known = verified.get(der);
   if (known !== undefined && known.caDer === caDer && options.id === undefined) {
     checkTime(known, now.getTime());
     return known.peer;
@@ -98,7 +98,7 @@ export function verifyPeer(
   const isNode = extendedKeyUsage(certificate).includes(SERVER_AUTH);
   const peer = isNode ? verifyNode(der, caDer, options) : verifyUser(der, caDer, options);
   const { validFromDate, validToDate } = certificate;
-  verdicts.set(der, { caDer, peer, validFromDate, validToDate });
+  verified.set(der, { caDer, peer, validFromDate, validToDate });
   return peer;
 }
 
@@ -106,9 +106,9 @@ export function verifyPeer(
  * Peers by the very array that presented them, which a connection holds for as
  * long as it lives and nobody changes: a call then costs no signature check.
  */
-const verdicts = new WeakMap<Uint8Array, Verdict>();
+const verified = new WeakMap<Uint8Array, Verified>();
 
-interface Verdict extends Pick<X509Certificate, "validFromDate" | "validToDate"> {
+interface Verified extends Pick<X509Certificate, "validFromDate" | "validToDate"> {
   readonly caDer: Uint8Array;
   readonly peer: Peer;
 }

@@ -8,7 +8,6 @@ import { startChild } from "./child.ts";
 import { type DialogOptions, startDialog } from "./dialog.ts";
 import { environment } from "./environment.ts";
 import { ExitError, describe as words } from "./exit-error.ts";
-import { linger } from "./linger.ts";
 import { ownPids } from "./own-pids.ts";
 
 const env = { PATH: process.env.PATH ?? "/usr/bin:/bin" };
@@ -115,12 +114,4 @@ test.each([
   [{ exitCode: null, signal: "SIGKILL" }, "was ended by SIGKILL"],
 ])("describe %j", (status, text) => {
   expect(words(status)).toBe(text);
-});
-
-test("linger waits for the promise or the time, whichever is first", async () => {
-  const start = performance.now();
-  await linger(Promise.resolve(), 60_000);
-  await linger(Promise.withResolvers<void>().promise, 10);
-  expect(performance.now() - start).toBeLessThan(5_000);
-  await expect(linger(Promise.reject("broken"), 60_000)).rejects.toBe("broken");
 });

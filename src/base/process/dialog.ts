@@ -3,8 +3,8 @@
 import type { ExitStatus } from "./child.ts";
 import { environment } from "./environment.ts";
 import { eachLine } from "./lines.ts";
-import { linger } from "./linger.ts";
 import { own } from "./own-pids.ts";
+import { waitAtMost } from "./wait-at-most.ts";
 import { writeText } from "./write-text.ts";
 
 /** Longest line taken whole; a longer one is cut. */
@@ -69,7 +69,7 @@ export function startDialog(options: DialogOptions): Dialog {
 async function ended(child: Bun.Subprocess, output: Promise<unknown>): Promise<ExitStatus> {
   // A rejection would mean that someone else took the child's status: then nobody knows it.
   await child.exited.catch(() => undefined);
-  await linger(output, LAST_OUTPUT_MS);
+  await waitAtMost(output, LAST_OUTPUT_MS);
   const { exitCode, signalCode } = child;
   return { exitCode, signal: signalCode === null ? null : String(signalCode) };
 }

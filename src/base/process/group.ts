@@ -9,10 +9,10 @@ import type { ExitStatus } from "./child.ts";
 import { confined } from "./confine.ts";
 import { environment } from "./environment.ts";
 import { ExitError } from "./exit-error.ts";
-import { bury } from "./last-rites.ts";
-import { linger } from "./linger.ts";
+import { killAtExit } from "./kill-at-exit.ts";
 import { own } from "./own-pids.ts";
 import { signalGroup } from "./signal-group.ts";
+import { waitAtMost } from "./wait-at-most.ts";
 import { writeText } from "./write-text.ts";
 
 /** What a program is started with. */
@@ -61,11 +61,11 @@ export function startGroup(options: StartOptions): Group {
     signal: child.signalCode === null ? null : String(child.signalCode),
   }));
   own(pid, exited);
-  bury(pid, exited);
+  killAtExit(pid, exited);
   const kill = killOnce(pid, options.cgroup);
   const terminate = async (graceMs: number) => {
     signalGroup(pid, "SIGTERM");
-    await linger(exited, graceMs);
+    await waitAtMost(exited, graceMs);
     kill();
     return exited;
   };

@@ -4,8 +4,8 @@ import type { Context, Runnable } from "../supervisor/supervisor.ts";
 import { describe, ExitError } from "./exit-error.ts";
 import { type Group, type StartOptions, startGroup } from "./group.ts";
 import { eachLine } from "./lines.ts";
-import { linger } from "./linger.ts";
-import { whatItMay } from "./may.ts";
+import { describePrivileges } from "./privileges.ts";
+import { waitAtMost } from "./wait-at-most.ts";
 
 /** How long a program may take to end by default. */
 const GRACE_MS = 5_000;
@@ -59,7 +59,7 @@ export function program(options: ProgramOptions): Runnable {
 /** Says what the program may do, once it is itself and no more on its way there. */
 function tellWhatItMay({ program, pid, exited }: Group, { log }: Context): void {
   const timer = setTimeout(() => {
-    const words = whatItMay(pid);
+    const words = describePrivileges(pid);
     if (words !== undefined) log.info(`${program} runs as ${words}`);
   }, YOUNG_MS);
   void exited.then(() => clearTimeout(timer));
@@ -84,12 +84,12 @@ async function attend(group: Group, context: Context, options: ProgramOptions): 
     if (options.signalsHealthy ?? true) grown = setTimeout(context.healthy, YOUNG_MS);
     const status = await within(Promise.race([group.exited, broken]), context.signal);
     group.kill();
-    await linger(reading, LINGER_MS);
+    await waitAtMost(reading, LINGER_MS);
     throw new ExitError(group.program, status, said.text);
   } catch (error) {
     if (error instanceof ExitError) throw error;
     const status = await group.terminate(options.graceMs ?? GRACE_MS);
-    await linger(reading, LINGER_MS);
+    await waitAtMost(reading, LINGER_MS);
     context.log.info(`${group.program} ${describe(status)}`);
     throw error;
   } finally {

@@ -2,7 +2,7 @@
 import type { ReadableStreamDefaultReader } from "node:stream/web";
 import { ExitError } from "./exit-error.ts";
 import { type Group, type StartOptions, startGroup } from "./group.ts";
-import { linger } from "./linger.ts";
+import { waitAtMost } from "./wait-at-most.ts";
 
 /** How long a program may take to end when asked to. */
 const GRACE_MS = 2_000;
@@ -44,7 +44,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   try {
     const status = await group.exited;
     await stop.through;
-    await linger(Promise.all([stdout.ended, stderr.ended]), LINGER_MS);
+    await waitAtMost(Promise.all([stdout.ended, stderr.ended]), LINGER_MS);
     signal?.throwIfAborted();
     if (status.exitCode !== 0 || stop.why !== undefined) {
       throw new ExitError(group.program, status, decode(stderr.bytes()), stop.why);

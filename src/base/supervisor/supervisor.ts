@@ -22,8 +22,8 @@ import { checkDn, errorText, type Logger, LogTree } from "../logtree/logtree.ts"
 import { Backoff, type BackoffOptions, defaultBackoff } from "./backoff.ts";
 import type { Context, NodeState, Runnable } from "./context.ts";
 import { Node, type Post } from "./node.ts";
+import { type Ending, outcomeOf } from "./outcome.ts";
 import { SupervisorError } from "./supervisor-error.ts";
-import { type Ending, judge } from "./verdict.ts";
 
 export type { Context, NodeState, Runnable } from "./context.ts";
 export { SupervisorError } from "./supervisor-error.ts";
@@ -197,7 +197,10 @@ export class Supervisor {
   }
 
   #end(node: Node, ending: Ending): void {
-    const { state, error } = judge({ isDone: node.isDoneSignalled, signal: node.signal }, ending);
+    const { state, error } = outcomeOf(
+      { isDone: node.isDoneSignalled, signal: node.signal },
+      ending,
+    );
     this.#move(node, state);
     if (state === "DEAD") this.#fail(node, error);
     else this.#collect(node);

@@ -8,7 +8,7 @@ export type Ending =
   | { readonly kind: "threw"; readonly error: unknown };
 
 /** What that means. */
-export interface Verdict {
+export interface Outcome {
   readonly state: Extract<NodeState, "DEAD" | "DONE" | "CANCELED">;
   /** Why it is dead; absent otherwise. */
   readonly error?: unknown;
@@ -23,14 +23,14 @@ export class ReturnedError extends Error {
 }
 
 /**
- * Judges the end of a run. In this order: done and returned is DONE; aborted
+ * What the end of a run means. In this order: done and returned is DONE; aborted
  * and obeyed is CANCELED; all else is DEAD.
  *
  * To obey is to throw the signal's reason, also as a cause, or an AbortError as
  * the platform's own functions do, or to return: `while (!signal.aborted)` is a
  * natural loop here, and nobody can say whether its last call was cut short.
  */
-export function judge(run: { isDone: boolean; signal: AbortSignal }, ending: Ending): Verdict {
+export function outcomeOf(run: { isDone: boolean; signal: AbortSignal }, ending: Ending): Outcome {
   if (ending.kind === "returned") {
     if (run.isDone) return { state: "DONE" };
     if (run.signal.aborted) return { state: "CANCELED" };

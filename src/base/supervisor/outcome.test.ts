@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { Backoff, defaultBackoff } from "./backoff.ts";
-import { type Ending, judge, ReturnedError } from "./verdict.ts";
+import { type Ending, outcomeOf, ReturnedError } from "./outcome.ts";
 
 const reason = new RangeError("cancelled");
 const alive = new AbortController().signal;
@@ -31,13 +31,13 @@ test.each<[string, boolean, AbortSignal, Ending, string]>([
   ["throws something else when aborted", false, aborted, threw(failure), "DEAD"],
   ["throws an AbortError of its own", false, alive, threw(platform), "DEAD"],
   ["throws undefined", false, alive, threw(undefined), "DEAD"],
-])("judge: a runnable that %s", (_, isDone, signal, ending, state) => {
-  expect(judge({ isDone, signal }, ending).state).toBe(state as "DEAD");
+])("outcomeOf: a runnable that %s", (_, isDone, signal, ending, state) => {
+  expect(outcomeOf({ isDone, signal }, ending).state).toBe(state as "DEAD");
 });
 
-test("judge says why a runnable is dead", () => {
-  expect(judge({ isDone: false, signal: alive }, threw(failure)).error).toBe(failure);
-  expect(judge({ isDone: false, signal: alive }, returned).error).toBeInstanceOf(ReturnedError);
+test("outcomeOf says why a runnable is dead", () => {
+  expect(outcomeOf({ isDone: false, signal: alive }, threw(failure)).error).toBe(failure);
+  expect(outcomeOf({ isDone: false, signal: alive }, returned).error).toBeInstanceOf(ReturnedError);
 });
 
 test("Backoff grows by half from 500 ms to a minute, and starts over", () => {

@@ -6,7 +6,7 @@ import { processStatus } from "../linux/process-status.ts";
 const MOST_NAMED = 8;
 
 /** Like `user 102, no capabilities, no new privileges, filtered`; undefined where it has ended. */
-export function whatItMay(pid: number): string | undefined {
+export function describePrivileges(pid: number): string | undefined {
   const status = processStatus(pid);
   if (status === undefined) return undefined;
   const { uid, bounding, hasNoNewPrivileges, filters } = status;

@@ -10,7 +10,7 @@ const groups = new Set<number>();
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Ends the process group if we end before `exited` settles. */
-export function bury(group: number, exited: Promise<unknown>): void {
+export function killAtExit(group: number, exited: Promise<unknown>): void {
   if (groups.size === 0) listen();
   groups.add(group);
   const release = () => {
