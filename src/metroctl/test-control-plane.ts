@@ -99,6 +99,8 @@ export class TestControlPlane implements AsyncDisposable {
   owner: Uint8Array | undefined;
   /** The next answer to RotateOwner is lost after the key was replaced. */
   losesAnswer = false;
+  /** It passes for the leader only: what it gives in place of a certificate for the owner. */
+  forged: Uint8Array | undefined;
   #server: Server | undefined;
 
   /** Starts the server. */
@@ -209,13 +211,14 @@ export class TestControlPlane implements AsyncDisposable {
     const isOwner = (key: Uint8Array) =>
       !this.isForeign && (this.owner === undefined || Buffer.compare(this.owner, key) === 0);
     const days = () => this.certificateDays;
+    const forged = () => this.forged;
     return {
       escrow: async function* (_, { peer }) {
         const key = peer?.kind === "anonymous" ? peer.publicKey : undefined;
         if (key === undefined || !isOwner(key))
           throw new RpcError(Code.permissionDenied, "this is not the owner's key");
         const certificate = await issueUser(ca, key, "owner", validFor(days()));
-        yield { emittedCertificate: certificate };
+        yield { emittedCertificate: forged() ?? certificate };
       },
     };
   }
@@ -242,6 +245,7 @@ export class TestControlPlane implements AsyncDisposable {
       },
       rotateOwner: async (request) => {
         await change("rotateOwner")(request);
+        if (this.forged !== undefined) return { certificate: this.forged };
         this.owner = request.newPublicKey;
         if (this.losesAnswer) throw new RpcError(Code.permissionDenied, "not the owner any more");
         const { newPublicKey } = request;

@@ -116,7 +116,9 @@ test("he is refused when he asks again, over the old connections and over new on
 
 test("he gets no certificate for the key, and cannot make it the owner's again", async () => {
   using channel = dial(CURATOR_PORT, await initialCredentials(thief.key));
-  await expect(escrow(channel, thief.key.publicKey)).rejects.toThrow("another owner key");
+  await expect(escrow(channel, { ca: thief.ca, publicKey: thief.key.publicKey })).rejects.toThrow(
+    "another owner key",
+  );
   const rotate = () =>
     api
       .client(Management)

@@ -24,7 +24,8 @@ export async function finishRotation(
   if (next === undefined) return false;
   try {
     using leader = await connectLeader({ ...way, credentials: await initialCredentials(next) });
-    adoptOwner(context, next, await escrow(leader, next.publicKey));
+    const { publicKey } = next;
+    adoptOwner(context, next, await escrow(leader, { ca: way.ca, publicKey }));
     return true;
   } catch (error) {
     if (error instanceof NotOwnerError) return false;

@@ -1,6 +1,7 @@
 // The owner of a cluster on the operator's side: a key made before the first
 // node is installed, and the certificate the cluster later gives for it.
 import { forbidDumps } from "../../base/linux/prctl.ts";
+import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import {
   certificateDer,
   certificatePem,
@@ -10,6 +11,7 @@ import {
   privateKeyPem,
   readOwnerKeyFile,
 } from "../../base/pki/keys.ts";
+import { CertificateError, verifyUser } from "../../base/pki/verify.ts";
 import { UserError } from "../output/user-error.ts";
 import { type ContextFolder, contextFiles } from "./context.ts";
 
@@ -18,6 +20,13 @@ export interface Credentials {
   readonly keyPem: string;
   readonly certificatePem: string;
 }
+
+/** The identity of whoever owns a cluster. */
+export const OWNER = "owner";
+
+const NOT_GIVEN =
+  "the answer holds no certificate of the cluster's CA for the owner's key: whoever gave it does " +
+  "not lead the cluster. Nothing was changed; try again";
 
 /** The file of the owner's key, or of the one that is to replace it. */
 type KeyFile = typeof contextFiles.ownerKey | typeof contextFiles.nextOwnerKey;
@@ -68,6 +77,30 @@ export async function initialCredentials(key: KeyPair): Promise<Credentials> {
   // Loaded when needed: the x509 library costs every other command its start-up time.
   const { selfSigned } = await import("../../base/pki/certificate.ts");
   return { keyPem: privateKeyPem(key), certificatePem: certificatePem(await selfSigned(key)) };
+}
+
+/** What an owner's certificate has to be, whoever gives it. */
+export interface Owned {
+  /** DER of the cluster's CA. */
+  readonly ca: Uint8Array;
+  readonly publicKey: Uint8Array;
+}
+
+/**
+ * A certificate that a server gave for the owner's key. Whoever passes for the leader can answer
+ * anything, and what is kept for the answer may take the place of the one key that counts.
+ *
+ * Throws a {@link UserError} unless the cluster's CA has signed it, for the owner and for this key.
+ */
+export function givenCertificate(certificate: Uint8Array, { ca, publicKey }: Owned): Uint8Array {
+  try {
+    const user = verifyUser(certificate, ca);
+    if (user.name === OWNER && constantTimeEqual(user.publicKey, publicKey)) return certificate;
+  } catch (cause) {
+    if (!(cause instanceof CertificateError)) throw cause;
+    throw new UserError(NOT_GIVEN, { cause });
+  }
+  throw new UserError(NOT_GIVEN);
 }
 
 /** The cluster's CA that this context trusts, DER, if it knows one yet. */

@@ -31,7 +31,8 @@ export async function renewedCredentials(
   try {
     const initial = await initialCredentials(key);
     using leader = await connectLeader({ ...way, credentials: initial });
-    const renewed = certificatePem(await escrow(leader, key.publicKey));
+    const { publicKey } = key;
+    const renewed = certificatePem(await escrow(leader, { ca: way.ca, publicKey }));
     context.write(contextFiles.ownerCertificate, renewed, 0o644);
     return { ...present, certificatePem: renewed };
   } catch (cause) {

@@ -4,6 +4,9 @@
 //
 //   owner-key.next.pem ──► RotateOwner ──► owner-key.pem, owner.pem ──► no owner-key.next.pem
 //            └── found later: does the cluster take it? ──┘
+//
+// That the cluster has named it shows a certificate of its CA, and no answer else: who passes
+// for the leader would cost the owner the only key that owns the cluster.
 import { proveRotation } from "../../base/pki/owner-rotation.ts";
 import { RpcError } from "../../base/rpc/rpc.ts";
 import { UserError } from "../output/user-error.ts";
@@ -11,7 +14,7 @@ import { openCluster } from "./cluster.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import { chosenContext, contextFiles } from "./context.ts";
 import { adoptOwner, finishRotation } from "./next-owner.ts";
-import { ensureOwnerKey, loadOwnerKey } from "./owner.ts";
+import { ensureOwnerKey, givenCertificate, loadOwnerKey } from "./owner.ts";
 
 /**
  * Makes a new key the owner's, or finishes what an earlier command has begun.
@@ -32,7 +35,8 @@ export async function rotateOwner(args: ClusterArgs): Promise<void> {
   try {
     const request = { newPublicKey: next.publicKey, proof };
     const { certificate } = await cluster.management.rotateOwner(request);
-    adoptOwner(context, next, certificate);
+    const { ca } = cluster;
+    adoptOwner(context, next, givenCertificate(certificate, { ca, publicKey: next.publicKey }));
   } catch (error) {
     // It may have happened all the same, and only the answer was lost.
     if (!(error instanceof RpcError)) throw error;

@@ -12,7 +12,15 @@ import { warn } from "../output/message.ts";
 import { UserError } from "../output/user-error.ts";
 import { type ContextFolder, contextFiles, type KnownMember } from "./context.ts";
 import { membersOf } from "./members.ts";
-import { type Credentials, initialCredentials, loadOwnerKey, trustedCa } from "./owner.ts";
+import {
+  type Credentials,
+  givenCertificate,
+  initialCredentials,
+  loadOwnerKey,
+  OWNER,
+  type Owned,
+  trustedCa,
+} from "./owner.ts";
 import { confirm } from "./prompt.ts";
 import { SILENCE_MS, target } from "./reach.ts";
 
@@ -55,14 +63,15 @@ export async function takeOwnership(context: ContextFolder, taking: Taking): Pro
     nodeId = verifyNode(certificate, ca).id;
   };
   using channel = dial(taking, credentials, verify);
-  const certificate = await escrow(channel, key.publicKey).catch(async (error: unknown) => {
+  const owned = { ca, publicKey: key.publicKey };
+  const certificate = await escrow(channel, owned).catch(async (error: unknown) => {
     if (!(error instanceof RpcError) || error.code !== Code.unimplemented) throw error;
     // A member that does not lead; the leader's CA is the same.
     const { target: endpoint, id } = await leaderBehind(channel);
     using leader = dial({ ...taking, endpoint }, credentials, (der) => {
       verifyNode(der, ca, { id });
     });
-    return await escrow(leader, key.publicKey);
+    return await escrow(leader, owned);
   });
 
   const caPem = certificatePem(ca);
@@ -163,13 +172,16 @@ export class NotOwnerError extends UserError {}
 /**
  * Exchanges the owner key, which the connection has to prove, for a certificate.
  *
- * Throws a {@link NotOwnerError} for the key of another owner.
+ * Throws a {@link NotOwnerError} for the key of another owner, and a {@link UserError} for an
+ * answer that is no certificate of the cluster for this key.
  */
-export async function escrow(channel: Channel, publicKey: Uint8Array): Promise<Uint8Array> {
-  const request = { parameters: { requestedIdentityName: "owner", publicKey } };
+export async function escrow(channel: Channel, owned: Owned): Promise<Uint8Array> {
+  const { publicKey } = owned;
+  const request = { parameters: { requestedIdentityName: OWNER, publicKey } };
   try {
     for await (const response of channel.client(AAA).escrow([request], { timeoutMs: 30_000 })) {
-      if (response.emittedCertificate.length > 0) return response.emittedCertificate;
+      const { emittedCertificate } = response;
+      if (emittedCertificate.length > 0) return givenCertificate(emittedCertificate, owned);
     }
   } catch (error) {
     if (error instanceof RpcError && error.code === Code.permissionDenied)
