@@ -35,7 +35,7 @@ const net = `127.${randomInt(16, 250)}.${randomInt(1, 250)}`;
 let last = 1;
 
 /** An address of the loopback that nobody else uses. */
-export function freshAddress(): string {
+function freshAddress(): string {
   return `${net}.${++last}`;
 }
 

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { confinedCommand, systemCallFilter } from "./confinement.ts";
+import { confinedCommand } from "./confinement.ts";
+import { systemCallFilter } from "./filter.ts";
 
 let folder = "";
 beforeEach(() => {

@@ -13,9 +13,8 @@ import { type FilterOptions, systemCallFilter } from "./filter.ts";
 import { type Account, setprivArguments, type View } from "./setpriv.ts";
 
 export { type Capability, capabilities, parseCapabilities } from "./capabilities.ts";
-export { type FilterOptions, systemCallFilter } from "./filter.ts";
-export { type Account, setprivArguments, type View } from "./setpriv.ts";
-export { allGroups, type SystemCallGroup, systemCallGroups } from "./system-calls.ts";
+export type { Account, View } from "./setpriv.ts";
+export type { SystemCallGroup } from "./system-calls.ts";
 
 /** What a program may do. An absent part is not restricted. */
 export interface Confinement {

@@ -20,12 +20,11 @@ export type { Authority } from "./seal.ts";
 export {
   findSignedPolicy,
   formatSignedPolicies,
-  keyFingerprint,
   parseSignedPolicies,
   type SignedPolicy,
   signPolicy,
 } from "./signed-policy.ts";
-export { TpmError, type TpmFailure } from "./tpm-error.ts";
+export { TpmError } from "./tpm-error.ts";
 
 /** The device behind the kernel's resource manager, which lets processes share the TPM. */
 const DEVICE = "/dev/tpmrm0";

@@ -11,7 +11,7 @@ import { reached } from "./leader-store.ts";
 export const PKI_NAMESPACE = "namespaced:etcd-pki/";
 
 /** The layout of existing clusters. */
-export const pkiKeys = {
+const pkiKeys = {
   certificate: "/pki/issued/etcd-ca-cert.der",
   privateKey: "/pki/keys/etcd-ca-privkey.bin",
 } as const;

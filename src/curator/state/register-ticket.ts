@@ -45,11 +45,6 @@ export async function presentTicket(store: LeaderStore): Promise<PresentTicket> 
   };
 }
 
-/** Whether a machine shows the right ticket. */
-export async function isRegisterTicket(store: LeaderStore, shown: Uint8Array): Promise<boolean> {
-  return (await presentTicket(store)).isShown(shown);
-}
-
 /** The secret in a ticket; empty for what is no ticket, which equals no secret. */
 function opaque(ticket: Uint8Array): Uint8Array {
   try {

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { sleep, Value } from "../../base/event/event.ts";
 import { errorText, LogTree } from "../../base/logtree/logtree.ts";
+import { connect } from "../../base/rpc/rpc.ts";
 import { type Context, Supervisor } from "../../base/supervisor/supervisor.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeParametersSchema } from "../../gen/metropolis/proto/api/configuration_pb.ts";
@@ -16,7 +17,7 @@ import { consensus } from "../consensus/consensus.ts";
 import { ETCD, freePort, freePorts } from "../consensus/test-etcd.ts";
 import { Control } from "../control/control.ts";
 import type { Lock } from "../recovery/recovery.ts";
-import { connectCluster } from "../roles/connection.ts";
+import { memberTls } from "../roles/connection.ts";
 import { controlPlane } from "../roles/control-plane.ts";
 import { curator } from "../roles/curator.ts";
 import type { CuratorSettings } from "../roles/settings.ts";
@@ -163,7 +164,8 @@ test("enrolment bootstraps a cluster, and joins it after a restart and after a r
   const trace: string[] = [];
   const bootstrap = async (running: Boot) => {
     first = await enrolled(running, running.signal, "Bootstrapping");
-    using channel = connectCluster(first, `127.0.0.1:${running.curatorPort}`);
+    const target = `127.0.0.1:${running.curatorPort}`;
+    using channel = connect({ target, credentials: memberTls(first) });
     const answer = await channel.client(CuratorLocal).getCACertificate({});
     expect(answer.identityCaCertificate).toEqual(first.ca);
   };
