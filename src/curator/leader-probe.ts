@@ -4,7 +4,9 @@
 //
 // What is slow is not dead: patience grows with how long answers took lately, and counts
 // questions, not time, so that a follower that stood still itself does not blame the leader.
+
 import { sleep } from "../base/event/event.ts";
+import { joinHostPort } from "../base/format/host-port.ts";
 import { slowness } from "../base/linux/machine.ts";
 import { verifyNode } from "../base/pki/verify.ts";
 import { Code, connect, RpcError } from "../base/rpc/rpc.ts";
@@ -132,7 +134,7 @@ export async function leaderDead(
 function address(nodes: NodeCache, id: string, usualPort: number): string | undefined {
   const { externalAddress: host = "", runningCurator } = nodes.get(id)?.node.status ?? {};
   if (host === "") return undefined;
-  return `${host.includes(":") ? `[${host}]` : host}:${runningCurator?.port || usualPort}`;
+  return joinHostPort(host, runningCurator?.port || usualPort);
 }
 
 function nothing(): undefined {}

@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { ADDRESS_BITS } from "./ip-address.ts";
 import {
   formatPrefix,
+  hostCidr,
   hostPrefix,
   isWithin,
   overlaps,
@@ -107,4 +108,10 @@ test("isWithin no network at all is nothing", () => {
 test("hostPrefix holds one address", () => {
   expect(formatPrefix(hostPrefix({ family: 4, value: 1n }))).toBe("0.0.0.1/32");
   expect(formatPrefix(hostPrefix({ family: 6, value: 1n }))).toBe("::1/128");
+});
+
+test("hostCidr is the address alone, in its family", () => {
+  expect(["10.1.0.2", "fd00::2", "", "fe80::1%1"].map(hostCidr)).toEqual([
+    ...["10.1.0.2/32", "fd00::2/128", "", ""],
+  ]);
 });

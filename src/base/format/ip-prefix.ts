@@ -33,6 +33,12 @@ export function hostPrefix(address: IpAddress): Prefix {
   return { ...address, length: ADDRESS_BITS[address.family] };
 }
 
+/** The same in text; empty for what is no address in its canonical spelling. */
+export function hostCidr(text: string): string {
+  const address = parseAddress(text);
+  return address === undefined ? "" : formatPrefix(hostPrefix(address));
+}
+
 /** Whether a network lies in another, or is it. */
 export function isWithin(inner: Prefix, outer: Prefix | undefined): boolean {
   if (outer === undefined || inner.family !== outer.family) return false;

@@ -1,11 +1,10 @@
 // Curator.UpdateNodeClusterNetworking: takes in a node's part of the encrypted
 // network between nodes.
-import { parsePrefix } from "../../base/format/ip-prefix.ts";
+import { hostCidr, parsePrefix } from "../../base/format/ip-prefix.ts";
 import { isWireguardKey } from "../../base/format/wireguard-key.ts";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type { Node } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
-import { ownPrefix } from "../state/addresses.ts";
 import { reportingNode } from "../state/callers.ts";
 import type { Leader } from "../state/leader.ts";
 import { MOST_PREFIXES } from "../state/limits.ts";
@@ -32,7 +31,7 @@ export function updateClusterNetworking(
       checkKey(leader, id, clusternet.wireguardPubkey);
       checkPrefixes(
         clusternet.prefixes.map(({ cidr }) => cidr),
-        [ownPrefix(address), ...podRanges],
+        [hostCidr(address), ...podRanges],
       );
       return { fields: { clusternet } };
     };

@@ -9,8 +9,7 @@
 // Who is refused loses the address that he had before, as by his own word he has left it:
 // two that swap addresses would else wait for each other.
 import { hostAddressFault } from "../../base/format/host-address.ts";
-import { parseAddress } from "../../base/format/ip-address.ts";
-import { formatPrefix, hostPrefix, isWithin, parsePrefix } from "../../base/format/ip-prefix.ts";
+import { formatPrefix, hostCidr, isWithin, parsePrefix } from "../../base/format/ip-prefix.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import type { Node } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import type { Leader } from "./leader.ts";
@@ -19,7 +18,7 @@ import { changeNode } from "./nodes.ts";
 import { POD_NETWORK, podNetwork6 } from "./pod-ranges.ts";
 
 /** Heard of within this time, a node keeps its address against one that does not call from it. */
-export const CLAIM_MS = 60_000;
+const CLAIM_MS = 60_000;
 
 /** A node that says where it is reached. */
 export interface Claim {
@@ -39,18 +38,12 @@ export async function requireHostAddress(leader: Leader, address: string): Promi
 
 /** One among the addresses of pods would draw those of somebody else's pods to it. */
 async function podFault(leader: Leader, address: string): Promise<string | undefined> {
-  const own = parsePrefix(ownPrefix(address));
+  const own = parsePrefix(hostCidr(address));
   if (own === undefined) return undefined;
   const network6 = podNetwork6((await leader.ca()).certificate);
   const network = [parsePrefix(POD_NETWORK), network6].find((pods) => isWithin(own, pods));
   if (network === undefined) return undefined;
   return `inside ${formatPrefix(network)}, the network of pods; give the node another address`;
-}
-
-/** The network that holds a node's own address alone; empty where it has none. */
-export function ownPrefix(address: string): string {
-  const parsed = parseAddress(address);
-  return parsed === undefined ? "" : formatPrefix(hostPrefix(parsed));
 }
 
 /**
@@ -107,7 +100,7 @@ export function networkingAt(
 ): Partial<Node> {
   const before = status?.externalAddress ?? "";
   if (clusternet === undefined || before === "" || before === address) return {};
-  const left = ownPrefix(before);
+  const left = hostCidr(before);
   const prefixes = clusternet.prefixes.filter(({ cidr }) => cidr !== left);
   return { clusternet: { ...clusternet, prefixes } };
 }

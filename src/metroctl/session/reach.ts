@@ -1,5 +1,6 @@
 // Where the cluster is: from the flags, else from what the context remembers.
 
+import { joinHostPort } from "../../base/format/host-port.ts";
 import { UsageError, UserError } from "../output/user-error.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import type { ContextFolder, Reach } from "./context.ts";
@@ -54,5 +55,5 @@ export function target(endpoint: string, port = CURATOR_PORT): string {
   if (endpoint.startsWith("[") || /^[^:]*:\d+$/.test(endpoint)) {
     return endpoint.startsWith("[") ? `${endpoint}:${port}` : endpoint;
   }
-  return endpoint.includes(":") ? `[${endpoint}]:${port}` : `${endpoint}:${port}`;
+  return joinHostPort(endpoint, port);
 }

@@ -4,7 +4,9 @@
 //   the leader of the running cluster ────────────────┐
 //   other members that are locked as well ────────────┼──► whichever comes first
 //   the operator ─────────────────────────────────────┘
+
 import { sleep } from "../../base/event/event.ts";
+import { joinHostPort } from "../../base/format/host-port.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import {
@@ -15,7 +17,7 @@ import {
   RECOVERY_PORT,
   unlockedKey,
 } from "../recovery/recovery.ts";
-import { connectAsStranger, hostAndPort, knownAt, readDirectory } from "../roles/connection.ts";
+import { connectAsStranger, knownAt, readDirectory } from "../roles/connection.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import type { Surroundings } from "./attempt.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
@@ -81,7 +83,7 @@ function directoryPlaces(path: string): ReadonlyMap<string, string> {
   const { nodes = [] } = readDirectory(path) ?? {};
   return new Map(
     nodes.flatMap(({ id, addresses }) =>
-      addresses.slice(0, 1).map(({ host }) => [id, hostAndPort(host, RECOVERY_PORT)] as const),
+      addresses.slice(0, 1).map(({ host }) => [id, joinHostPort(host, RECOVERY_PORT)] as const),
     ),
   );
 }

@@ -1,9 +1,11 @@
 // Tests of who is a peer, and of what WireGuard is told.
+
 import { expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
+import { hostCidr } from "../../base/format/ip-prefix.ts";
 import { NodeSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { ensureMeshKey } from "./mesh-key.ts";
@@ -11,7 +13,6 @@ import {
   deviceConfiguration,
   freshHandshakes,
   meshPeers,
-  networkOf,
   peerArguments,
   planPeers,
 } from "./peers.ts";
@@ -20,7 +21,7 @@ import { meshPeer, wireguardKey } from "./test-peers.ts";
 const key = Buffer.alloc(32, 1).toString("base64");
 
 function node(id: string, externalAddress: string, wireguardPubkey = key, state = NodeState.UP) {
-  const prefixes = [{ cidr: networkOf(externalAddress) }];
+  const prefixes = [{ cidr: hostCidr(externalAddress) }];
   return create(NodeSchema, {
     id,
     state,
@@ -113,12 +114,6 @@ test("planPeers keeps what the device has, whoever else comes to want it", () =>
   expect(planPeers([thief, b], own).peers).toEqual([thief]);
   expect(planPeers([thief, b], own, [a, b]).peers).toEqual([b]);
   expect(planPeers([thief, b], own, [a, b]).refused.get("a")).toContain("is b's");
-});
-
-test("networkOf is the address alone, in its family", () => {
-  expect(["10.1.0.2", "fd00::2", "", "fe80::1%1"].map(networkOf)).toEqual([
-    ...["10.1.0.2/32", "fd00::2/128", "", ""],
-  ]);
 });
 
 test("handshakes count while they are fresh; 0 is none at all", () => {

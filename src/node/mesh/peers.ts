@@ -1,9 +1,10 @@
 // The nodes of the encrypted network, and what WireGuard is told of them. Decisions only.
+
 import { hostAddressFault } from "../../base/format/host-address.ts";
-import { parseAddress } from "../../base/format/ip-address.ts";
+import { joinHostPort } from "../../base/format/host-port.ts";
 import {
   formatPrefix,
-  hostPrefix,
+  hostCidr,
   overlaps,
   type Prefix,
   parsePrefix,
@@ -85,7 +86,7 @@ class Holdings {
   readonly #networks: { readonly network: Prefix; readonly holder: string }[] = [];
 
   constructor({ id, publicKey, address, podRanges }: OwnPart) {
-    this.#add(id, [publicKey, address], networks([networkOf(address), ...podRanges]));
+    this.#add(id, [publicKey, address], networks([hostCidr(address), ...podRanges]));
   }
 
   /** Gives the peer what it wants, all of it; else says why it gets nothing. */
@@ -97,7 +98,7 @@ class Holdings {
       const holder = this.#names.get(name);
       if (holder !== undefined) return `${name} is ${holder}'s`;
     }
-    const allowed = new Set([networkOf(address), ...podRanges]);
+    const allowed = new Set([hostCidr(address), ...podRanges]);
     const foreign = prefixes.find((cidr) => !allowed.has(cidr));
     if (foreign !== undefined) return `${JSON.stringify(foreign)} is not allotted to it`;
     const wanted = networks(prefixes);
@@ -113,12 +114,6 @@ class Holdings {
     for (const name of names) if (name !== "") this.#names.set(name, holder);
     this.#networks.push(...held.map((network) => ({ network, holder })));
   }
-}
-
-/** The network of an address alone; empty where there is none. */
-export function networkOf(address: string): string {
-  const parsed = parseAddress(address);
-  return parsed === undefined ? "" : formatPrefix(hostPrefix(parsed));
 }
 
 function networks(prefixes: readonly string[]): Prefix[] {
@@ -147,7 +142,7 @@ export function peerArguments({ publicKey, address, prefixes }: MeshPeer): reado
 }
 
 function endpoint(address: string): string {
-  return `${address.includes(":") ? `[${address}]` : address}:${MESH_PORT}`;
+  return joinHostPort(address, MESH_PORT);
 }
 
 /** The public keys whose last handshake is not too old, of `wg show … latest-handshakes`. */

@@ -1,11 +1,12 @@
 // What the cluster is told of this node's part in the network: its key, and the networks that
 // are reached through it.
+
 import { sleep, Value } from "../../base/event/event.ts";
+import { hostCidr } from "../../base/format/ip-prefix.ts";
 import { type Client, Code, RpcError } from "../../base/rpc/rpc.ts";
 import type { Context } from "../../base/supervisor/supervisor.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { together } from "../control/control.ts";
-import { networkOf } from "./peers.ts";
 
 /** What the cluster says of this node. */
 export interface Told {
@@ -34,7 +35,7 @@ export async function publish(
   const parts = new Value("");
   const update = () => {
     // With an address the cluster takes its network away as well: that is published anew.
-    const own = told.address.current === address.current ? networkOf(address.current ?? "") : "";
+    const own = told.address.current === address.current ? hostCidr(address.current ?? "") : "";
     const next = own === "" ? "" : [own, ...(told.podRanges.current ?? [])].join();
     // What is published comes back as news.
     if (next !== parts.current) parts.set(next);

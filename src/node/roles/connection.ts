@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Value } from "../../base/event/event.ts";
+import { joinHostPort } from "../../base/format/host-port.ts";
 import { slowness } from "../../base/linux/machine.ts";
 import { selfSigned } from "../../base/pki/certificate.ts";
 import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
@@ -35,11 +36,6 @@ const DOUBT_MS = 700;
 
 /** The curator on this node. */
 export const LOCAL_CURATOR = `127.0.0.1:${CURATOR_PORT}`;
-
-/** Connects to one curator of the node's own cluster; `using` closes it. */
-export function connectCluster(own: Credentials, target = LOCAL_CURATOR): Channel {
-  return connect({ target, credentials: memberTls(own) });
-}
 
 /** Connects to the leader of the node's own cluster. */
 export function connectLeader(membership: Value<Credentials>, known: () => Known): Channel {
@@ -99,14 +95,9 @@ async function ask(curator: Channel, { id: by }: Place, options: CallOptions): P
   const answers = curator.client(CuratorLocal).getCurrentLeader({}, options);
   for await (const { leaderNodeId: id, leaderHost, leaderPort } of answers) {
     if (!isNodeId(id)) throw new RpcError(Code.unavailable, `${id} is no node ID`);
-    return { by, leader: { id, target: hostAndPort(leaderHost, leaderPort) } };
+    return { by, leader: { id, target: joinHostPort(leaderHost, leaderPort) } };
   }
   throw new RpcError(Code.unavailable, "the leader is not known");
-}
-
-/** `host:port` of an address. */
-export function hostAndPort(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** The curators that a directory names; `own` is this node where its own curator serves. */
@@ -117,7 +108,7 @@ export function knownOf(directory: ClusterDirectory | undefined, own?: string): 
   const seeds = members.flatMap(({ id, addresses }) =>
     addresses
       .filter(({ host }) => host !== "")
-      .map(({ host }) => ({ id, target: hostAndPort(host, CURATOR_PORT) })),
+      .map(({ host }) => ({ id, target: joinHostPort(host, CURATOR_PORT) })),
   );
   const local = own === undefined ? [] : [{ id: own, target: LOCAL_CURATOR }];
   return { seeds: [...local, ...seeds], members: new Set(members.map(({ id }) => id)), own };

@@ -1,9 +1,11 @@
 // The way to the leader for a consensus member: not whom others name, but whom the etcd on
 // this node says was elected. Nobody gets into that who is no member of etcd himself, so what
 // members alone are told, such as the epochs of the recovery key, comes from no one else.
+
 import { fromBinary } from "@bufbuild/protobuf";
 import { etcdStore, leaderOf } from "../../base/etcd/etcd.ts";
 import { sleep, type Value } from "../../base/event/event.ts";
+import { joinHostPort } from "../../base/format/host-port.ts";
 import {
   type Channel,
   Code,
@@ -18,14 +20,7 @@ import type { Member } from "../consensus/config.ts";
 import { connectEtcd } from "../consensus/connection.ts";
 import type { Control } from "../control/control.ts";
 import type { Credentials } from "../storage/credentials.ts";
-import {
-  hostAndPort,
-  LOCAL_CURATOR,
-  leaderTiming,
-  memberTls,
-  present,
-  readDirectory,
-} from "./connection.ts";
+import { LOCAL_CURATOR, leaderTiming, memberTls, present, readDirectory } from "./connection.ts";
 import { CURATOR_PORT } from "./settings.ts";
 
 /** Where curators stand for election. */
@@ -83,7 +78,7 @@ export function connectElected(options: ElectedOptions): Channel {
 }
 
 /** The node that the etcd of a member says leads the control plane. */
-export async function electedLeader(member: Member): Promise<string> {
+async function electedLeader(member: Member): Promise<string> {
   using channel = await connectEtcd(member);
   const store = etcdStore(channel, CURATOR_NAMESPACE);
   // A learner has no other reads; and whom a member sees that is cut off did lead once.
@@ -97,5 +92,5 @@ function place(id: string, self: string, { directory, local }: ElectedOptions): 
   const entry = readDirectory(directory)?.nodes.find((each) => each.id === id);
   const host = entry?.addresses[0]?.host ?? "";
   if (host === "") throw new RpcError(Code.unavailable, `the address of ${id} is not known yet`);
-  return { id, target: hostAndPort(host, CURATOR_PORT) };
+  return { id, target: joinHostPort(host, CURATOR_PORT) };
 }
