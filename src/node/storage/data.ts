@@ -143,7 +143,7 @@ async function create(
     return mountXfs(partition, target, protection);
   }
   await formatLuks(partition, protection, passphrase);
-  await openLuks(partition, passphrase);
+  await openLuks(partition, protection, passphrase);
   const isAuthenticated = protection === "authenticated";
   const layout = isAuthenticated ? dataLayout(deviceSize(MAPPED_DEVICE)) : undefined;
   if (layout !== undefined) await writeInitial(MAPPED_DEVICE, layout, log);
@@ -157,7 +157,7 @@ async function open(
   { protection, passphrase }: DataLock,
 ): Promise<DataVolume> {
   if (protection === "insecure") return mountXfs(partition, target, protection);
-  await openLuks(partition, passphrase);
+  await openLuks(partition, protection, passphrase);
   return mountXfs(MAPPED_DEVICE, target, protection);
 }
 

@@ -27,8 +27,9 @@ test("formatArguments encrypts with two keys of 256 bits", () => {
 });
 
 test("openArguments take the passphrase from standard input", () => {
-  expect(openArguments("/dev/vda4")).toContain("--key-file=-");
-  expect(openArguments("/dev/vda4").at(-1)).toBe("data");
+  const argv = openArguments("/dev/vda4", "/run/cryptsetup/header");
+  expect(argv).toContain("--key-file=-");
+  expect(argv.at(-1)).toBe("data");
 });
 
 test("formatLuks makes a device that opens with its passphrase only", async () => {

@@ -4,9 +4,10 @@
 import { existsSync } from "node:fs";
 import { ExitError, run } from "../../base/process/process.ts";
 import { KeyError, UNLOCK_KEY_BYTES } from "./keys.ts";
+import { ciphers, type Encryption, withHeader } from "./luks-header.ts";
 
 /** How the data partition is protected. */
-export type Protection = "insecure" | "encrypted" | "authenticated";
+export type Protection = "insecure" | Encryption;
 
 /** Nobody else maps devices on a node. */
 const NAME = "data";
@@ -21,32 +22,31 @@ const PBKDF = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"];
 /** There is no udev on a node that would make the device nodes. */
 const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", DM_DISABLE_UDEV: "1" };
 
-const cipherArguments = {
+/** In memory, and cryptsetup's own. */
+const HEADERS = "/run/cryptsetup";
+
+function cipherArguments(encryption: Encryption): readonly string[] {
+  const cipher = ciphers[encryption];
+  const all = ["--cipher", cipher.name, "--key-size", `${cipher.keyBytes * 8}`];
+  if (!("integrity" in cipher)) return all;
   // No wipe: the file system grows over what was written (data-layout.ts).
-  authenticated: [
-    ["--cipher", "aes-gcm-random", "--key-size", "256"],
-    ["--integrity", "aead", "--integrity-no-wipe"],
-  ].flat(),
-  encrypted: ["--cipher", "aes-xts-plain64", "--key-size", "512"],
-} as const;
+  return [...all, "--integrity", cipher.integrity, "--integrity-no-wipe"];
+}
 
 /** Arguments that make a LUKS2 device out of a partition. */
-export function formatArguments(
-  device: string,
-  protection: Exclude<Protection, "insecure">,
-): readonly string[] {
+export function formatArguments(device: string, encryption: Encryption): readonly string[] {
   return [
     ...["cryptsetup", "luksFormat", "--batch-mode", "--type", "luks2", "--sector-size", "4096"],
-    ...cipherArguments[protection],
+    ...cipherArguments(encryption),
     ...PBKDF,
     ...["--key-file=-", `--keyfile-size=${UNLOCK_KEY_BYTES}`, device],
   ];
 }
 
-/** Arguments that open it. */
-export function openArguments(device: string): readonly string[] {
+/** Arguments that open it, with a header that lies elsewhere. */
+export function openArguments(device: string, header: string): readonly string[] {
   return [
-    ...["cryptsetup", "open", "--type", "luks2"],
+    ...["cryptsetup", "open", "--type", "luks2", "--header", header],
     ...["--key-file=-", `--keyfile-size=${UNLOCK_KEY_BYTES}`, device, NAME],
   ];
 }
@@ -54,15 +54,25 @@ export function openArguments(device: string): readonly string[] {
 /** Makes the partition a LUKS2 device. All that was on it is lost. */
 export async function formatLuks(
   device: string,
-  protection: Exclude<Protection, "insecure">,
+  encryption: Encryption,
   passphrase: Uint8Array,
 ): Promise<void> {
-  await run(formatArguments(device, protection), { input: passphrase, env: ENVIRONMENT });
+  await run(formatArguments(device, encryption), { input: passphrase, env: ENVIRONMENT });
 }
 
-/** Opens a LUKS2 device, which then appears as {@link MAPPED_DEVICE}. */
-export async function openLuks(device: string, passphrase: Uint8Array): Promise<void> {
-  await run(openArguments(device), { input: passphrase, env: ENVIRONMENT });
+/**
+ * Opens a LUKS2 device, which then appears as {@link MAPPED_DEVICE}. Throws a {@link HeaderError}
+ * where its header does not say what `formatLuks` makes it say.
+ */
+export async function openLuks(
+  device: string,
+  encryption: Encryption,
+  passphrase: Uint8Array,
+  headers: string = HEADERS,
+): Promise<void> {
+  await withHeader(device, encryption, headers, (header) =>
+    run(openArguments(device, header), { input: passphrase, env: ENVIRONMENT }),
+  );
 }
 
 /** Closes the device, if it is open. */
