@@ -32,6 +32,17 @@ test("every program is in the system image", () => {
   expect(all.filter((path) => !files.has(path.slice(1)))).toEqual([]);
 });
 
+/** In the image without a row: what starts the programs that have one. */
+const STARTS_OTHERS = ["/usr/bin/setpriv"];
+
+test("no program is in the system image that nothing starts", () => {
+  const files = read("initramfs/files.txt").split("\n");
+  const there = files.filter((path) => /^usr\/s?bin\//.test(path)).map((path) => `/${path}`);
+  const started = [...rows.map(([, { path }]) => path), ...STARTS_OTHERS];
+  expect(there.length).toBeGreaterThan(10);
+  expect(there.filter((path) => !started.includes(path))).toEqual([]);
+});
+
 test.each(children)("%s gets nothing that the agent has not", (_, row) => {
   expect(row.capabilities.filter((name) => !agent.capabilities.includes(name))).toEqual([]);
   expect(row.systemCalls.filter((name) => !agent.systemCalls.includes(name))).toEqual([]);
