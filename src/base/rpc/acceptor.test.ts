@@ -280,7 +280,11 @@ test("a request that does not arrive in time ends its call", async () => {
   const credentials = new ChannelCredentials(owner, facts);
   const channel = new Channel(`127.0.0.1:${server.port}`, credentials, {});
   // Never sends its request, nor says that it will not.
-  const call = new ClientCall({ channel, calls: new Set() }, Health.method.check, {});
+  const call = new ClientCall(
+    { channel, proxy: undefined, calls: new Set() },
+    Health.method.check,
+    {},
+  );
   expect(await failure(call.read())).toMatchObject({ code: Code.deadlineExceeded });
   channel.close();
 });

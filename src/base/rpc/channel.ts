@@ -48,7 +48,7 @@ export function connect(options: ConnectOptions): Channel {
     new ChannelCredentials(credentials, facts),
     channelOptions(options),
   );
-  const line: Line = { channel, calls: new Set() };
+  const line: Line = { channel, proxy, calls: new Set() };
   const close = () => {
     for (const call of line.calls) call.cancel();
     channel.close();

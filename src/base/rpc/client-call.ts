@@ -2,6 +2,7 @@
 // exactly when told to, which gives back-pressure both ways without streams.
 import type { DescMethod } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
+import { callFailure } from "./call-failure.ts";
 import { type CallOptions, decode, encode, methodPath } from "./method.ts";
 import { Code, RpcError, toCode } from "./rpc-error.ts";
 
@@ -18,6 +19,8 @@ type WireCall = ReturnType<grpc.ChannelInterface["createCall"]>;
 /** What calls go through, and all that are on it. */
 export interface Line {
   readonly channel: grpc.ChannelInterface;
+  /** SOCKS5 proxy that it leads through. */
+  readonly proxy: string | undefined;
   /** The library lets them go on when it closes; we do not. */
   readonly calls: Set<ClientCall>;
 }
@@ -32,8 +35,10 @@ export class ClientCall {
   #wakeReader: (() => void) | undefined;
   readonly #ended = Promise.withResolvers<void>();
   #sourceError: unknown;
+  readonly #line: Line;
 
   constructor(line: Line, method: DescMethod, options: CallOptions) {
+    this.#line = line;
     this.#method = method;
     this.#wire = this.#start(line.channel, options);
     this.#unlisten = this.#follow(options.signal);
@@ -147,7 +152,7 @@ export class ClientCall {
     if (this.#sourceError !== undefined) throw this.#sourceError;
     const status = this.#status;
     if (status === undefined || status.code === grpc.status.OK) return;
-    throw new RpcError(toCode(status.code), status.details);
+    throw callFailure(toCode(status.code), status.details, this.#line);
   }
 
   /** Ends the call early; does nothing when it is over. */

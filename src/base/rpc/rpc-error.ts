@@ -45,7 +45,7 @@ function isCode(code: number): code is Code {
  * clients throw it with what the server, or the connection, answered.
  */
 export class RpcError extends Error {
-  override readonly name = "RpcError";
+  override readonly name: string = "RpcError";
 
   constructor(
     readonly code: Code,
@@ -53,5 +53,14 @@ export class RpcError extends Error {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+}
+
+/** No server was reached, so that none has seen the call. */
+export class NoConnectionError extends RpcError {
+  override readonly name = "NoConnectionError";
+
+  constructor(message: string) {
+    super(Code.unavailable, message);
   }
 }

@@ -34,6 +34,6 @@ export {
 } from "./method.ts";
 export { isReplaced, requireOwner } from "./owner.ts";
 export { RateLimiter } from "./rate-limiter.ts";
-export { Code, codeName, RpcError } from "./rpc-error.ts";
+export { Code, codeName, NoConnectionError, RpcError } from "./rpc-error.ts";
 export { type ServeOptions, type Server, serve } from "./server.ts";
 export { testCall } from "./test-call.ts";

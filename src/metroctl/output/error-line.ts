@@ -1,10 +1,13 @@
 // How a failure is told: one line, the chain of causes joined, the next step
 // where we know one.
-import { Code, codeName, RpcError } from "../../base/rpc/rpc.ts";
+import { Code, codeName, NoConnectionError, RpcError } from "../../base/rpc/rpc.ts";
+
+/** Where nobody was reached; a server that answers is up, and at that address. */
+const NOBODY = "is the node up, and the address right?";
 
 const hints: Readonly<Partial<Record<Code, string>>> = {
-  [Code.unavailable]: "is the node up, and the address right?",
-  [Code.deadlineExceeded]: "the node did not answer in time; try again",
+  [Code.unavailable]: "try again in a moment",
+  [Code.deadlineExceeded]: "try again in a moment",
   [Code.unauthenticated]: "this context's credentials are not of that cluster",
 };
 
@@ -28,7 +31,7 @@ function* causes(error: unknown): Iterable<unknown> {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (!(error instanceof RpcError)) return Bun.stripANSI(error.message);
-  const hint = hints[error.code];
+  const hint = error instanceof NoConnectionError ? NOBODY : hints[error.code];
   const told = `${error.message} (${codeName(error.code)})`;
   return hint === undefined ? told : `${told}: ${hint}`;
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { formatEntry } from "../../base/logtree/logtree.ts";
 import { run } from "../../base/process/process.ts";
-import { Code, RpcError } from "../../base/rpc/rpc.ts";
+import { Code, NoConnectionError, RpcError } from "../../base/rpc/rpc.ts";
 import { LogEntrySchema } from "../../gen/osbase/logtree/proto/logtree_pb.ts";
 import { completionScript } from "./completion-script.ts";
 import { errorLine } from "./error-line.ts";
@@ -30,13 +30,19 @@ test("renderTable pads to the widest cell and three blanks", () => {
 });
 
 test("errorLine joins causes, tells codes and says what next", () => {
-  const cause = new RpcError(Code.unavailable, "no connection");
+  const cause = new NoConnectionError("no connection");
   const line = errorLine(new TypeError("read nodes", { cause }));
   expect(line).toBe(
     "read nodes: no connection (unavailable): is the node up, and the address right?",
   );
   expect(errorLine("text")).toBe("text");
   expect(errorLine(new TypeError("a: b", { cause: new TypeError("b") }))).toBe("a: b");
+});
+
+test("errorLine asks about the address only where nobody was reached", () => {
+  expect(errorLine(new RpcError(Code.unavailable, "lost the majority"))).toBe(
+    "lost the majority (unavailable): try again in a moment",
+  );
 });
 
 test("timestamp is that of Go's log package", () => {
