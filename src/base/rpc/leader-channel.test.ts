@@ -4,7 +4,7 @@ import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { leaderChannel } from "./leader-channel.ts";
 import type { CallOptions } from "./method.ts";
 import { Code, connect, type Known, type Place, RpcError } from "./rpc.ts";
-import { type Handlers, Pair } from "./test-pair.ts";
+import { aborted, failure, type Handlers, Pair } from "./test-pair.ts";
 
 const timing = { locateMs: 2_000, pauseMs: 10, doubtMs: 50, deadlineMs: 5_000, watchMs: 60_000 };
 
@@ -171,6 +171,29 @@ test("a call ends with the caller's deadline, and says whom it asked", async () 
   const call = channel.client(Health).check({}, { timeoutMs: 200 });
   expect(await codeOf(call)).toBe(Code.unavailable);
   await expect(call).rejects.toThrow("127.0.0.1:1");
+});
+
+/** Says why not, once, and nothing at all to whom asks again. */
+function fallingSilent(why: string, isAsked: (service: string) => boolean): Handlers {
+  let asked = 0;
+  return {
+    check: async ({ service }, { signal }) => {
+      if (!isAsked(service)) return {};
+      if (asked++ === 0) throw new RpcError(Code.unavailable, why);
+      await aborted(signal);
+      return {};
+    },
+  };
+}
+
+test.each([
+  ["the leader", "lost the majority", (service: string) => service === ""],
+  ["who knows it", "the leader is not known", (service: string) => service !== ""],
+])("the attempt that a deadline cuts short does not hide what %s said", async (_, why, isAsked) => {
+  await using group = await Group.start(fallingSilent(why, isAsked));
+  using channel = group.channel();
+  const error = await failure(channel.client(Health).check({}, { timeoutMs: 2_500 }));
+  expect(String(error)).toContain(why);
 });
 
 /** Three servers with IDs of which each says who leads, and each answers with its own number. */

@@ -11,6 +11,7 @@
 // where he was, and fails as unavailable.
 import { sleep, within } from "../event/event.ts";
 import { Agreement, type Known, type Place, type Vote } from "./agreement.ts";
+import { Attempts, TooLateError } from "./attempts.ts";
 import type { Channel } from "./channel.ts";
 import type { AnyService, CallOptions, Client } from "./method.ts";
 import { Code, RpcError } from "./rpc-error.ts";
@@ -168,14 +169,16 @@ class Search {
     work: (found: Found, signal: AbortSignal) => Promise<R>,
   ): Promise<R> {
     const signal = AbortSignal.any([this.#closed.signal, ...(given ? [given] : [])]);
+    const attempts = new Attempts();
     for (;;) {
       signal.throwIfAborted();
       try {
         return await this.#attempt(await this.#leaderBy(limit, signal), signal, work);
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof RpcError) || !ELSEWHERE.includes(error.code)) throw error;
-        if (performance.now() + this.timing.pauseMs > limit) throw error;
+        attempts.failed(error);
+        const isPassing = error instanceof RpcError && ELSEWHERE.includes(error.code);
+        if (!isPassing || performance.now() + this.timing.pauseMs > limit) throw attempts.failure;
       }
       await this.#pause(signal);
     }
@@ -188,7 +191,7 @@ class Search {
     const tooLate = async (): Promise<never> => {
       await sleep(Math.max(0, limit - performance.now()), over.signal);
       const seeds = targets(this.#options.known()).join(", ");
-      throw new RpcError(Code.unavailable, `no leader in time: asked ${seeds}`);
+      throw new TooLateError(Code.unavailable, `no leader in time: asked ${seeds}`);
     };
     try {
       return await Promise.race([this.leader(signal), tooLate()]);
@@ -343,13 +346,15 @@ class Search {
    */
   async #locate(seed: Place, signal: AbortSignal): Promise<Vote> {
     const limit = performance.now() + this.timing.locateMs;
+    const attempts = new Attempts();
     for (;;) {
       try {
         const timeoutMs = Math.max(1, limit - performance.now());
         return await this.#options.locate(seed, { signal, timeoutMs });
       } catch (error) {
         if (!(error instanceof RpcError) || signal.aborted) throw error;
-        if (performance.now() + this.timing.pauseMs > limit) throw error;
+        attempts.failed(error);
+        if (performance.now() + this.timing.pauseMs > limit) throw attempts.failure;
       }
       await this.#pause(signal);
     }

@@ -2,7 +2,7 @@
 // is at the moment, and its nodes by their IDs.
 import { sleep } from "../../base/event/event.ts";
 import { isNodeId } from "../../base/pki/node-id.ts";
-import { type Client, Code, RpcError } from "../../base/rpc/rpc.ts";
+import { Attempts, type Client, Code, RpcError } from "../../base/rpc/rpc.ts";
 import { Curator, CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import {
   Management,
@@ -91,13 +91,15 @@ export async function openCluster(args: ClusterArgs, patienceMs?: number): Promi
 /** All of a list, or none: one that breaks off in the middle is begun again. */
 async function listNodes(management: Client<typeof Management>, filter: string) {
   const limit = performance.now() + LIST_MS;
+  const attempts = new Attempts();
   for (;;) {
     const timeoutMs = Math.max(1, limit - performance.now());
     try {
       return await Array.fromAsync(management.getNodes({ filter }, { timeoutMs }));
     } catch (error) {
+      attempts.failed(error);
       const isLost = error instanceof RpcError && error.code === Code.unavailable;
-      if (!isLost || performance.now() + PAUSE_MS > limit) throw error;
+      if (!isLost || performance.now() + PAUSE_MS > limit) throw attempts.failure;
     }
     await sleep(PAUSE_MS);
   }

@@ -1,6 +1,7 @@
 // Finding the leader and following it, against real servers that take turns.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { issueCa, issueNode, issueUser, validFor } from "../../base/pki/certificate.ts";
@@ -125,8 +126,11 @@ beforeEach(async () => {
 afterEach(() => Promise.all(group.members.map((member) => member.stop())));
 
 const at = (index: number) => group.members[index] ?? group.members[0] ?? new Member(group);
-const open = (endpoints?: string) =>
-  openCluster({ config, context: "demo", ...(endpoints === undefined ? {} : { endpoints }) }, 300);
+const open = (endpoints?: string, patienceMs = 300) =>
+  openCluster(
+    { config, context: "demo", ...(endpoints === undefined ? {} : { endpoints }) },
+    patienceMs,
+  );
 
 test("a member that does not lead says who does", async () => {
   using cluster = await open(at(2).address);
@@ -199,7 +203,21 @@ test("a node of the cluster that is no member leads nobody astray", async () => 
 
 test("a control plane without a leader is told from one that is not there", async () => {
   group.leader = undefined;
-  const failure = await open(at(1).address).catch(String);
+  // Time enough for a busy machine to be told once that there is none.
+  const failure = await open(at(1).address, 1_000).catch(String);
   expect(failure).toContain("the control plane has no leader, are most of its members up?");
   expect(failure).toContain(`${at(1).address}: the leader is not known`);
+}, 30_000);
+
+test("the last moment, too short for anybody, does not hide why nobody answered before", async () => {
+  const mute = createServer(() => {}).listen(0, "127.0.0.1");
+  await new Promise((resolve) => mute.once("listening", resolve));
+  const bound = mute.address();
+  const port = typeof bound === "object" ? bound?.port : 0;
+  await new Promise((resolve) => mute.close(resolve));
+  const opening = open(`127.0.0.1:${port}`).catch(String);
+  await Bun.sleep(150);
+  mute.listen(port, "127.0.0.1");
+  expect(await opening).toContain(`no connection: connect ECONNREFUSED 127.0.0.1:${port}`);
+  mute.close();
 });

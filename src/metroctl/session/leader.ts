@@ -5,6 +5,7 @@ import { sleep } from "../../base/event/event.ts";
 import { verifyNode } from "../../base/pki/verify.ts";
 import {
   Agreement,
+  Attempts,
   type CallOptions,
   type Channel,
   Code,
@@ -46,6 +47,7 @@ const FOR_A_LEADER = 6;
 const PAUSE_MS = 250;
 /** How long members have to contradict the first of them. */
 const AGREE_MS = 2_000;
+const STRANGE = "is no member that this context knows";
 const LEADERLESS = "the control plane has no leader, are most of its members up?";
 
 /**
@@ -177,7 +179,7 @@ class Search {
   readonly #patienceMs: number;
   readonly #agreement: Agreement;
   readonly #answers = new Map<string, Answer>();
-  readonly #failures = new Map<Place, string>();
+  readonly #failures = new Map<Place, Attempts>();
   readonly #start = performance.now();
   /** When the first member answered. */
   #heardAt = Number.POSITIVE_INFINITY;
@@ -206,21 +208,23 @@ class Search {
   }
 
   async #once(seed: Place, timeoutMs: number): Promise<void> {
-    const wasAnswered = this.#dialler.isAnswered(seed);
     try {
       const answer = await this.#dialler.ask(seed, { signal: this.#stop.signal, timeoutMs });
       const { vote } = answer;
       if (!this.#agreement.hear(vote)) {
-        this.#failures.set(seed, `${vote.by} is no member that this context knows`);
-        return;
+        return this.#failed(seed, new UserError(`${vote.by} ${STRANGE}`));
       }
       this.#answers.set(vote.by, answer);
       this.#heardAt = Math.min(this.#heardAt, performance.now());
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      // The last moment is too short for anybody: what was answered before says more.
-      if (!wasAnswered || !this.#failures.has(seed)) this.#failures.set(seed, text);
+      this.#failed(seed, error);
     }
+  }
+
+  #failed(seed: Place, error: unknown): void {
+    const attempts = this.#failures.get(seed) ?? new Attempts();
+    attempts.failed(error);
+    this.#failures.set(seed, attempts);
   }
 
   #found(): Finding | undefined {
@@ -241,15 +245,19 @@ class Search {
     return this.#start + limit - performance.now();
   }
 
+  #reason(seed: Place): string {
+    const failure = this.#failures.get(seed)?.failure;
+    return failure instanceof Error ? failure.message : "no answer";
+  }
+
   /** What went wrong, with what each server said. */
   failure(): string {
-    const texts = this.#known.seeds.map(
-      (seed) => `${seed.target}: ${this.#failures.get(seed) ?? "no answer"}`,
-    );
+    const reasons = this.#known.seeds.map((seed) => this.#reason(seed));
+    const texts = this.#known.seeds.map(({ target }, at) => `${target}: ${reasons[at]}`);
     if (this.#answers.size > 0) texts.unshift(this.#agreement.describe());
     const title = this.#isAnswered ? LEADERLESS : "no endpoint answers";
     const hint = "if all members were replaced, take ownership again to learn the present ones";
-    const isStrange = [...this.#failures.values()].some((text) => text.includes("no member that"));
+    const isStrange = reasons.some((text) => text.includes(STRANGE));
     return `${title}: ${texts.join("; ")}${isStrange ? `; ${hint}` : ""}`;
   }
 }

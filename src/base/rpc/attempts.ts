@@ -1,0 +1,31 @@
+// Calls that are made again and again until a deadline. The last attempt is cut short by it, and
+// knows nothing but that; what was said before is the reason that people want.
+import { Code, RpcError } from "./rpc-error.ts";
+
+/** Nobody was found to be called before the caller's deadline. */
+export class TooLateError extends RpcError {}
+
+/** How attempts at one thing failed. */
+export class Attempts {
+  /** The last reason that somebody gave. */
+  #reason: unknown;
+  #last: unknown;
+
+  /** Takes one more in. */
+  failed(error: unknown): void {
+    this.#last = error;
+    if (!isCutShort(error)) this.#reason = error;
+  }
+
+  /** What to tell of them: the last failure, behind the last reason where it has none itself. */
+  get failure(): unknown {
+    const [reason, last] = [this.#reason, this.#last];
+    if (last === reason || !(reason instanceof Error) || !(last instanceof RpcError)) return last;
+    return new RpcError(last.code, `${reason.message}; then ${last.message}`, { cause: reason });
+  }
+}
+
+function isCutShort(error: unknown): boolean {
+  if (error instanceof TooLateError) return true;
+  return error instanceof RpcError && error.code === Code.deadlineExceeded;
+}
