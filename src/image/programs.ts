@@ -136,7 +136,7 @@ export const programs: Readonly<Record<string, ProgramRow>> = {
         ...SYSTEM,
         "/proc",
         "/sys",
-        "/run/metropolis",
+        "/run/metropolis/dhcpcd.conf",
         "/run/udev",
         "/var/empty",
         "/dev/urandom",
@@ -153,7 +153,7 @@ export const programs: Readonly<Record<string, ProgramRow>> = {
   wg: {
     path: "/usr/bin/wg",
     ...{ account: "network", capabilities: ["net_admin"], isAlone: true, ...none },
-    view: { reads: [...SYSTEM, "/proc/net", "/run/metropolis"], writes: [] },
+    view: { reads: [...SYSTEM, "/proc/net", "/run/metropolis/clusternet.conf"], writes: [] },
   },
   ss: {
     path: "/usr/bin/ss",
