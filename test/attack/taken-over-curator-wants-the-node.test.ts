@@ -35,10 +35,15 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const isRoot = process.getuid?.() === 0;
 
-/** What the kernel answered, wish by wish. */
-async function attack(...args: readonly string[]): Promise<ReadonlyMap<string, string>> {
+/** What the kernel answered to a curator, wish by wish. */
+const attack = (...args: readonly string[]) => attackAs("curator", args);
+
+async function attackAs(
+  name: string,
+  args: readonly string[] = [],
+): Promise<ReadonlyMap<string, string>> {
   const row: ProgramRow = {
-    ...(programs.curator as ProgramRow),
+    ...(programs[name] as ProgramRow),
     path: attacker,
     view: {
       reads: ["/usr", "/etc", "/proc", "/sys", at("credentials")],
@@ -85,4 +90,11 @@ test("a taken-over curator that calls the kernel another way is ended", async ()
   const ended = await attack("--x32").catch((error: unknown) => error);
   expect(ended).toBeInstanceOf(ExitError);
   expect(String(ended)).toContain("SIGSYS");
+});
+
+test("a taken-over program that is root, too, does not end the machine by a signal", async () => {
+  const answers = await attackAs("fsck.fat");
+  const signals = [...answers].filter(([wish]) => wish.startsWith("to signal "));
+  expect(signals.length).toBe(4);
+  expect(signals.filter(([, answer]) => !REFUSED.test(answer))).toEqual([]);
 });

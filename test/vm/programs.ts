@@ -37,6 +37,8 @@ const NOT_EVEN_THE_AGENTS = [
   ...["the memory of its parent", "to write into its parent", "a descriptor of its parent"],
   ...["a BPF program", "io_uring", "performance counters", "to handle page faults"],
   ...["a user namespace", "another's namespace", "files by their handles", "to watch all files"],
+  ...["to signal init", "to signal a thread of init", "to signal everybody"],
+  ...["to signal by a descriptor"],
 ];
 
 let told: Promise<ReadonlyMap<string, string>> | undefined;

@@ -94,3 +94,15 @@ test.each([
     expect(answer(common, number, family)).toBe(ALLOW);
   }
 });
+
+test.each([common, alone, { groups: allGroups }])(
+  "systemCallFilter lets nobody signal init, and everybody others: %j",
+  (options) => {
+    const { kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo } = numbers;
+    for (const number of [kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo]) {
+      for (const target of [1, 0xffffffff]) expect(answer(options, number, target)).toBe(EPERM);
+      for (const target of [0, 2, 0xfffffffe]) expect(answer(options, number, target)).toBe(ALLOW);
+    }
+    expect(answer(options, numbers.pidfd_send_signal)).toBe(ENOSYS);
+  },
+);

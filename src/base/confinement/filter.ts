@@ -39,6 +39,11 @@ const CLONE_THREAD = 0x00010000;
 /** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: the last for the machine's own addresses. */
 const FAMILIES = [1, 2, 10, 16] as const;
 
+/** PID 1, which a signal makes end the machine. */
+const INIT = 1;
+/** To `kill`: everybody. */
+const ALL = 0xffffffff;
+
 type Instruction = readonly [code: number, whenTrue: number, whenFalse: number, value: number];
 type Answer = keyof typeof answers;
 
@@ -91,6 +96,24 @@ function socketRules({ isAlone = false }: FilterOptions): readonly Instruction[]
   return [...forCall(numbers.socket, body), ...forCall(numbers.socketpair, body)];
 }
 
+/**
+ * Signals, of which none may go to init: who can send it one, as everybody can who has its user or
+ * CAP_KILL, ends the machine, and reboot(2) need not be his.
+ */
+function signalRules(): readonly Instruction[] {
+  const body: readonly Instruction[] = [
+    load(data.firstArgument),
+    ...whenEqual(INIT, "refuse"),
+    ...whenEqual(ALL, "refuse"),
+    answer("allow"),
+  ];
+  const { kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo } = numbers;
+  const calls = [kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo];
+  // Whose process a descriptor is, a filter cannot see.
+  const byDescriptor = whenEqual(numbers.pidfd_send_signal, "unknown");
+  return [...calls.flatMap((number) => forCall(number, body)), ...byDescriptor];
+}
+
 function groupRules({ groups }: FilterOptions): readonly Instruction[] {
   return allGroups
     .filter((group) => !groups.includes(group))
@@ -111,6 +134,7 @@ export function systemCallFilter(options: FilterOptions): Uint8Array {
     answer("unknown"),
     ...cloneRules(options),
     ...socketRules(options),
+    ...signalRules(),
     ...groupRules(options),
     answer("allow"),
   ]);

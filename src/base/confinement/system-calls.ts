@@ -65,6 +65,12 @@ export const numbers = {
   vfork: 58,
   socket: 41,
   socketpair: 53,
+  kill: 62,
+  tkill: 200,
+  tgkill: 234,
+  rt_sigqueueinfo: 129,
+  rt_tgsigqueueinfo: 297,
+  pidfd_send_signal: 424,
   clone3: systemCallGroups.clone3.clone3,
   /** mseal, the last that Linux 6.12 has: what comes later nobody here has looked at. */
   last: 462,
