@@ -135,13 +135,11 @@ test("serial numbers are random, positive and 16 bytes long", async () => {
   expect(serials.size).toBe(50);
 });
 
-test("validFor reaches an hour back and as many days ahead", () => {
-  const now = new Date("2030-01-01T12:00:00Z");
-  expect(validFor(2, now)).toEqual({
-    notBefore: new Date("2030-01-01T11:00:00Z"),
-    notAfter: new Date("2030-01-03T12:00:00Z"),
-  });
-  expect(validForever(now).notAfter).toEqual(new Date("9999-12-31T23:59:59Z"));
+test("validity begins before any clock, and ends as many days ahead", () => {
+  const { notBefore, notAfter } = validFor(2, Date.parse("2036-01-01T12:00:00Z"));
+  expect(notAfter).toEqual(new Date("2036-01-03T12:00:00Z"));
+  expect(notBefore).toEqual(new Date("2020-01-01T00:00:00Z"));
+  expect(validForever()).toEqual({ notBefore, notAfter: new Date("9999-12-31T23:59:59Z") });
 });
 
 test("an identity with odd characters stays one name", async () => {

@@ -17,8 +17,12 @@ export interface Issuer {
   readonly certificate: Uint8Array;
 }
 
-/** How far back certificates reach, for readers whose clock is late. */
-const BACKDATE_MS = 3_600_000;
+/**
+ * When certificates begin: before any clock that judges them. That one is new says nothing about
+ * whom it names, and the clock that issues it may be years ahead of the clocks of others, or be set
+ * back itself a moment later.
+ */
+export const BEGINNING = new Date("2020-01-01T00:00:00Z");
 
 /** The end of time, for what is never renewed. */
 export const FOREVER = new Date("9999-12-31T23:59:59Z");
@@ -31,17 +35,14 @@ export const CLUSTER_CA_NAME = "Metropolis Cluster CA";
 /** Common name of the CA that etcd members know each other by. */
 export const ETCD_CA_NAME = "Metropolis etcd CA Certificate";
 
-/** Validity from now on for some days. */
-export function validFor(days: number, now = new Date()): Validity {
-  return {
-    notBefore: new Date(now.getTime() - BACKDATE_MS),
-    notAfter: new Date(now.getTime() + days * DAY_MS),
-  };
+/** Validity that ends in some days. */
+export function validFor(days: number, now = Date.now()): Validity {
+  return { notBefore: BEGINNING, notAfter: new Date(now + days * DAY_MS) };
 }
 
-/** Validity from now on without an end. */
-export function validForever(now = new Date()): Validity {
-  return { notBefore: new Date(now.getTime() - BACKDATE_MS), notAfter: FOREVER };
+/** Validity without an end: no clock has a say in it. */
+export function validForever(): Validity {
+  return { notBefore: BEGINNING, notAfter: FOREVER };
 }
 
 const usage = {

@@ -16,6 +16,7 @@ import {
   CertificateError,
   expiry,
   fingerprint,
+  isInTime,
   selfSignedKey,
   verifyCa,
   verifyNode,
@@ -97,8 +98,8 @@ test("a leaf cannot act as CA for others", async () => {
 });
 
 test.each([
-  [-DAY_MS, "holds only from"],
-  [-2 * 3_600_000 + 1, undefined],
+  [Date.parse("2019-12-31T22:59:59Z") - Date.now(), "holds only from 2020-01-01T00:00:00Z, and"],
+  [Date.parse("2019-12-31T23:00:01Z") - Date.now(), undefined],
   [0, undefined],
   [365 * DAY_MS + 3_500_000, undefined],
   [366 * DAY_MS, "ended at"],
@@ -109,6 +110,18 @@ test.each([
   } else {
     expect(() => verifyNode(node, ca.certificate, { now })).toThrow(reason);
   }
+});
+
+test("a certificate that does not hold now names its time and the clock's", async () => {
+  const der = await issueNode(ca, publicKey, validFor(1, Date.parse("2026-11-26T08:00:00Z")));
+  const now = new Date("2036-02-03T04:05:06.789Z");
+  const judge = () => verifyNode(der, ca.certificate, { now });
+  expect(judge).toThrow(
+    "certificate ended at 2026-11-27T08:00:00Z, and the clock here says 2036-02-03T04:05:06Z",
+  );
+  expect(isInTime(der, now.getTime())).toBe(false);
+  expect(isInTime(der, Date.parse("2005-01-01"))).toBe(false);
+  expect(isInTime(der, Date.parse("2026-11-27"))).toBe(true);
 });
 
 test("a user without a name is refused", async () => {

@@ -18,6 +18,30 @@ export class CertificateError extends Error {
   override readonly name = "CertificateError";
 }
 
+/**
+ * A certificate that does not hold now. Whether its time or the clock is wrong nobody can tell, so
+ * the message names both.
+ */
+export class CertificateTimeError extends CertificateError {
+  readonly #limit: string;
+  readonly #now: string;
+
+  constructor(limit: string, now: number) {
+    super(`${limit}, and the clock here says ${clockText(now)}`);
+    this.#limit = limit;
+    this.#now = clockText(now);
+  }
+
+  /** The same for whoever is told it from afar. */
+  get fromAfar(): string {
+    return `${this.#limit}, and the clock of the node that was asked says ${this.#now}`;
+  }
+}
+
+function clockText(time: number): string {
+  return new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
 /** What verification looks at besides the certificate. */
 export interface VerifyOptions {
   readonly now?: Date | undefined;
@@ -126,6 +150,17 @@ export function fingerprint(der: Uint8Array): string {
   return `SHA256:${new Bun.CryptoHasher("sha256").update(der).digest("hex")}`;
 }
 
+/** Whether a certificate holds now, whomever it names. */
+export function isInTime(der: Uint8Array, now = Date.now()): boolean {
+  try {
+    checkTime(parse(der), now);
+    return true;
+  } catch (error) {
+    if (error instanceof CertificateTimeError) return false;
+    throw error;
+  }
+}
+
 /** When a certificate ends, so that its holder can renew it in time. */
 export function expiry(der: Uint8Array): Date {
   return parse(der).validToDate;
@@ -161,10 +196,13 @@ function checkTime(
   now: number,
 ): void {
   if (now + CLOCK_TOLERANCE_MS < validFromDate.getTime()) {
-    throw new CertificateError(`certificate holds only from ${validFromDate.toISOString()}`);
+    throw new CertificateTimeError(
+      `certificate holds only from ${clockText(validFromDate.getTime())}`,
+      now,
+    );
   }
   if (now > endOf({ validToDate })) {
-    throw new CertificateError(`certificate ended at ${validToDate.toISOString()}`);
+    throw new CertificateTimeError(`certificate ended at ${clockText(validToDate.getTime())}`, now);
   }
 }
 

@@ -4,7 +4,12 @@
 import { getOption, hasOption } from "@bufbuild/protobuf";
 import { authorization, Permission } from "../../gen/metropolis/proto/ext/authorization_pb.ts";
 import type { Peer } from "../pki/peer.ts";
-import { CertificateError, selfSignedKey, verifyPeer } from "../pki/verify.ts";
+import {
+  CertificateError,
+  CertificateTimeError,
+  selfSignedKey,
+  verifyPeer,
+} from "../pki/verify.ts";
 import type { Call } from "./method.ts";
 import { Code, RpcError } from "./rpc-error.ts";
 
@@ -60,7 +65,8 @@ function authenticate(call: Call, caDer: Uint8Array): Peer {
     if (peer.kind !== "anonymous") return peer;
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
-    throw new RpcError(Code.unauthenticated, error.message, { cause: error });
+    const message = error instanceof CertificateTimeError ? error.fromAfar : error.message;
+    throw new RpcError(Code.unauthenticated, message, { cause: error });
   }
   throw new RpcError(Code.unauthenticated, "a certificate of this cluster is needed");
 }

@@ -1,7 +1,7 @@
 // Curator.JoinConsensus: lets a node with the role into etcd, as a learner, and
 // certifies the keys that it made for that.
 import type { Member } from "../../base/etcd/etcd.ts";
-import { issueEtcdMember, validFor } from "../../base/pki/certificate.ts";
+import { issueEtcdMember, validForever } from "../../base/pki/certificate.ts";
 import { serialOf } from "../../base/pki/revocation-list.ts";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -11,9 +11,6 @@ import { reportingNode } from "../state/callers.ts";
 import { memberOn, nodeOf, peerUrl } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode, findNode, requireKey } from "../state/nodes.ts";
-
-/** Days; the node asks again long before they are over. */
-const VALID_DAYS = 730;
 
 /** Clients on the node dial the loopback address, and Go's check it. */
 const LOOPBACK = ["127.0.0.1"];
@@ -30,7 +27,9 @@ export function joinConsensus(leader: Leader): Handler<typeof Curator.method.joi
     requireKey(clientPublicKey, "client_public_key");
     requireKey(sharePublicKey, "share_public_key");
     const ca = await leader.consensus.ca();
-    const validity = validFor(VALID_DAYS);
+    // Without an end: members must find each other whatever their clocks say, also after years
+    // in which all of them were off. What ends a certificate of etcd is the revocation list.
+    const validity = validForever();
     const certificates = {
       memberCertificate: await issueEtcdMember(ca, memberPublicKey, id, LOOPBACK, validity),
       clientCertificate: await issueEtcdMember(ca, clientPublicKey, CLIENT_NAME, [], validity),

@@ -21,6 +21,8 @@ import type { LeaderStore } from "./leader-store.ts";
 const VALID_DAYS = 730;
 /** What is left of that when the next one is issued. */
 const RENEW_DAYS = 180;
+/** How far the clocks of two leaders may be apart. */
+const TOLERANCE_DAYS = 1;
 const DAY_MS = 86_400_000;
 const SEED_BYTES = 32;
 
@@ -105,7 +107,7 @@ async function emit(
   const existing = await store.get(key);
   if (existing !== undefined) {
     requireKey(existing.value, name, publicKey);
-    if (!isEnding(existing.value)) {
+    if (!isDue(existing.value)) {
       return { certificate: existing.value, writes: [], compares: [] };
     }
   }
@@ -123,6 +125,8 @@ function requireKey(der: Uint8Array, name: string, publicKey: Uint8Array): void 
   throw new RpcError(Code.failedPrecondition, `certificate ${name} belongs to another key`);
 }
 
-function isEnding(der: Uint8Array): boolean {
-  return expiry(der).getTime() - Date.now() < RENEW_DAYS * DAY_MS;
+/** Whether the end is near, or so far that the clock was wrong by which it was chosen. */
+function isDue(der: Uint8Array): boolean {
+  const days = (expiry(der).getTime() - Date.now()) / DAY_MS;
+  return days < RENEW_DAYS || days > VALID_DAYS + TOLERANCE_DAYS;
 }
