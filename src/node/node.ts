@@ -27,7 +27,7 @@ import { type Host, hostOf } from "./host/host.ts";
 import { formatVersion } from "./host/version.ts";
 import { inheritLog } from "./inherited-log.ts";
 import { hosts, type Names } from "./network/hosts.ts";
-import type { NetworkStatus } from "./network/network.ts";
+import { type NetworkStatus, noNetwork } from "./network/network.ts";
 import { type Lock, recovery } from "./recovery/recovery.ts";
 import { knownAt } from "./roles/connection.ts";
 import { controlPlane } from "./roles/control-plane.ts";
@@ -46,7 +46,7 @@ const CURATOR_STOP_MS = 5_000;
 
 /** What the parts tell each other. */
 class News {
-  readonly network = new Value<NetworkStatus>({ address: "", nameservers: [], timeServers: [] });
+  readonly network = new Value<NetworkStatus>(noNetwork);
   readonly address = new Value("");
   readonly storage = new StorageNews();
   readonly consensus = new Control<Member>();
@@ -169,7 +169,7 @@ function translate({ network: from, address, membership, apiCredentials }: News)
   return async ({ run, healthy, done }) => {
     run("address", async (context) => {
       context.healthy();
-      for await (const status of from.watch(context.signal)) address.set(status.address);
+      for await (const { addresses } of from.watch(context.signal)) address.set(addresses[0] ?? "");
     });
     run("credentials", async (context) => {
       context.healthy();

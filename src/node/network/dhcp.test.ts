@@ -1,7 +1,15 @@
 // The DHCP client as the node runs it, with a tiny shell script in dhcpcd's place: it says
 // what dhcpcd says, calls the real hook as dhcpcd does, and waits for its end.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -90,8 +98,8 @@ const bound = {
 
 test("dhcp makes a status and resolv.conf of what dhcpcd tells its hook", async () => {
   start(hook(bound), sleep);
-  expect(await until(({ address }) => address !== "")).toEqual({
-    address: "10.1.0.2",
+  expect(await until(({ addresses }) => addresses.length > 0)).toEqual({
+    addresses: ["10.1.0.2"],
     nameservers: ["10.1.0.1", "10.1.0.3"],
     timeServers: ["10.1.0.1"],
   });
@@ -110,6 +118,15 @@ test("dhcp logs the handbook's transitions, whoever noticed them first", async (
   expect(logged()).toContain("eth0: offered 10.1.0.2 from 10.1.0.1");
 });
 
+test("dhcp keeps the address of DHCPv6 when a router speaks again", async () => {
+  const router = { reason: "ROUTERADVERT", interface: "eth0", nd1_lifetime: "1800" };
+  const six = { reason: "BOUND6", interface: "eth0", new_dhcp6_ia_na1_ia_addr1: "fd00::2" };
+  const routed = { ...bound, new_routers: "10.1.0.1" };
+  start(hook(router), hook(six), hook(router), hook(routed), sleep);
+  await untilLogged("Address is 10.1.0.2 (then fd00::2), from eth0 ipv4");
+  expect(logged().join("\n")).not.toContain("No address any more");
+});
+
 test("dhcp hands dhcpcd its configuration, and neither environment nor daemon mode", async () => {
   start(`echo "args: $*" >&2`, `echo "env: $(env | cut -d= -f1 | sort | tr '\\n' ' ')" >&2`, sleep);
   await untilLogged("env: ");
@@ -122,9 +139,9 @@ test("dhcp hands dhcpcd its configuration, and neither environment nor daemon mo
 
 test("dhcp knows no network any more when the lease expires", async () => {
   start(hook(bound), hook({ reason: "EXPIRE", interface: "eth0" }), sleep);
-  await until(({ address }) => address !== "");
+  await until(({ addresses }) => addresses.length > 0);
   await untilLogged("No address any more on eth0 ipv4");
-  expect(await until(({ address }) => address === "")).toEqual(noNetwork);
+  expect(await until(({ addresses }) => addresses.length === 0)).toEqual(noNetwork);
   expect(readFileSync(places.resolvConf, "utf8")).toBe("");
 });
 
@@ -137,8 +154,8 @@ test("dhcp knows no network while dhcpcd is dead, and starts it again", async ()
     "sleep 0.1",
     "exit 3",
   );
-  await until(({ address }) => address === "10.1.0.2");
-  expect(await until(({ address }) => address === "")).toEqual(noNetwork);
+  await until(({ addresses }) => addresses[0] === "10.1.0.2");
+  expect(await until(({ addresses }) => addresses.length === 0)).toEqual(noNetwork);
 });
 
 test("dhcp takes the messages of hooks in the order in which they came", async () => {
@@ -146,9 +163,9 @@ test("dhcp takes the messages of hooks in the order in which they came", async (
   while (!existsSync(places.hookSocket)) await Bun.sleep(5);
   for (let last = 2; last < 30; last++)
     await send(JSON.stringify({ ...bound, reason: "RENEW", new_ip_address: `10.1.0.${last}` }));
-  await until(({ address }) => address === "10.1.0.29");
+  await until(({ addresses }) => addresses[0] === "10.1.0.29");
   await Bun.sleep(20);
-  expect(status.current?.address).toBe("10.1.0.29");
+  expect(status.current?.addresses).toEqual(["10.1.0.29"]);
 });
 
 test.each([
@@ -166,8 +183,8 @@ test.each([
   while (!existsSync(places.hookSocket)) await Bun.sleep(5);
   await send(text);
   await send(JSON.stringify({ ...bound, interface: "eth1", new_ip_address: "10.1.0.9" }));
-  const { address } = await until((value) => value.address !== "");
-  expect(address).toBe("10.1.0.9");
+  const { addresses } = await until((value) => value.addresses.length > 0);
+  expect(addresses).toEqual(["10.1.0.9"]);
   expect(supervisor?.states().get("dhcp")).not.toBe("DEAD");
 });
 
@@ -179,6 +196,6 @@ test("dhcp never writes anything but addresses into resolv.conf", async () => {
     await send(JSON.stringify({ ...bound, new_domain_name_servers: text }));
   }
   await send(JSON.stringify({ ...bound, new_ip_address: "10.1.0.7" }));
-  await until(({ address }) => address === "10.1.0.7");
+  await until(({ addresses }) => addresses[0] === "10.1.0.7");
   expect(readFileSync(places.resolvConf, "utf8")).toMatch(/^(nameserver [0-9.]+\n)*$/);
 });

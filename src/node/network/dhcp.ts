@@ -110,12 +110,16 @@ async function apply(event: HookEvent, client: Client, log: Logger) {
     if (transition !== undefined) log.info(transition);
   }
   await writeFileAtomic(resolver, resolvConf(now), 0o644);
-  if (now.address !== status.current?.address) log.info(addressLine(now.address, event.key));
+  const line = addressLine(now.addresses, event.key);
+  const before = status.current?.addresses ?? [];
+  if (now.addresses.join() !== before.join()) log.info(line);
   status.set(now);
 }
 
-function addressLine(address: string, key: string): string {
-  return address === "" ? `No address any more on ${key}` : `Address is ${address}, from ${key}`;
+function addressLine([first, ...more]: readonly string[], key: string): string {
+  if (first === undefined) return `No address any more on ${key}`;
+  const others = more.length === 0 ? "" : ` (then ${more.join(", ")})`;
+  return `Address is ${first}${others}, from ${key}`;
 }
 
 /** The socket that hooks write to, one line each. */

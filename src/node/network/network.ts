@@ -18,7 +18,7 @@ import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { dhcp } from "./dhcp.ts";
 import type { NetworkStatus } from "./status.ts";
 
-export { externalAddress, type NetworkStatus } from "./status.ts";
+export { type NetworkStatus, noNetwork } from "./status.ts";
 
 /** What the kernel must be told before any interface comes up. */
 export const networkSettings: Readonly<Record<string, string>> = {

@@ -1,21 +1,28 @@
-// What all leases together come to: the node's address, and whom to ask for
+// What all leases together come to: the node's addresses, and whom to ask for
 // names and time.
+import { Choice } from "./choice.ts";
 import type { HookEvent, Lease } from "./lease.ts";
 
 /** What the network offers to the rest of the node. */
 export interface NetworkStatus {
-  /** The address that others reach the node by; empty while there is none. */
-  readonly address: string;
+  /** The addresses that others reach the node by, best first; empty while there is none. */
+  readonly addresses: readonly string[];
   readonly nameservers: readonly string[];
   readonly timeServers: readonly string[];
 }
 
 /** Nothing is known yet, or any more. */
-export const noNetwork: NetworkStatus = { address: "", nameservers: [], timeServers: [] };
+export const noNetwork: NetworkStatus = { addresses: [], nameservers: [], timeServers: [] };
 
-/** Leases by interface and family, as they change. */
+/** Leases by interface and protocol, as they change. */
 export class Leases {
   readonly #held = new Map<string, Lease>();
+  readonly #choice: Choice;
+
+  /** `clock` gives milliseconds that only grow. */
+  constructor(clock: () => number = () => performance.now()) {
+    this.#choice = new Choice(clock);
+  }
 
   /** Takes an event in, and gives the status afterwards. */
   apply({ key, lease }: HookEvent): NetworkStatus {
@@ -24,24 +31,16 @@ export class Leases {
     return this.status();
   }
 
-  /** The status at this moment; interfaces in the order of their names. */
+  /** The status at this moment. */
   status(): NetworkStatus {
-    const leases = [...this.#held.entries()]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, lease]) => lease);
+    const held = [...this.#held].map(([key, lease]) => ({ key, lease }));
+    const leases = this.#choice.order(held);
     return {
-      address: externalAddress(leases),
+      addresses: unique(leases.flatMap(({ addresses }) => addresses)),
       nameservers: unique(leases.flatMap(({ nameservers }) => nameservers)),
       timeServers: unique(leases.flatMap(({ timeServers }) => timeServers)),
     };
   }
-}
-
-/** IPv4 comes first, as the rest of the cluster's protocols still expect it. */
-export function externalAddress(leases: readonly Lease[]): string {
-  const candidates = leases.filter(({ address }) => address !== undefined);
-  const chosen = candidates.find(({ family }) => family === "ipv4") ?? candidates[0];
-  return chosen?.address ?? "";
 }
 
 /** The text of resolv.conf(5) for a status. */
