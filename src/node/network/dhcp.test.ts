@@ -35,6 +35,7 @@ beforeEach(() => {
     state: join(folder, "state"),
     resolvConf: join(folder, "resolv.conf"),
     hookSocket: join(folder, "run", "hook.sock"),
+    devices: folder,
   };
   status = new Value<NetworkStatus>();
   tree = new LogTree();
@@ -128,12 +129,15 @@ test("dhcp keeps the address of DHCPv6 when a router speaks again", async () => 
 });
 
 test("dhcp hands dhcpcd its configuration, and neither environment nor daemon mode", async () => {
+  mkdirSync(join(folder, "eth0"));
+  writeFileSync(join(folder, "eth0", "address"), "52:54:00:4d:00:01\n");
   start(`echo "args: $*" >&2`, `echo "env: $(env | cut -d= -f1 | sort | tr '\\n' ' ')" >&2`, sleep);
   await untilLogged("env: ");
   expect(logged()).toContain(`args: --nobackground --config ${places.configuration}`);
   expect(logged().find((line) => line.startsWith("env: "))).not.toMatch(/METROPOLIS|BUN|HOME/);
   const configuration = readFileSync(places.configuration, "utf8");
   expect(configuration).toContain("allowinterfaces en* eth*");
+  expect(configuration).toContain("\nduid 00:03:00:01:52:54:00:4d:00:01\n");
   expect(configuration).toContain("script /usr/lib/metropolis/dhcp-hook");
 });
 

@@ -9,6 +9,7 @@ import { program } from "../../base/process/process.ts";
 import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
 import { HOOK_SOCKET } from "./dhcp-hook.ts";
 import { DhcpStates } from "./dhcp-state.ts";
+import { INTERFACES, machineDuid } from "./duid.ts";
 import { type HookEvent, type HookVariables, readHook } from "./lease.ts";
 import { Leases, type NetworkStatus, noNetwork, resolvConf } from "./status.ts";
 
@@ -20,6 +21,8 @@ export interface DhcpPlaces {
   readonly state: string;
   readonly resolvConf: string;
   readonly hookSocket: string;
+  /** Absent: where the kernel shows network devices. */
+  readonly devices?: string;
 }
 
 const machine: DhcpPlaces = {
@@ -37,11 +40,12 @@ const MAX_MESSAGE = 65_536;
  * address is used without asking first whether somebody else has it (noarp):
  * that takes five seconds of every boot, and the server is to know.
  */
-const configuration = `script /usr/lib/metropolis/dhcp-hook
-allowinterfaces en* eth*
+function configuration(duid: string | undefined): string {
+  return `script /usr/lib/metropolis/dhcp-hook
+allowinterfaces ${INTERFACES}
 vendorclassid dev.monogon.metropolis.node.v1
 clientid
-option subnet_mask, routers, domain_name_servers, classless_static_routes
+${duid === undefined ? "" : `duid ${duid}\n`}option subnet_mask, routers, domain_name_servers, classless_static_routes
 option interface_mtu, ntp_servers
 option dhcp6_name_servers
 option dhcp6_sntp_servers
@@ -52,13 +56,14 @@ ipv6rs
 ia_na
 slaac hwaddr
 `;
+}
 
 /** Runs dhcpcd and sets `status` to what its leases come to. */
 export function dhcp(status: Value<NetworkStatus>, places: DhcpPlaces = machine): Runnable {
   const { program: path, configuration: file, state, resolvConf: resolver, hookSocket } = places;
   return async (context) => {
     for (const folder of [dirname(hookSocket), state]) mkdirSync(folder, { recursive: true });
-    await writeFileAtomic(file, configuration, 0o600);
+    await writeFileAtomic(file, configuration(machineDuid(places.devices)), 0o600);
     const states = new DhcpStates();
     const client = { leases: new Leases(), states, status, resolver, order: new Lock() };
     const onMessage = (variables: HookVariables) => take(variables, client, context);
