@@ -4,7 +4,6 @@
 //
 // What is slow is not dead: patience grows with how long answers took lately, and counts
 // questions, not time, so that a follower that stood still itself does not blame the leader.
-
 import { sleep } from "../base/event/event.ts";
 import { joinHostPort } from "../base/format/host-port.ts";
 import { slowness } from "../base/linux/machine.ts";

@@ -1,5 +1,4 @@
 // Tests of the leader's work: when it is looked at.
-
 import { expect, test } from "bun:test";
 import { Value } from "../base/event/event.ts";
 import { until } from "../base/event/test-until.ts";

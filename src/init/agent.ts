@@ -1,5 +1,4 @@
 // One run of the agent, from its start to the end of everything it has started.
-
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {

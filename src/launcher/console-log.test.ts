@@ -1,5 +1,4 @@
 // Reading a console that somebody else writes.
-
 import { expect, test } from "bun:test";
 import { appendFileSync, mkdtempSync } from "node:fs";
 import { createServer } from "node:net";

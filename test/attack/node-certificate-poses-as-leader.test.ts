@@ -16,11 +16,11 @@ import type { Member } from "../../src/node/consensus/config.ts";
 import { Control } from "../../src/node/control/control.ts";
 import type { Surroundings } from "../../src/node/enrolment/attempt.ts";
 import { registerSteps } from "../../src/node/enrolment/register.ts";
+import { folderPartition } from "../../src/node/host/folder-partition.ts";
 import { connectLeader, knownOf } from "../../src/node/roles/connection.ts";
 import type { CuratorSettings } from "../../src/node/roles/settings.ts";
 import type { Growing } from "../../src/node/storage/growth.ts";
 import { paths } from "../../src/node/storage/paths.ts";
-import { folderPartition } from "../../src/node/storage/test-partition.ts";
 import { Vault } from "../../src/node/storage/vault.ts";
 import { ca, directoryOf, Node, threeMembers } from "./impostors.ts";
 
@@ -50,7 +50,7 @@ function machine(signal: AbortSignal): Surroundings {
   const tree = new LogTree();
   return {
     paths: where,
-    partition: folderPartition(where.data.root),
+    partition: folderPartition(where.data.root, `${where.data.root}.key-check`),
     vault: new Vault(undefined, where.ephemeral.keys),
     slot: "a",
     growing: new Control<Growing>(),

@@ -1,5 +1,4 @@
 // prctl(2): what a process may say about itself.
-
 import { ptr } from "bun:ffi";
 import { check, cString, libc } from "./syscall.ts";
 

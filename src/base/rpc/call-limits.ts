@@ -1,5 +1,4 @@
 // How many calls there may be: of a stranger, of all of them, and of one member.
-
 import type { Connection } from "./acceptor.ts";
 import { BoundedSet } from "./bounded-set.ts";
 import type { ServeLimits } from "./limits.ts";

@@ -1,5 +1,4 @@
 // Tests of keeping etcd's members as roles demand.
-
 import { expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import { Value } from "../../base/event/event.ts";

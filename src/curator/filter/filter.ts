@@ -1,7 +1,6 @@
 // The filter of Management.GetNodes: a CEL expression over one node, bounded in
 // shape (structure.ts) and in cost (meter.ts), as anyone who may read the
 // cluster's status may send one.
-
 import { celEnv, isCelError, plan } from "@bufbuild/cel";
 import { create, createRegistry, type DescEnumValue } from "@bufbuild/protobuf";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";

@@ -1,5 +1,4 @@
 // `--watch` as a person runs it: what there is, then each change, until Ctrl-C.
-
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { until } from "../../base/event/test-until.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";

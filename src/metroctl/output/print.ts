@@ -1,6 +1,5 @@
 // One answer, three forms: a table for people, JSON and YAML for programs. The
 // flags that choose are the same for every command that answers with rows.
-
 import { answer } from "./message.ts";
 import { columnsOf, type Row, renderTable } from "./table.ts";
 import { UsageError } from "./user-error.ts";

@@ -1,6 +1,5 @@
 // Which nodes a command is about: IDs as arguments, `all` or none for every
 // node, and a CEL filter on top.
-
 import { UserError } from "../output/user-error.ts";
 import type { Cluster } from "./cluster.ts";
 

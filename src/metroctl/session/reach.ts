@@ -1,5 +1,4 @@
 // Where the cluster is: from the flags, else from what the context remembers.
-
 import { joinHostPort } from "../../base/format/host-port.ts";
 import { UsageError, UserError } from "../output/user-error.ts";
 import type { ClusterArgs } from "./cluster-args.ts";

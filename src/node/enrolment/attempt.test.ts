@@ -10,13 +10,13 @@ import { generateKeyPair } from "../../base/pki/keys.ts";
 import { type NodeRoles, NodeRolesSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Member } from "../consensus/config.ts";
 import { Control } from "../control/control.ts";
+import { folderPartition } from "../host/folder-partition.ts";
 import type { Lock } from "../recovery/recovery.ts";
 import type { CuratorSettings } from "../roles/settings.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import { dataLayout } from "../storage/data-layout.ts";
 import type { Growing } from "../storage/growth.ts";
 import { type Paths, paths } from "../storage/paths.ts";
-import { folderPartition } from "../storage/test-partition.ts";
 import { Vault } from "../storage/vault.ts";
 import {
   checkCommitment,
@@ -39,7 +39,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 /** Surroundings in which nothing runs, with a trace of releases. */
 function surroundings(trace: string[] = []): Surroundings {
-  const partition = folderPartition(where.data.root);
+  const partition = folderPartition(where.data.root, `${where.data.root}.key-check`);
   return {
     paths: where,
     partition: { ...partition, release: async () => void trace.push("released") },

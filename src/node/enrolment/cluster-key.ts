@@ -4,7 +4,6 @@
 //   the leader of the running cluster ────────────────┐
 //   other members that are locked as well ────────────┼──► whichever comes first
 //   the operator ─────────────────────────────────────┘
-
 import { sleep } from "../../base/event/event.ts";
 import { joinHostPort } from "../../base/format/host-port.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";

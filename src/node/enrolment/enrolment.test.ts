@@ -16,6 +16,7 @@ import type { Member } from "../consensus/config.ts";
 import { consensus } from "../consensus/consensus.ts";
 import { ETCD, freePort, freePorts } from "../consensus/test-etcd.ts";
 import { Control } from "../control/control.ts";
+import { folderPartition } from "../host/folder-partition.ts";
 import type { Lock } from "../recovery/recovery.ts";
 import { memberTls } from "../roles/connection.ts";
 import { controlPlane } from "../roles/control-plane.ts";
@@ -26,7 +27,6 @@ import type { DataPartition } from "../storage/data.ts";
 import { type Paths, paths } from "../storage/paths.ts";
 import { StorageNews } from "../storage/storage.ts";
 import { testVault } from "../storage/test-guard.ts";
-import { folderPartition } from "../storage/test-partition.ts";
 import type { Vault } from "../storage/vault.ts";
 import { enrolment } from "./enrolment.ts";
 
@@ -37,7 +37,7 @@ let partition: DataPartition;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "node-enrolment-"));
   where = paths(root);
-  partition = folderPartition(where.data.root);
+  partition = folderPartition(where.data.root, `${where.data.root}.key-check`);
   for (const path of [where.esp.metropolis, where.esp.images]) mkdirSync(path, { recursive: true });
   mkdirSync(dirname(where.ephemeral.curatorSocket), { recursive: true });
   writeFileSync(join(where.esp.images, "metropolis-a+2-1.efi"), "kernel");

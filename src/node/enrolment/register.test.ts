@@ -18,6 +18,7 @@ import {
 } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Member } from "../consensus/config.ts";
 import { Control } from "../control/control.ts";
+import { folderPartition } from "../host/folder-partition.ts";
 import type { Lock } from "../recovery/recovery.ts";
 import type { CuratorSettings } from "../roles/settings.ts";
 import type { Credentials } from "../storage/credentials.ts";
@@ -25,7 +26,6 @@ import type { Growing } from "../storage/growth.ts";
 import { type Paths, paths } from "../storage/paths.ts";
 import { Guard, Purpose, readEnvelope, SealError } from "../storage/sealed.ts";
 import { testVault } from "../storage/test-guard.ts";
-import { folderPartition } from "../storage/test-partition.ts";
 import type { Surroundings } from "./attempt.ts";
 import { bootstrapSteps } from "./bootstrap.ts";
 import { registerSteps, requireDemanded } from "./register.ts";
@@ -43,7 +43,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 function machine(refusal?: string): Surroundings {
   return {
     paths: where,
-    partition: folderPartition(where.data.root),
+    partition: folderPartition(where.data.root, `${where.data.root}.key-check`),
     vault: testVault(where.ephemeral.keys, 7, refusal === undefined ? {} : { refusal }),
     slot: "a",
     growing: new Control<Growing>(),

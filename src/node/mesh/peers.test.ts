@@ -1,5 +1,4 @@
 // Tests of who is a peer, and of what WireGuard is told.
-
 import { expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

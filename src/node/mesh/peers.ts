@@ -1,5 +1,4 @@
 // The nodes of the encrypted network, and what WireGuard is told of them. Decisions only.
-
 import { hostAddressFault } from "../../base/format/host-address.ts";
 import { joinHostPort } from "../../base/format/host-port.ts";
 import {

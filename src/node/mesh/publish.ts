@@ -1,6 +1,5 @@
 // What the cluster is told of this node's part in the network: its key, and the networks that
 // are reached through it.
-
 import { sleep, Value } from "../../base/event/event.ts";
 import { hostCidr } from "../../base/format/ip-prefix.ts";
 import { type Client, Code, RpcError } from "../../base/rpc/rpc.ts";

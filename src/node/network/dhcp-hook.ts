@@ -1,7 +1,6 @@
 // The role `dhcp-hook`: what dhcpcd runs on every change. It hands its
 // environment to the node over a socket and is gone; what to make of it is the
 // node's business. The socket's path comes in the environment.
-
 import { once } from "node:events";
 import { connect } from "node:net";
 

@@ -1,7 +1,6 @@
 // The cluster unlock key of a locked node, out of shares: its own, and those of peers
 // that are locked as well. A peer may lie, so no set of shares is believed until the
 // key that it makes has opened what was encrypted to it.
-
 import { decryptWith } from "../../base/pki/sealed-box.ts";
 import { combineShares } from "../../base/pki/shares.ts";
 import type { Recovery_Epoch as Epoch } from "../../gen/metropolis/proto/private/private_pb.ts";

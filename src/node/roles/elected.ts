@@ -1,7 +1,6 @@
 // The way to the leader for a consensus member: not whom others name, but whom the etcd on
 // this node says was elected. Nobody gets into that who is no member of etcd himself, so what
 // members alone are told, such as the epochs of the recovery key, comes from no one else.
-
 import { fromBinary } from "@bufbuild/protobuf";
 import { etcdStore, leaderOf } from "../../base/etcd/etcd.ts";
 import { sleep, type Value } from "../../base/event/event.ts";

@@ -1,6 +1,5 @@
 // What the curator, which is a process of its own, is told on its standard input.
 // src/curator reads the same words; the two rooms know of each other only this.
-
 import { clientEndpoint, type Member } from "../consensus/config.ts";
 import type { CredentialPaths, Paths } from "../storage/paths.ts";
 
