@@ -48,7 +48,7 @@ export interface AcceptorOptions {
 }
 
 /** Addresses of both ends, as node:net and gRPC tell them. */
-export interface Endpoints {
+export interface SocketAddresses {
   readonly localAddress?: string | undefined;
   readonly localPort?: number | undefined;
   readonly remoteAddress?: string | undefined;
@@ -137,7 +137,7 @@ export class Acceptor {
   }
 
   #enter(socket: net.Socket, peerCertificates: readonly Uint8Array[]): void {
-    const key = endpointKey(socket);
+    const key = socketKey(socket);
     const connection = this.#identify(socket, peerCertificates);
     const { isMember, origin } = connection;
     const group = isMember ? this.#members : this.#strangers;
@@ -187,9 +187,9 @@ export class Acceptor {
     }
   }
 
-  /** The connection between two endpoints. */
-  connection(endpoints: Endpoints): Connection {
-    return this.#connections.get(endpointKey(endpoints)) ?? this.#unknown();
+  /** The connection between two addresses. */
+  connection(ends: SocketAddresses): Connection {
+    return this.#connections.get(socketKey(ends)) ?? this.#unknown();
   }
 
   /** Unix sockets have no addresses to tell them apart, and need none: all are ours. */
@@ -262,6 +262,6 @@ function certificates(socket: tls.TLSSocket): readonly Uint8Array[] {
   return chain;
 }
 
-function endpointKey(ends: Endpoints): string {
+function socketKey(ends: SocketAddresses): string {
   return `${ends.localAddress} ${ends.localPort} ${ends.remoteAddress} ${ends.remotePort}`;
 }

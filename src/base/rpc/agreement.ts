@@ -6,7 +6,7 @@
 //   the searcher's own member names him ────────► he leads: it reads the election itself
 
 /** A server, and who must answer there. */
-export interface Place {
+export interface Endpoint {
   /** `host:port`. */
   readonly target: string;
   /** The node's ID; empty: any member of the group, whoever that turns out to be. */
@@ -15,7 +15,7 @@ export interface Place {
 
 /** Whom one may ask, and whose word counts. */
 export interface Known {
-  readonly seeds: readonly Place[];
+  readonly seeds: readonly Endpoint[];
   /** IDs of the members. None: nobody is known yet, and the first word is taken. */
   readonly members: ReadonlySet<string>;
   /** The member whose word alone is enough. */
@@ -28,14 +28,14 @@ export interface Known {
 export interface Vote {
   /** Who said it, as his certificate proved. */
   readonly by: string;
-  readonly leader: Place;
+  readonly leader: Endpoint;
 }
 
 /** The words of one round of questions. */
 export class Agreement {
   readonly #known: Known;
   /** The last word of each. */
-  readonly #votes = new Map<string, Place>();
+  readonly #votes = new Map<string, Endpoint>();
 
   constructor(known: Known) {
     this.#known = known;
@@ -50,16 +50,16 @@ export class Agreement {
   }
 
   /** Who leads beyond doubt. */
-  settled(): Place | undefined {
+  settled(): Endpoint | undefined {
     const { members, own } = this.#known;
     if (own !== undefined && this.#votes.has(own)) return this.#votes.get(own);
-    const places = [...this.#votes.values()];
-    if (members.size === 0) return places[0];
-    return places.find(({ id }) => this.#supporters(id) > members.size / 2);
+    const endpoints = [...this.#votes.values()];
+    if (members.size === 0) return endpoints[0];
+    return endpoints.find(({ id }) => this.#supporters(id) > members.size / 2);
   }
 
   /** Who leads, as far as those can tell who had time to answer. */
-  likely(): Place | undefined {
+  likely(): Endpoint | undefined {
     const settled = this.settled();
     if (settled !== undefined || this.#known.isStrict === true) return settled;
     const [first, ...others] = this.#votes.values();
@@ -76,6 +76,6 @@ export class Agreement {
   /** He who leads says so by serving: only who is the leader answers calls that are for it. */
   #supporters(id: string): number {
     const own = this.#known.members.has(id) && !this.#votes.has(id) ? 1 : 0;
-    return own + [...this.#votes.values()].filter((place) => place.id === id).length;
+    return own + [...this.#votes.values()].filter((endpoint) => endpoint.id === id).length;
   }
 }

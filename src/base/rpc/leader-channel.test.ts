@@ -3,16 +3,16 @@ import { expect, test } from "bun:test";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { leaderChannel } from "./leader-channel.ts";
 import type { CallOptions } from "./method.ts";
-import { Code, connect, type Known, type Place, RpcError } from "./rpc.ts";
+import { Code, connect, type Endpoint, type Known, RpcError } from "./rpc.ts";
 import { aborted, failure, type Handlers, Pair } from "./test-pair.ts";
 
 const timing = { locateMs: 2_000, pauseMs: 10, doubtMs: 50, deadlineMs: 5_000, watchMs: 60_000 };
 
-function at(target: string, id = ""): Place {
+function at(target: string, id = ""): Endpoint {
   return { target, id };
 }
 
-function dial({ target }: Place) {
+function dial({ target }: Endpoint) {
   return connect({ target, credentials: "plain" });
 }
 
@@ -46,7 +46,7 @@ class Group implements AsyncDisposable {
   }
 
   /** Only a server that answers can tell who leads, as on a real member. */
-  async locate(seed: Place, options: CallOptions) {
+  async locate(seed: Endpoint, options: CallOptions) {
     using server = dial(seed);
     await server.client(Health).check({ service: "who leads" }, options);
     return { by: seed.target, leader: at(this.target(this.leader)) };
@@ -199,16 +199,21 @@ test.each([
 /** Three servers with IDs of which each says who leads, and each answers with its own number. */
 async function claims(...said: readonly string[]) {
   const group = await Group.start(...said.map((_, index) => leading(index + 1)));
-  const places = said.map((_, index) => at(group.target(index), `node-${index + 1}`));
-  const place = (id: string) => places.find((each) => each.id === id) ?? at("127.0.0.1:1", id);
+  const endpoints = said.map((_, index) => at(group.target(index), `node-${index + 1}`));
+  const endpointOf = (id: string) =>
+    endpoints.find((each) => each.id === id) ?? at("127.0.0.1:1", id);
   const channel = (known: Partial<Known> = {}) =>
     leaderChannel({
-      known: () => ({ seeds: places, members: new Set(places.map(({ id }) => id)), ...known }),
+      known: () => ({
+        seeds: endpoints,
+        members: new Set(endpoints.map(({ id }) => id)),
+        ...known,
+      }),
       dial,
       locate: async (seed) => {
-        const word = said[places.indexOf(seed)] ?? "";
+        const word = said[endpoints.indexOf(seed)] ?? "";
         if (word === "") throw new RpcError(Code.unavailable, "it does not know");
-        return { by: seed.id, leader: place(word) };
+        return { by: seed.id, leader: endpointOf(word) };
       },
       timing: { ...timing, locateMs: 100 },
     });
@@ -251,13 +256,13 @@ test("a leader who goes on answering is left when the others follow another", as
     },
   });
   await using group = await Group.start(streaming(1), streaming(2), streaming(3));
-  const places = [0, 1, 2].map((index) => at(group.target(index), `node-${index + 1}`));
-  let said = places[0] ?? at("");
-  let members = new Set(places.map(({ id }) => id));
+  const endpoints = [0, 1, 2].map((index) => at(group.target(index), `node-${index + 1}`));
+  let said = endpoints[0] ?? at("");
+  let members = new Set(endpoints.map(({ id }) => id));
   using channel = leaderChannel({
-    known: () => ({ seeds: places, members }),
+    known: () => ({ seeds: endpoints, members }),
     dial,
-    locate: async (seed) => ({ by: seed.id, leader: seed === places[0] ? seed : said }),
+    locate: async (seed) => ({ by: seed.id, leader: seed === endpoints[0] ? seed : said }),
     timing: { ...timing, watchMs: 50 },
   });
   const first = async (stream: AsyncIterator<{ status: number }>) =>
@@ -265,13 +270,13 @@ test("a leader who goes on answering is left when the others follow another", as
   const old = channel.client(Health).watch({})[Symbol.asyncIterator]();
   expect(await first(old)).toBe(1);
   // The first was deleted and says what it said before; two of three know better.
-  said = places[1] ?? said;
+  said = endpoints[1] ?? said;
   expect(await codeOf(old.next())).toBe(Code.unavailable);
   const next = channel.client(Health).watch({})[Symbol.asyncIterator]();
   expect(await first(next)).toBe(2);
   // A directory that does not name it any more is enough for the next call.
   members = new Set(["node-3"]);
-  said = places[2] ?? said;
+  said = endpoints[2] ?? said;
   const last = channel.client(Health).watch({})[Symbol.asyncIterator]();
   expect(await first(last)).toBe(3);
 });

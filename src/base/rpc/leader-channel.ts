@@ -10,7 +10,7 @@
 // first message, one of requests never: what follows is for the caller, who knows
 // where he was, and fails as unavailable.
 import { sleep, within } from "../event/event.ts";
-import { Agreement, type Known, type Place, type Vote } from "./agreement.ts";
+import { Agreement, type Endpoint, type Known, type Vote } from "./agreement.ts";
 import { Attempts, TooLateError } from "./attempts.ts";
 import type { Channel } from "./channel.ts";
 import type { AnyService, CallOptions, Client } from "./method.ts";
@@ -21,11 +21,11 @@ export interface LeaderOptions {
   /** Whom one may ask and believe; looked at anew for each round. */
   readonly known: () => Known;
   /** A connection to a server, which must refuse anyone but the node that is named. */
-  readonly dial: (place: Place) => Channel;
+  readonly dial: (endpoint: Endpoint) => Channel;
   /** What one server says about the leader. Throws an RpcError where it does not know. */
-  readonly locate: (seed: Place, options: CallOptions) => Promise<Vote>;
+  readonly locate: (seed: Endpoint, options: CallOptions) => Promise<Vote>;
   /** The leader to begin with, where it is known. */
-  readonly first?: Place | undefined;
+  readonly first?: Endpoint | undefined;
   /** How long things take on this machine. */
   readonly timing?: Partial<LeaderTiming>;
 }
@@ -57,7 +57,7 @@ const usualTiming: LeaderTiming = {
 const ELSEWHERE: readonly Code[] = [Code.unavailable, Code.unimplemented];
 
 /** One server that is taken for the leader. */
-interface Found extends Place {
+interface Found extends Endpoint {
   readonly channel: Channel;
   /** It was among the members that are known; once it is not, it leads nobody. */
   readonly isMember: boolean;
@@ -148,7 +148,7 @@ class Search {
   readonly #closed = new AbortController();
   #present: Found | undefined;
   /** Where the leader was last, and is no more; who still names it may be cut off. */
-  #past: Place | undefined;
+  #past: Endpoint | undefined;
   #searching: Promise<Found> | undefined;
 
   constructor(options: LeaderOptions & { readonly timing: LeaderTiming }) {
@@ -241,7 +241,11 @@ class Search {
   }
 
   /** What a member beside one says, of at most so many that are asked. */
-  async #ask(asked: Place, signal: AbortSignal, most = Number.POSITIVE_INFINITY): Promise<Place> {
+  async #ask(
+    asked: Endpoint,
+    signal: AbortSignal,
+    most = Number.POSITIVE_INFINITY,
+  ): Promise<Endpoint> {
     const known = this.#options.known();
     const others = known.seeds
       .filter(({ target }) => target !== asked.target)
@@ -279,9 +283,9 @@ class Search {
     }
   }
 
-  #take(place: Place): Found {
-    const isMember = this.#options.known().members.has(place.id);
-    const found = { ...place, isMember, channel: this.#options.dial(place) };
+  #take(endpoint: Endpoint): Found {
+    const isMember = this.#options.known().members.has(endpoint.id);
+    const found = { ...endpoint, isMember, channel: this.#options.dial(endpoint) };
     this.#present = found;
     void this.#watch(found);
     return found;
@@ -311,9 +315,9 @@ class Search {
   }
 
   /** Whom they agree upon: as soon as that is settled, or else once all had their time. */
-  async #agree(known: Known, signal: AbortSignal): Promise<Place> {
+  async #agree(known: Known, signal: AbortSignal): Promise<Endpoint> {
     const agreement = new Agreement(known);
-    const settled = Promise.withResolvers<Place>();
+    const settled = Promise.withResolvers<Endpoint>();
     const asking = known.seeds.map(async (seed) => {
       const vote = await this.#locateNext(seed, signal);
       if (!agreement.hear(vote)) throw new RpcError(Code.unavailable, `${vote.by} is no member`);
@@ -330,7 +334,7 @@ class Search {
   }
 
   /** Believes a server that names the leader of before only after others had time to answer. */
-  async #locateNext(seed: Place, signal: AbortSignal): Promise<Vote> {
+  async #locateNext(seed: Endpoint, signal: AbortSignal): Promise<Vote> {
     const limit = performance.now() + this.timing.doubtMs;
     for (;;) {
       const vote = await this.#locate(seed, signal);
@@ -344,7 +348,7 @@ class Search {
    * Asks one server until it knows. Again and again within the time that it has: the
    * round goes on while another server hangs, and the next leader must not wait for that.
    */
-  async #locate(seed: Place, signal: AbortSignal): Promise<Vote> {
+  async #locate(seed: Endpoint, signal: AbortSignal): Promise<Vote> {
     const limit = performance.now() + this.timing.locateMs;
     const attempts = new Attempts();
     for (;;) {
@@ -375,7 +379,7 @@ class Search {
 }
 
 /** One node may be reached in several ways. */
-function isSame(one: Place, other: Place): boolean {
+function isSame(one: Endpoint, other: Endpoint): boolean {
   if (one.id !== "" && other.id !== "") return one.id === other.id;
   return one.target === other.target;
 }
@@ -386,7 +390,7 @@ function targets({ seeds }: Known): readonly string[] {
 
 /** Why seeds did not tell, each with its name. */
 function failures(
-  seeds: readonly Place[],
+  seeds: readonly Endpoint[],
   results: readonly PromiseSettledResult<void>[],
 ): readonly string[] {
   return results.flatMap((result, index) => {

@@ -10,7 +10,7 @@
 
 export type { Listen, ServerTls } from "./acceptor.ts";
 export { originOf } from "./address.ts";
-export { Agreement, type Known, type Place, type Vote } from "./agreement.ts";
+export { Agreement, type Endpoint, type Known, type Vote } from "./agreement.ts";
 export { Attempts } from "./attempts.ts";
 export { authorizeByOption, memberOf } from "./authorization.ts";
 export { type Channel, type ConnectOptions, connect } from "./channel.ts";

@@ -10,9 +10,9 @@ import {
   type Channel,
   Code,
   connect,
+  type Endpoint,
   type Known,
   leaderChannel,
-  type Place,
   RpcError,
   type Vote,
 } from "../../base/rpc/rpc.ts";
@@ -65,7 +65,7 @@ export async function connectLeader(
   if (directory !== undefined) learn?.(directory);
   return leaderChannel({
     known: () => knownOf(reach()),
-    dial: (place) => dialler.dial(place),
+    dial: (endpoint) => dialler.dial(endpoint),
     locate: async (seed, options) => (await dialler.ask(seed, options)).vote,
     first: leader,
   });
@@ -96,12 +96,12 @@ export function expectNode(id: string): (seen: string) => void {
 
 function knownOf({ endpoints, members = [], hasEndpoints = false }: Reach): Known {
   const asked = hasEndpoints ? [] : members;
-  const places = [
+  const all = [
     ...asked.map(({ id, host }) => ({ id, target: target(host) })),
     ...endpoints.map((endpoint) => ({ id: "", target: target(endpoint) })),
   ];
   // An address that is known to be a member's is asked once, and has to be just that member.
-  const seeds = new Map(places.toReversed().map((place) => [place.target, place]));
+  const seeds = new Map(all.toReversed().map((each) => [each.target, each]));
   return { seeds: [...seeds.values()], members: new Set(members.map(({ id }) => id)) };
 }
 
@@ -121,7 +121,7 @@ class Dialler {
     this.#session = session;
   }
 
-  dial({ target: to, id }: Place, see: (id: string) => void = () => {}): Channel {
+  dial({ target: to, id }: Endpoint, see: (id: string) => void = () => {}): Channel {
     return dial(this.#session, to, (seen) => {
       if (id !== "") expectNode(id)(seen);
       this.#answered.add(to);
@@ -130,12 +130,12 @@ class Dialler {
   }
 
   /** Whether somebody of the cluster answers, leader or not. */
-  isAnswered({ target: to }: Place): boolean {
+  isAnswered({ target: to }: Endpoint): boolean {
     return this.#answered.has(to);
   }
 
   /** Where the leader is, as one server knows. */
-  async ask(seed: Place, options: CallOptions): Promise<Answer> {
+  async ask(seed: Endpoint, options: CallOptions): Promise<Answer> {
     let by = "";
     using channel = this.dial(seed, (id) => {
       by = id;
@@ -153,7 +153,7 @@ class Dialler {
 
 /** The leader, and what those who named it know of the members. */
 interface Finding {
-  readonly leader: Place;
+  readonly leader: Endpoint;
   readonly directory: ClusterDirectory | undefined;
 }
 
@@ -179,7 +179,7 @@ class Search {
   readonly #patienceMs: number;
   readonly #agreement: Agreement;
   readonly #answers = new Map<string, Answer>();
-  readonly #failures = new Map<Place, Attempts>();
+  readonly #failures = new Map<Endpoint, Attempts>();
   readonly #start = performance.now();
   /** When the first member answered. */
   #heardAt = Number.POSITIVE_INFINITY;
@@ -197,7 +197,7 @@ class Search {
   }
 
   /** Asks one server again and again; gives the leader once all that were heard suffice. */
-  async ask(seed: Place): Promise<Finding> {
+  async ask(seed: Endpoint): Promise<Finding> {
     for (let timeoutMs = this.#leftMs(); timeoutMs > 0; timeoutMs = this.#leftMs()) {
       await this.#once(seed, Math.min(timeoutMs, ENDPOINT_TIMEOUT_MS));
       const found = this.#found();
@@ -207,7 +207,7 @@ class Search {
     throw new RpcError(Code.unavailable, "out of patience");
   }
 
-  async #once(seed: Place, timeoutMs: number): Promise<void> {
+  async #once(seed: Endpoint, timeoutMs: number): Promise<void> {
     try {
       const answer = await this.#dialler.ask(seed, { signal: this.#stop.signal, timeoutMs });
       const { vote } = answer;
@@ -221,7 +221,7 @@ class Search {
     }
   }
 
-  #failed(seed: Place, error: unknown): void {
+  #failed(seed: Endpoint, error: unknown): void {
     const attempts = this.#failures.get(seed) ?? new Attempts();
     attempts.failed(error);
     this.#failures.set(seed, attempts);
@@ -245,7 +245,7 @@ class Search {
     return this.#start + limit - performance.now();
   }
 
-  #reason(seed: Place): string {
+  #reason(seed: Endpoint): string {
     const failure = this.#failures.get(seed)?.failure;
     return failure instanceof Error ? failure.message : "no answer";
   }

@@ -5,7 +5,7 @@ import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { certificatePem } from "../../base/pki/keys.ts";
 import { ownershipProof } from "../../base/pki/ownership-proof.ts";
 import { fingerprint, verifyNode } from "../../base/pki/verify.ts";
-import { type Channel, Code, connect, type Place, RpcError } from "../../base/rpc/rpc.ts";
+import { type Channel, Code, connect, type Endpoint, RpcError } from "../../base/rpc/rpc.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { AAA } from "../../gen/metropolis/proto/api/aaa_pb.ts";
 import { warn } from "../output/message.ts";
@@ -158,7 +158,7 @@ async function tellMembers(
 }
 
 /** Where a member says that the leader is, and who that must be. */
-async function leaderBehind(channel: Channel): Promise<Place> {
+async function leaderBehind(channel: Channel): Promise<Endpoint> {
   const answers = channel.client(CuratorLocal).getCurrentLeader({}, { timeoutMs: 15_000 });
   for await (const { leaderNodeId: id, leaderHost, leaderPort } of answers) {
     return { id, target: target(leaderHost, leaderPort) };

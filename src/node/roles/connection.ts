@@ -16,9 +16,9 @@ import {
   type ClientTls,
   Code,
   connect,
+  type Endpoint,
   type Known,
   leaderChannel,
-  type Place,
   RpcError,
   type Vote,
 } from "../../base/rpc/rpc.ts";
@@ -72,8 +72,9 @@ export function memberTls(own: Credentials, id?: string): ClientTls {
   };
 }
 
-function leader(credentials: (place: Place) => ClientTls, known: () => Known): Channel {
-  const dial = (place: Place) => connect({ target: place.target, credentials: credentials(place) });
+function leader(credentials: (endpoint: Endpoint) => ClientTls, known: () => Known): Channel {
+  const dial = (endpoint: Endpoint) =>
+    connect({ target: endpoint.target, credentials: credentials(endpoint) });
   return leaderChannel({
     ...{ known, dial, timing: leaderTiming() },
     locate: async (seed, options) => {
@@ -91,7 +92,7 @@ export function leaderTiming() {
 }
 
 /** Where a curator says that the leader is. */
-async function ask(curator: Channel, { id: by }: Place, options: CallOptions): Promise<Vote> {
+async function ask(curator: Channel, { id: by }: Endpoint, options: CallOptions): Promise<Vote> {
   const answers = curator.client(CuratorLocal).getCurrentLeader({}, options);
   for await (const { leaderNodeId: id, leaderHost, leaderPort } of answers) {
     if (!isNodeId(id)) throw new RpcError(Code.unavailable, `${id} is no node ID`);

@@ -9,8 +9,8 @@ import {
   type Channel,
   Code,
   connect,
+  type Endpoint,
   leaderChannel,
-  type Place,
   RpcError,
   type Vote,
 } from "../../base/rpc/rpc.ts";
@@ -70,7 +70,7 @@ export function connectElected(options: ElectedOptions): Channel {
     locate: async ({ id: by }): Promise<Vote> => {
       const member = consensus.running.current ?? undefined;
       if (member === undefined) throw new RpcError(Code.unavailable, "etcd does not run here yet");
-      return { by, leader: place(await electedLeader(member), by, options) };
+      return { by, leader: endpoint(await electedLeader(member), by, options) };
     },
     timing: leaderTiming(),
   });
@@ -86,7 +86,7 @@ async function electedLeader(member: Member): Promise<string> {
   return fromBinary(LeaderElectionValueSchema, leader.value).nodeId;
 }
 
-function place(id: string, self: string, { directory, local }: ElectedOptions): Place {
+function endpoint(id: string, self: string, { directory, local }: ElectedOptions): Endpoint {
   if (id === self) return { id, target: local ?? LOCAL_CURATOR };
   const entry = readDirectory(directory)?.nodes.find((each) => each.id === id);
   const host = entry?.addresses[0]?.host ?? "";

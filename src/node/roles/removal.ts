@@ -5,7 +5,7 @@
 //                                             no member ─► removed
 //   it reaches none: most of the other members' etcds say no member, none says member ─► removed
 import { type Member as EtcdMember, etcdMembers } from "../../base/etcd/etcd.ts";
-import { connect, type Known, type Place, RpcError } from "../../base/rpc/rpc.ts";
+import { connect, type Endpoint, type Known, RpcError } from "../../base/rpc/rpc.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type { Member } from "../consensus/config.ts";
 import { connectEtcd } from "../consensus/connection.ts";
@@ -67,7 +67,7 @@ async function word(
   return undefined;
 }
 
-async function membersAt({ id, target }: Place, own: Credentials, signal: AbortSignal) {
+async function membersAt({ id, target }: Endpoint, own: Credentials, signal: AbortSignal) {
   using channel = connect({ target, credentials: memberTls(own, id) });
   const local = channel.client(CuratorLocal);
   return (await local.getConsensusMembers({}, { signal, timeoutMs: ANSWER_MS })).nodeIds;
