@@ -17,7 +17,8 @@ export { type Channel, type ConnectOptions, connect } from "./channel.ts";
 export { type ClientTls, TlsError } from "./credentials.ts";
 export type { ServerHealth } from "./health.ts";
 export { KnownOrigins } from "./known-origins.ts";
-export { type LeaderOptions, type LeaderTiming, leaderChannel } from "./leader-channel.ts";
+export { leaderChannel } from "./leader-channel.ts";
+export type { LeaderOptions, LeaderTiming } from "./leader-search.ts";
 export { type Rate, type ServeLimits, smallLimits, usualLimits } from "./limits.ts";
 export {
   type AnyService,
