@@ -35,7 +35,7 @@ const net = `127.${randomInt(16, 250)}.${randomInt(1, 250)}`;
 let last = 1;
 
 /** An address of the loopback that nobody else uses. */
-function freshAddress(): string {
+export function freshAddress(): string {
   return `${net}.${++last}`;
 }
 
@@ -59,6 +59,10 @@ export class Node implements AsyncDisposable {
   says: Claim | undefined;
   /** Serves the leader's calls. */
   isLeading = false;
+  /** What it answers who asks it for the key of his disk. */
+  joins: () => Uint8Array = () => {
+    throw new RpcError(Code.notFound, "no node has this join key");
+  };
   /** Whom it tells to be the members of etcd. */
   consensusMembers: readonly string[] = [];
   host = "";
@@ -116,6 +120,10 @@ export class Node implements AsyncDisposable {
         lead("commitNode");
         this.unlockKeys.push(clusterUnlockKey);
         throw new RpcError(Code.permissionDenied, "not approved yet");
+      },
+      joinNode: async () => {
+        lead("joinNode");
+        return { clusterUnlockKey: this.joins() };
       },
       getConsensusStatus: async () => {
         lead("getConsensusStatus");

@@ -4,6 +4,10 @@
 //   the leader of the running cluster ────────────────┐
 //   other members that are locked as well ────────────┼──► whichever comes first
 //   the operator ─────────────────────────────────────┘
+//
+// None of them is believed: a key counts that opens the disk, and no refusal ends the search.
+// Whoever passes for the leader, as where all is off but one node that has gone bad, would else
+// keep those locked that could open together.
 import { sleep } from "../../base/event/event.ts";
 import { joinHostPort } from "../../base/format/host-port.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
@@ -17,54 +21,62 @@ import {
   unlockedKey,
 } from "../recovery/recovery.ts";
 import { connectAsStranger, knownAt, readDirectory } from "../roles/connection.ts";
-import { dataPassphrase } from "../storage/keys.ts";
+import { dataPassphrase, UNLOCK_KEY_BYTES } from "../storage/keys.ts";
 import type { Surroundings } from "./attempt.ts";
-import { EnrolmentError } from "./enrolment-error.ts";
 import type { NodeSecrets } from "./keyring.ts";
 
 const PAUSE_MS = 1_000;
 
-/** Gets it, however long that takes. Throws where the cluster refuses it for good. */
-export async function clusterKey(all: Surroundings, secrets: NodeSecrets): Promise<Uint8Array> {
+/** What the search works with. */
+export type KeySurroundings = Pick<Surroundings, "paths" | "partition" | "lock" | "log" | "signal">;
+
+/** Gets it, however long that takes. */
+export async function clusterKey(all: KeySurroundings, secrets: NodeSecrets): Promise<Uint8Array> {
   const lock = await makeLock(all, secrets);
-  const own = await ownKey(all, lock);
+  const own = await ownKey(lock);
   if (own !== undefined) lock.key.set(own);
   // From here on others can ask for this node's share.
   all.lock.set(lock);
   return own ?? askEverybody(all, secrets, lock);
 }
 
-async function makeLock({ paths, log }: Surroundings, secrets: NodeSecrets): Promise<Lock> {
+async function makeLock(all: KeySurroundings, secrets: NodeSecrets): Promise<Lock> {
+  const { paths, log } = all;
   const lock = emptyLock(paths.esp.recovery, secrets);
-  return { ...lock, ...held(lock.nodeId, await lock.file.read(log.warning)) };
+  const opens = (key: Uint8Array) => opensDisk(all, secrets, key);
+  return { ...lock, opens, ...held(lock.nodeId, await lock.file.read(log.warning)) };
 }
 
 /** The key, where this node's share is all it takes. */
-async function ownKey(all: Surroundings, lock: Lock): Promise<Uint8Array | undefined> {
+async function ownKey(lock: Lock): Promise<Uint8Array | undefined> {
   for (const epoch of lock.epochs.toReversed()) {
     const key = await unlockedKey(epoch);
-    if (key !== undefined && (await opensDisk(all, lock, key))) return key;
+    if (key !== undefined && (await lock.opens(key))) return key;
   }
   return undefined;
 }
 
-/** That of an ESP from a time when the cluster was another one does not. */
-function opensDisk({ partition }: Surroundings, { nodeUnlockKey }: Lock, key: Uint8Array) {
+/** That of an ESP from a time when the cluster was another one does not, nor does a liar's. */
+async function opensDisk(
+  { partition }: KeySurroundings,
+  { nodeUnlockKey }: NodeSecrets,
+  key: Uint8Array,
+): Promise<boolean> {
+  if (key.length !== UNLOCK_KEY_BYTES) return false;
   return partition.opens(dataPassphrase(nodeUnlockKey, key));
 }
 
 async function askEverybody(
-  all: Surroundings,
+  all: KeySurroundings,
   secrets: NodeSecrets,
   lock: Lock,
 ): Promise<Uint8Array> {
   const end = new AbortController();
   const signal = AbortSignal.any([all.signal, end.signal]);
   const places = () => directoryPlaces(all.paths.esp.clusterDirectory);
-  const opens = (key: Uint8Array) => opensDisk(all, lock, key);
   const ways = [
-    askLeader(all, secrets, signal),
-    gatherShares(lock, { places, opens }, all.log, signal),
+    askLeader(all, secrets, lock, signal),
+    gatherShares(lock, { places, opens: lock.opens }, all.log, signal),
     lock.key.first(signal),
   ];
   try {
@@ -88,8 +100,9 @@ function directoryPlaces(path: string): ReadonlyMap<string, string> {
 }
 
 async function askLeader(
-  { log, paths }: Surroundings,
+  { log, paths }: KeySurroundings,
   { join, clusterCa, isSealed }: NodeSecrets,
+  { opens }: Lock,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const known = () => knownAt(paths.esp.clusterDirectory);
@@ -97,33 +110,49 @@ async function askLeader(
   const request = { usingSealedConfiguration: isSealed };
   const curator = channel.client(Curator);
   for (let said = ""; ; await sleep(PAUSE_MS, signal)) {
+    let answer: Answer;
     try {
-      return (await curator.joinNode(request, { signal })).clusterUnlockKey;
+      const { clusterUnlockKey } = await curator.joinNode(request, { signal });
+      if (await opens(clusterUnlockKey)) return clusterUnlockKey;
+      answer = WRONG_KEY;
     } catch (error) {
       signal.throwIfAborted();
-      const reason = passingReason(error);
-      if (reason !== said) log.info(`No key from a running cluster yet: ${reason}`);
-      said = reason;
+      answer = withoutKey(error);
     }
+    if (answer.text !== said) log[answer.severity](answer.text);
+    said = answer.text;
   }
 }
 
-/** Why it is worth asking again; throws where it is not. */
-function passingReason(error: unknown): string {
+/** What is said of an answer that opens nothing. */
+interface Answer {
+  readonly severity: "info" | "error";
+  readonly text: string;
+}
+
+const WRONG_KEY: Answer = {
+  severity: "error",
+  text:
+    "The cluster gives a key that does not open this node's disk. If it was restored from an " +
+    "older backup, install the node again",
+};
+
+/** It is said as it is, and asked again: another one may lead by then. */
+function withoutKey(error: unknown): Answer {
   if (!(error instanceof RpcError)) throw error;
   switch (error.code) {
     case Code.notFound:
-      throw new EnrolmentError(
-        "the cluster knows this node no more",
-        "It was deleted; install it again to let it join",
-      );
+      return {
+        severity: "error",
+        text: "The cluster knows this node no more. If it was deleted, install it again",
+      };
     case Code.permissionDenied:
     case Code.failedPrecondition:
-      throw new EnrolmentError(
-        `the cluster refuses the key: ${error.message}`,
-        "Ask its operator, or install the node again",
-      );
+      return {
+        severity: "error",
+        text: `The cluster refuses the key: ${error.message}. Ask its operator, or install the node again`,
+      };
     default:
-      return error.message;
+      return { severity: "info", text: `No key from a running cluster yet: ${error.message}` };
   }
 }

@@ -1,5 +1,6 @@
 // The service that a locked node offers: its share to members of the same epoch, and to
 // the operator what he needs to open it.
+import { Lock as Mutex } from "../../base/event/event.ts";
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { selfSignedKey } from "../../base/pki/verify.ts";
 import {
@@ -45,21 +46,33 @@ function isPeer({ epochs }: Lock, key: Uint8Array): boolean {
 
 /** The handlers of a lock. */
 export function recoveryHandlers(lock: Lock): Partial<Implementation<typeof Recovery>> {
+  // To try a key costs a process and a look at the disk.
+  const trying = new Mutex();
   return {
     getShare: async ({ epoch }, call) => ({ share: shareFor(lock, epoch, callerKey(call)) }),
     getLock: async () => {
       requireLocked(lock);
       return describeLock(lock);
     },
-    unlock: async ({ clusterUnlockKey }) => {
+    unlock: async ({ clusterUnlockKey }, { signal }) => {
       requireLocked(lock);
       if (clusterUnlockKey.length !== KEY_BYTES) {
         throw new RpcError(Code.invalidArgument, `the key must be ${KEY_BYTES} bytes long`);
       }
-      lock.key.set(clusterUnlockKey);
+      await trying.hold(() => unlock(lock, clusterUnlockKey), signal);
       return {};
     },
   };
+}
+
+/** Whoever has been an owner may come here: only a key that opens the disk ends the waiting. */
+async function unlock(lock: Lock, key: Uint8Array): Promise<void> {
+  requireLocked(lock);
+  const opens = await lock.opens(key);
+  // The shares may have been faster.
+  requireLocked(lock);
+  if (!opens) throw new RpcError(Code.invalidArgument, "the key does not open the disk");
+  lock.key.set(key);
 }
 
 function callerKey({ peer }: Call): Uint8Array {

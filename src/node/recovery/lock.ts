@@ -16,6 +16,8 @@ export interface Lock extends Held {
   readonly nodeUnlockKey: Uint8Array;
   /** Where what is held lies on the disk. */
   readonly file: EpochFile;
+  /** Whether a cluster unlock key opens the disk; while the node is open none is asked about. */
+  readonly opens: (key: Uint8Array) => Promise<boolean>;
   /** Set to the key when it is there, from whomever, and when it is replaced. */
   readonly key: Value<Uint8Array>;
 }
@@ -46,5 +48,6 @@ export function emptyLock(path: string, own: OwnKeys, key = new Value<Uint8Array
   const { nodeId, join, clusterCa, nodeUnlockKey } = own;
   const known = { nodeId, clusterCa, nodeUnlockKey };
   const file = new EpochFile(path, { ...known, joinKey: join.publicKey }, key);
-  return { ...known, join, file, key, ...held(nodeId, create(RecoverySchema)) };
+  const opens = async () => false;
+  return { ...known, join, file, opens, key, ...held(nodeId, create(RecoverySchema)) };
 }

@@ -3,13 +3,14 @@
 import { create } from "@bufbuild/protobuf";
 import { Value } from "../../base/event/event.ts";
 import { LogTree } from "../../base/logtree/logtree.ts";
+import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { generateKeyPair, type KeyPair } from "../../base/pki/keys.ts";
 import { type BoxKeyPair, encryptTo, generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
 import { splitSecret } from "../../base/pki/shares.ts";
 import { connect } from "../../base/rpc/rpc.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
 import { FollowRecoveryResponseSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
-import { RecoverySchema } from "../../gen/metropolis/proto/private/private_pb.ts";
+import { type Recovery, RecoverySchema } from "../../gen/metropolis/proto/private/private_pb.ts";
 import { freePort } from "../consensus/test-etcd.ts";
 import { emptyLock, held, type Lock } from "./lock.ts";
 import { recovery } from "./recovery.ts";
@@ -23,6 +24,8 @@ export interface TestMember {
   readonly clusterUnlockKey: Uint8Array;
   readonly nodeUnlockKey: Uint8Array;
   readonly lock: Lock;
+  /** What its recovery.pb says. */
+  readonly content: Recovery;
 }
 
 /** Members that hold one epoch together; `threshold` of them open it. */
@@ -51,9 +54,10 @@ export async function testMembers(
       const own = { nodeId: id(index), join, nodeUnlockKey, clusterCa: new Uint8Array() };
       const owner = { ...own, joinKey: join.publicKey };
       const content = await toHold(create(RecoverySchema), told, owner, clusterUnlockKey);
-      const lock = { ...emptyLock("/nowhere", own), ...held(id(index), content) };
+      const opens = async (key: Uint8Array) => constantTimeEqual(key, clusterUnlockKey);
+      const lock = { ...emptyLock("/nowhere", own), opens, ...held(id(index), content) };
       const port = await freePort();
-      return { id: id(index), join, port, clusterUnlockKey, nodeUnlockKey, lock };
+      return { id: id(index), join, port, clusterUnlockKey, nodeUnlockKey, lock, content };
     }),
   );
 }
