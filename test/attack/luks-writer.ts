@@ -1,6 +1,6 @@
 // Writing into the header of a LUKS2 device as whoever has the disk can: its checksum is no secret.
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
 
 /** Where things lie in either of the two copies of a header. */
 const COPY_BYTES = 16_384;
@@ -18,15 +18,23 @@ export interface Metadata {
 
 /** Changes the metadata of a device's header, in both copies. */
 export function rewriteHeader(device: string, change: (metadata: Metadata) => void): void {
-  const disk = readFileSync(device);
-  const metadata = JSON.parse(disk.toString("utf8", METADATA, disk.indexOf(0, METADATA)));
-  change(metadata);
-  for (const at of [0, COPY_BYTES]) {
-    const copy = disk.subarray(at, at + COPY_BYTES);
-    copy.fill(0, METADATA);
-    copy.write(JSON.stringify(metadata), METADATA);
-    copy.fill(0, CHECKSUM, CHECKSUM + CHECKSUM_BYTES);
-    createHash("sha256").update(copy).digest().copy(copy, CHECKSUM);
+  const descriptor = openSync(device, "r+");
+  try {
+    const both = Buffer.alloc(2 * COPY_BYTES);
+    readSync(descriptor, both, 0, both.length, 0);
+    const metadata = JSON.parse(both.toString("utf8", METADATA, both.indexOf(0, METADATA)));
+    change(metadata);
+    for (const at of [0, COPY_BYTES]) fill(both.subarray(at, at + COPY_BYTES), metadata);
+    writeSync(descriptor, both, 0, both.length, 0);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
-  writeFileSync(device, disk);
+}
+
+function fill(copy: Buffer, metadata: Metadata): void {
+  copy.fill(0, METADATA);
+  copy.write(JSON.stringify(metadata), METADATA);
+  copy.fill(0, CHECKSUM, CHECKSUM + CHECKSUM_BYTES);
+  createHash("sha256").update(copy).digest().copy(copy, CHECKSUM);
 }

@@ -17,6 +17,7 @@ import { createDevice, handshakes } from "../../src/node/mesh/device.ts";
 import { dataPartition } from "../../src/node/storage/data.ts";
 import { makeDataTree, paths } from "../../src/node/storage/paths.ts";
 import { attack } from "../attack/attacker.ts";
+import { type Metadata, rewriteHeader } from "../attack/luks-writer.ts";
 
 const where = paths("/", { curatorGroup: accountOf("curator").gid });
 const tree = new LogTree();
@@ -64,9 +65,22 @@ async function useDisk(): Promise<void> {
   const lock = { protection: "authenticated", passphrase: new Uint8Array(32).fill(7) } as const;
   await partition.create(lock, tree.logger("root.storage"));
   await partition.release();
+  await beForged(() => partition.open(lock));
   const { growing } = await partition.open(lock);
   await growing?.zero(growing.covered(), 1n << 20n, AbortSignal.timeout(60_000));
   tell("disk", "works");
+}
+
+/** A disk writer's header, which names no cipher and no tags; cryptsetup itself takes it. */
+async function beForged(open: () => Promise<unknown>): Promise<void> {
+  let own: Metadata["segments"][string] = {};
+  rewriteHeader("/dev/vda", ({ segments }) => {
+    own = segments[0] ?? {};
+    segments[0] = { ...own, encryption: "cipher_null-ecb" };
+    delete segments[0].integrity;
+  });
+  tell("forged", await open().then(() => "opens", String));
+  rewriteHeader("/dev/vda", ({ segments }) => Object.assign(segments, { 0: own }));
 }
 
 async function useNetwork(): Promise<void> {

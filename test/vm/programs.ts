@@ -146,6 +146,11 @@ export function confinedPrograms(): void {
     expect([all.get("disk"), all.get("network")]).toEqual(["works", "works"]);
   });
 
+  test("a data partition whose header names another cipher is not opened", async () => {
+    const all = await machine();
+    expect(all.get("forged")).toContain("somebody changed segments");
+  });
+
   test("a taken-over curator gets neither TPM, disk and ESP nor anything of other programs", async () => {
     const curator = await answers("curator");
     const own = /^to (read \/data\/node\/(credentials|etcd_client)\/|create \/run\/metropolis)/;
