@@ -7,12 +7,13 @@
 //                                                       ▼
 //   output/: answers on stdout (table, JSON, YAML), messages and progress on stderr
 //
-// Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted.
+// Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted, 141 nobody reads the answer.
 import { type CommandDef, renderUsage, runCommand } from "citty";
 import { find } from "./arguments.ts";
 import { load, subCommands } from "./commands/tree.ts";
 import { errorLine } from "./output/error-line.ts";
 import { answer } from "./output/message.ts";
+import { guardOutput } from "./output/output-guard.ts";
 import { outputArgs } from "./output/print.ts";
 import { UsageError } from "./output/user-error.ts";
 import { root } from "./root.ts";
@@ -25,6 +26,7 @@ export async function main(words: readonly string[]): Promise<number> {
   try {
     // The launcher's keeper is this executable again; its arguments are its own business.
     if (words[0] === "cluster" && words[1] === "keeper") return await keep(words.slice(2));
+    guardOutput();
     process.once("SIGINT", interrupted);
     return await run(words);
   } catch (error) {

@@ -67,6 +67,8 @@ export class TestControlPlane implements AsyncDisposable {
   /** What Logs was asked for, and what it answers. */
   readonly logRequests: LogsRequest[] = [];
   logAnswers: MessageInitShape<typeof LogsResponseSchema>[] = [];
+  /** After its answers, Logs waits for more. */
+  logsGoOn = false;
   /** Where the cluster says that it is. */
   directory: MessageInitShape<typeof ClusterDirectory_NodeSchema>[] = [
     { id: this.id, addresses: [{ host: "127.0.0.1" }], consensusMember: true },
@@ -159,6 +161,19 @@ export class TestControlPlane implements AsyncDisposable {
       },
     );
     return { stdout: readFileSync(out, "utf8"), stderr, exitCode };
+  }
+
+  /** Runs metroctl as a part of a line of shell, in which it is called `metroctl`. */
+  async shell(line: string): Promise<Outcome> {
+    const script = `set -o pipefail; metroctl() { "$0" "$main" "$@"; }; ${line}`;
+    const command = ["bash", "-c", script, process.execPath];
+    return run(command, { env: { ...this.#environment, main }, timeoutMs: 60_000 }).then(
+      ({ text, stderr }) => ({ stdout: text, stderr, exitCode: 0 }),
+      (error: unknown) => {
+        if (!(error instanceof ExitError)) throw error;
+        return { stdout: "", stderr: error.stderr, exitCode: error.exitCode };
+      },
+    );
   }
 
   /** Starts metroctl and lets it run; `output` is what it has said so far, both streams. */
@@ -287,10 +302,12 @@ export class TestControlPlane implements AsyncDisposable {
   #nodeManagement(): Partial<Implementation<typeof NodeManagement>> {
     const asked = this.logRequests;
     const answers = () => this.logAnswers;
+    const goesOn = () => this.logsGoOn;
     return {
-      logs: async function* (request) {
+      logs: async function* (request, { signal }) {
         asked.push(request);
         yield* answers();
+        if (goesOn()) await new Promise((resolve) => signal.addEventListener("abort", resolve));
       },
       reboot: async (request) => {
         this.changes.push({ method: "reboot", request });

@@ -9,6 +9,7 @@ const declarations = {
   getrlimit: { args: [i32, ptr], returns: i32 },
   ioctl: { args: [i32, u64, ptr], returns: i32 },
   mount: { args: [ptr, ptr, ptr, u64, ptr], returns: i32 },
+  poll: { args: [ptr, u64, i32], returns: i32 },
   prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
   reboot: { args: [i32], returns: i32 },
   sethostname: { args: [ptr, u64], returns: i32 },

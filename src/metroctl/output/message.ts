@@ -1,6 +1,7 @@
 // What metroctl says to a person: on stderr, with the timestamp that the
 // handbook prints (that of Go's log package). Answers go to stdout instead.
 import { createConsola } from "consola/core";
+import { writeOutput } from "./output-guard.ts";
 
 const messages = createConsola({
   reporters: [
@@ -38,5 +39,5 @@ export function timestamp(time: Date): string {
 
 /** Answers on stdout: one line, or several. */
 export function answer(text: string): void {
-  process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  writeOutput(text.endsWith("\n") ? text : `${text}\n`);
 }

@@ -2,6 +2,7 @@
 // from its first line on; Ctrl-C leaves it.
 import { defineCommand } from "citty";
 import { attachConsole } from "../../../launcher/launcher.ts";
+import { endWithReader, writeOutput } from "../../output/output-guard.ts";
 import { UsageError } from "../../output/user-error.ts";
 import { interrupt } from "../../session/interrupt.ts";
 
@@ -20,10 +21,8 @@ export default defineCommand({
     if (!/^[1-9]\d?$/.test(args.machine))
       throw new UsageError(`--machine=${args.machine}: give the machine's number, from 1`);
     using interrupted = interrupt();
-    const terminal = {
-      input: process.stdin,
-      write: (bytes: Uint8Array) => void process.stdout.write(bytes),
-    };
+    endWithReader();
+    const terminal = { input: process.stdin, write: writeOutput };
     await attachConsole(args.name, Number(args.machine), terminal, interrupted.signal);
   },
 });

@@ -10,6 +10,7 @@ import {
 import { type LogEntry, LogEntrySchema } from "../../../gen/osbase/logtree/proto/logtree_pb.ts";
 import { fromLogEntry } from "../../output/log-entry.ts";
 import { answer } from "../../output/message.ts";
+import { endWithReader } from "../../output/output-guard.ts";
 import { UsageError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
@@ -37,6 +38,7 @@ export default defineCommand({
     const show = args.output === "json" ? asJson : args.concise ? asConcise : asText;
     using cluster = await openCluster(args);
     const node = await cluster.node(args.node);
+    if (args.follow === true) endWithReader();
     const isText = args.output !== "json";
     if (isText) answer(`=== Logs from ${node.id} (${node.status?.externalAddress}):`);
     for await (const response of cluster.nodeManagement(node).logs(request)) {

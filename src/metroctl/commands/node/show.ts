@@ -5,6 +5,7 @@ import { NodeSchema } from "../../../gen/metropolis/proto/api/management_pb.ts";
 import { errorLine } from "../../output/error-line.ts";
 import { answer, say } from "../../output/message.ts";
 import { nodeColumns, nodeRecord, nodeRow } from "../../output/node-row.ts";
+import { endWithReader } from "../../output/output-guard.ts";
 import { chosenColumns, type OutputArgs, outputArgs, print } from "../../output/print.ts";
 import { GrowingTable, type Row } from "../../output/table.ts";
 import { type Cluster, openCluster } from "../../session/cluster.ts";
@@ -47,6 +48,7 @@ async function follow(
   show: (changes: readonly NodeChange[]) => Promise<void> | void,
 ): Promise<void> {
   using interrupted = interrupt();
+  endWithReader();
   let isSilent = false;
   let hasSeenAll = false;
   const watch = watchNodes({
