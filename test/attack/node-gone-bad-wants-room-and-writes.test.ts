@@ -120,7 +120,9 @@ test("a bad node that beats without a pause is heard ten times a second", async 
   } catch (error) {
     if (!end.aborted) throw error;
   }
-  expect(sent).toBeGreaterThan(heard);
+  expect(sent).toBeGreaterThan(50);
+  // It is heard all the same: beats that are refused would show nothing.
+  expect(heard).toBeGreaterThan(5);
   expect(heard).toBeLessThan(25);
   await ownerIsServed();
 });

@@ -74,6 +74,8 @@ async function takeCalls(address: string): Promise<void> {
     sessions.push(http2);
     for (let count = 0; count < 210; count++) beginCall(http2, LEADER);
   }
+  // Who was not let in at all has attacked nothing.
+  expect(sessions).not.toEqual([]);
   await sleep(200);
 }
 
@@ -87,7 +89,7 @@ test("nor one of his own address", async () => {
   await everybodyIsServed();
 });
 
-test("strangers at fifty addresses who take all calls there are lock out nobody", async () => {
+test("strangers at fifty addresses who take all calls that there are lock out nobody", async () => {
   const attack = async () => {
     const all = Array.from({ length: 50 }, (_, at) => session(plane.ports.api, botAddress(at)));
     for (const http2 of await Promise.all(all)) {
@@ -97,6 +99,7 @@ test("strangers at fifty addresses who take all calls there are lock out nobody"
     }
   };
   await attack();
+  expect(sessions).not.toEqual([]);
   await during(attack, async () => {
     for (let count = 0; count < 3; count++) await everybodyIsServed();
   });
