@@ -5,7 +5,8 @@
 // that takes a configuration whole or not at all, as WireGuard does.
 import { expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
-import { type Call, Code, RpcError } from "../../src/base/rpc/rpc.ts";
+import { type Call, Code } from "../../src/base/rpc/rpc.ts";
+import { codeOf } from "../../src/base/rpc/test-call.ts";
 import { deleteNode } from "../../src/curator/management/delete-node.ts";
 import { updateNodeRoles } from "../../src/curator/management/update-node-roles.ts";
 import { updateClusterNetworking } from "../../src/curator/node-service/update-cluster-networking.ts";
@@ -134,16 +135,6 @@ const emptyEvent = create(WatchEventSchema);
 
 function address(number: number): string {
   return `192.0.2.${number}`;
-}
-
-async function codeOf(call: Promise<unknown>): Promise<Code> {
-  try {
-    await call;
-    return Code.ok;
-  } catch (error) {
-    if (error instanceof RpcError) return error.code;
-    throw error;
-  }
 }
 
 const noAddresses = [

@@ -119,7 +119,7 @@ test("who overwrites one key without end does not stop the cluster", async () =>
 }, 60_000);
 
 test("who does that and then cuts the power does not keep it from electing a leader", async () => {
-  // Not let go of before the alarm is up, so that the care has had no time.
+  // Not let go of before the alarm is up, so that the upkeep has had no time.
   await fill(() => "one");
   await cutPower();
   await recovered();

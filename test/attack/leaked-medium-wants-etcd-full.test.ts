@@ -5,7 +5,8 @@ import { etcdStore, type Store } from "../../src/base/etcd/etcd.ts";
 import { selfSigned } from "../../src/base/pki/certificate.ts";
 import { generateKeyPair, type KeyPair } from "../../src/base/pki/keys.ts";
 import { nodeId } from "../../src/base/pki/node-id.ts";
-import { type Channel, Code, RpcError } from "../../src/base/rpc/rpc.ts";
+import { type Channel, Code } from "../../src/base/rpc/rpc.ts";
+import { codeOf } from "../../src/base/rpc/test-call.ts";
 import { Curator } from "../../src/gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { Management } from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import { connectEtcd } from "../../src/node/consensus/connection.ts";
@@ -57,16 +58,6 @@ class Machine {
   }
 }
 
-async function codeOf(call: Promise<unknown>): Promise<Code> {
-  try {
-    await call;
-    return Code.ok;
-  } catch (error) {
-    if (error instanceof RpcError) return error.code;
-    throw error;
-  }
-}
-
 /** All that is stored, in bytes, and how often it was written to. */
 async function stored(): Promise<{ readonly bytes: number; readonly writes: number }> {
   const { revision, items } = await store.range("");
@@ -114,7 +105,7 @@ test("after the ticket was rotated a leaked medium writes nothing at all", async
 }, 30_000);
 
 test("after that its machines are approved by nobody but the owner, who still may", async () => {
-  const { pubkey } = { pubkey: first.key.publicKey };
+  const pubkey = first.key.publicKey;
   await owner.client(Management).approveNode({ pubkey }, { timeoutMs: DEADLINE_MS });
   const filter = "node.state == NODE_STATE_STANDBY";
   const nodes = await Array.fromAsync(owner.client(Management).getNodes({ filter }));

@@ -6,7 +6,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { certificateDer, type KeyPair, readOwnerKeyFile } from "../../src/base/pki/keys.ts";
 import { verifyNode } from "../../src/base/pki/verify.ts";
-import { type Channel, Code, connect, RpcError } from "../../src/base/rpc/rpc.ts";
+import { type Channel, Code, connect } from "../../src/base/rpc/rpc.ts";
+import { codeOf } from "../../src/base/rpc/test-call.ts";
 import { Curator } from "../../src/gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import {
   LogsRequest_BacklogMode as BacklogMode,
@@ -78,20 +79,11 @@ function logs(channel: Channel): AsyncIterable<unknown> {
 async function open(answers: AsyncIterable<unknown>): Promise<Stream> {
   const reader = answers[Symbol.asyncIterator]();
   await reader.next();
-  const ended = codeOf(async () => {
+  const read = async () => {
     while (!(await reader.next()).done);
-  });
+  };
+  const ended = codeOf(read());
   return { ended: ended.then((code) => ({ code, at: performance.now() })) };
-}
-
-async function codeOf(work: () => Promise<unknown>): Promise<Code> {
-  try {
-    await work();
-    return Code.ok;
-  } catch (error) {
-    if (error instanceof RpcError) return error.code;
-    throw error;
-  }
 }
 
 const list = (channel: Channel) => Array.fromAsync(channel.client(Management).getNodes({}));
@@ -106,12 +98,12 @@ test("the thief of an owner's key loses what he has open on every port within a 
 });
 
 test("he is refused when he asks again, over the old connections and over new ones", async () => {
-  expect(await codeOf(() => list(api))).toBe(Code.unauthenticated);
-  expect(await codeOf(() => firstLog(node))).toBe(Code.unauthenticated);
+  expect(await codeOf(list(api))).toBe(Code.unauthenticated);
+  expect(await codeOf(firstLog(node))).toBe(Code.unauthenticated);
   using again = dial(CURATOR_PORT, thief.proof);
-  expect(await codeOf(() => list(again))).toBe(Code.unauthenticated);
+  expect(await codeOf(list(again))).toBe(Code.unauthenticated);
   using there = dial(NODE_PORT, thief.proof);
-  expect(await codeOf(() => firstLog(there))).toBe(Code.unauthenticated);
+  expect(await codeOf(firstLog(there))).toBe(Code.unauthenticated);
 });
 
 test("he gets no certificate for the key, and cannot make it the owner's again", async () => {
@@ -119,11 +111,10 @@ test("he gets no certificate for the key, and cannot make it the owner's again",
   await expect(escrow(channel, { ca: thief.ca, publicKey: thief.key.publicKey })).rejects.toThrow(
     "another owner key",
   );
-  const rotate = () =>
-    api
-      .client(Management)
-      .rotateOwner({ newPublicKey: thief.key.publicKey, proof: new Uint8Array(64) });
-  expect(await codeOf(rotate)).toBe(Code.unauthenticated);
+  const rotating = api
+    .client(Management)
+    .rotateOwner({ newPublicKey: thief.key.publicKey, proof: new Uint8Array(64) });
+  expect(await codeOf(rotating)).toBe(Code.unauthenticated);
 });
 
 test("he is refused after a power cut too, by a node that asks nobody", async () => {
@@ -131,7 +122,7 @@ test("he is refused after a power cut too, by a node that asks nobody", async ()
   await cluster.powerOn(1);
   await cluster.voters(1);
   using there = dial(NODE_PORT, thief.proof);
-  expect(await codeOf(() => firstLog(there))).toBe(Code.unauthenticated);
+  expect(await codeOf(firstLog(there))).toBe(Code.unauthenticated);
 }, 60_000);
 
 test("the owner goes on with the key that is in his context now", async () => {

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { sleep } from "../../src/base/event/event.ts";
 import { issueCa, issueUser, selfSigned, validFor } from "../../src/base/pki/certificate.ts";
 import { generateKeyPair } from "../../src/base/pki/keys.ts";
-import { type Channel, Code, RpcError } from "../../src/base/rpc/rpc.ts";
+import { type Channel, Code } from "../../src/base/rpc/rpc.ts";
+import { codeOf } from "../../src/base/rpc/test-call.ts";
 import {
   Curator,
   CuratorLocal,
@@ -57,17 +58,6 @@ async function ask(channel: Channel, door: Door): Promise<void> {
   } else {
     const request = { dn: "root", backlogMode: BacklogMode.COUNT, backlogCount: 1n };
     for await (const _ of channel.client(NodeManagement).logs(request, options)) break;
-  }
-}
-
-/** The status code that a call ends with. */
-async function codeOf(call: Promise<unknown>): Promise<Code> {
-  try {
-    await call;
-    return Code.ok;
-  } catch (error) {
-    if (error instanceof RpcError) return error.code;
-    throw error;
   }
 }
 

@@ -4,6 +4,7 @@ import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { leaderChannel } from "./leader-channel.ts";
 import type { CallOptions } from "./method.ts";
 import { Code, connect, type Endpoint, type Known, RpcError } from "./rpc.ts";
+import { codeOf } from "./test-call.ts";
 import { aborted, failure, type Handlers, Pair } from "./test-pair.ts";
 
 const timing = { locateMs: 2_000, pauseMs: 10, doubtMs: 50, deadlineMs: 5_000, watchMs: 60_000 };
@@ -69,16 +70,6 @@ const following: Handlers = {
     throw new RpcError(Code.unimplemented, "this member does not lead");
   },
 };
-
-async function codeOf(work: Promise<unknown>): Promise<Code | undefined> {
-  try {
-    await work;
-    return undefined;
-  } catch (error) {
-    if (error instanceof RpcError) return error.code;
-    throw error;
-  }
-}
 
 test("it asks any server for the leader, and calls that", async () => {
   await using group = await Group.start(following, leading(2));

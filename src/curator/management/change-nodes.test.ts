@@ -1,7 +1,8 @@
 // Tests of changing nodes: approval, roles, labels, deletion.
 import { expect, test } from "bun:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { Code, RpcError, testCall } from "../../base/rpc/rpc.ts";
+import { Code, testCall } from "../../base/rpc/rpc.ts";
+import { codeOf } from "../../base/rpc/test-call.ts";
 import {
   ApproveNodeRequestSchema,
   DecommissionNodeRequestSchema,
@@ -25,17 +26,6 @@ import { deleteNode } from "./delete-node.ts";
 import { rotateRegisterTicket } from "./rotate-register-ticket.ts";
 import { updateNodeLabels } from "./update-node-labels.ts";
 import { updateNodeRoles } from "./update-node-roles.ts";
-
-/** The code that a call fails with; undefined if it does not. */
-async function codeOf(result: Promise<unknown>): Promise<Code | undefined> {
-  try {
-    await result;
-    return undefined;
-  } catch (error) {
-    if (error instanceof RpcError) return error.code;
-    throw error;
-  }
-}
 
 const approval = (pubkey: Uint8Array) => create(ApproveNodeRequestSchema, { pubkey });
 
@@ -154,7 +144,7 @@ async function changeLabels(change: Labels, pairs = [{ key: "a", value: "1" }]) 
 
 test("updateNodeLabels sets and removes at once", async () => {
   const upsert = [{ key: "b", value: "2" }];
-  expect(await changeLabels({ upsert, delete: ["a"] })).toEqual({ code: undefined, after: "b=2" });
+  expect(await changeLabels({ upsert, delete: ["a"] })).toEqual({ code: Code.ok, after: "b=2" });
   const replaced = [{ key: "a", value: "" }];
   expect(await changeLabels({ upsert: replaced, delete: ["absent"] })).toMatchObject({
     after: "a=",
@@ -177,7 +167,7 @@ test("updateNodeLabels refuses the label that is too much", async () => {
   const one = [{ key: "one-more", value: "" }];
   expect(await changeLabels({ upsert: one }, pairs)).toMatchObject({ code: Code.outOfRange });
   expect(await changeLabels({ upsert: one, delete: ["k0"] }, pairs)).toMatchObject({
-    code: undefined,
+    code: Code.ok,
   });
 });
 
@@ -186,14 +176,14 @@ const bypassState = { safetyBypassNotDecommissioned: {} };
 const roles = create(NodeRolesSchema, { kubernetesWorker: {} });
 
 test.each([
-  ["a new node", { fsmState: NodeState.NEW }, {}, undefined],
-  ["a node in standby", { fsmState: NodeState.STANDBY }, {}, undefined],
-  ["a decommissioned node", { fsmState: NodeState.DECOMMISSIONED }, {}, undefined],
+  ["a new node", { fsmState: NodeState.NEW }, {}, Code.ok],
+  ["a node in standby", { fsmState: NodeState.STANDBY }, {}, Code.ok],
+  ["a decommissioned node", { fsmState: NodeState.DECOMMISSIONED }, {}, Code.ok],
   ["a member", {}, {}, Code.failedPrecondition],
-  ["a member, with bypass", {}, bypassState, undefined],
+  ["a member, with bypass", {}, bypassState, Code.ok],
   ["a member with roles", { roles }, bypassState, Code.failedPrecondition],
   ["a member with roles, half bypassed", { roles }, bypassRoles, Code.failedPrecondition],
-  ["a member with roles, bypassed", { roles }, { ...bypassRoles, ...bypassState }, undefined],
+  ["a member with roles, bypassed", { roles }, { ...bypassRoles, ...bypassState }, Code.ok],
 ])("deleteNode of %s", async (_, fields, bypass, code) => {
   await using leader = await testLeader();
   const joinKey = new Uint8Array(32).fill(3);
@@ -201,7 +191,7 @@ test.each([
   await leader.raw.put(keys.joinKey(joinKey), new TextEncoder().encode(id));
   const request = create(DeleteNodeRequestSchema, { node: { case: "id", value: id }, ...bypass });
   expect(await codeOf(deleteNode(leader)(request, testCall()))).toBe(code);
-  const isGone = code === undefined;
+  const isGone = code === Code.ok;
   expect(leader.stored(id) === undefined).toBe(isGone);
   expect((await leader.raw.get(keys.joinKey(joinKey))) === undefined).toBe(isGone);
 });
@@ -214,12 +204,12 @@ test("updateNodeRoles gives consensus, and takes it where others have votes", as
     const request = create(UpdateNodeRolesRequestSchema, { node, consensusMember });
     return codeOf(updateNodeRoles(leader)(request, testCall()));
   };
-  for (const { id } of [one, two]) expect(await change(id, true)).toBeUndefined();
+  for (const { id } of [one, two]) expect(await change(id, true)).toBe(Code.ok);
   leader.consensus.members = [one, two].map(({ id: name }, index) => ({
     ...{ id: BigInt(index), name, peerUrls: [], isLearner: false },
   }));
   for (const { id } of [one, two]) leader.heartbeats.record(id);
-  expect(await change(one.id, false)).toBeUndefined();
+  expect(await change(one.id, false)).toBe(Code.ok);
   expect(leader.stored(one.id)?.roles?.consensusMember).toBeUndefined();
   expect(await change(two.id, false)).toBe(Code.failedPrecondition);
 });
@@ -292,6 +282,6 @@ test("deleteNode spares the member that consensus cannot do without, whatever th
   expect(await forced(healthy.id)).toBe(Code.failedPrecondition);
   expect(leader.stored(healthy.id)).toBeDefined();
   // The dead one is nobody's loss.
-  expect(await forced(dead.id)).toBeUndefined();
+  expect(await forced(dead.id)).toBe(Code.ok);
   expect(await forced(healthy.id)).toBe(Code.failedPrecondition);
 });
