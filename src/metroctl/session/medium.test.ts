@@ -52,6 +52,17 @@ test("writeMedium names a bundle that is not there", async () => {
   await expect(writeMedium(missing)).rejects.toThrow("there is no bundle /nonexistent.zip");
 });
 
+test.each([
+  ["/dev/sdzz", "there is no device /dev/sdzz: is it plugged in?"],
+  ["/dev/disk/../sdzz.img", "there is no device"],
+  ["/dev/null", "/dev/null is no file"],
+  ["/nowhere/a.img", "/nowhere/a.img: there is no folder /nowhere"],
+  ["/tmp", "/tmp is a folder: name a file in it"],
+])("writeMedium refuses the target %s, and leaves nothing there", async (target, reason) => {
+  await expect(writeMedium(medium(target))).rejects.toThrow(reason);
+  expect(readdirSync("/dev").filter((name) => /sdzz|null\./.test(name))).toEqual([]);
+});
+
 const asRoot = { env: { PATH: "/usr/sbin:/sbin:/usr/bin:/bin" } };
 
 test("writeMedium destroys a device only when that was confirmed", async () => {

@@ -1,18 +1,11 @@
 // Where genusb writes to: a new image file, or a device whose content is lost.
 // A device is destroyed only after its owner said so, and never while mounted.
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readFileSync,
-  readSync,
-  realpathSync,
-  statSync,
-} from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync } from "node:fs";
 import { basename } from "node:path";
 import { formatSize } from "../../base/format/size.ts";
 import { type Progress, writeInstallerMedium } from "../../image/image.ts";
 import { UserError } from "../output/user-error.ts";
+import { requireFileTarget, statOf } from "./file-target.ts";
 import { confirm } from "./prompt.ts";
 
 /** A medium to be written. */
@@ -31,6 +24,31 @@ export interface Medium {
 }
 
 /**
+ * Looks whether target and bundle can be what they should.
+ *
+ * Throws a {@link UserError} for a bundle that is not there, a target that is neither a file nor
+ * a whole device, and a device that is absent.
+ */
+export function checkPaths({ target, bundle }: Pick<Medium, "target" | "bundle">): void {
+  if (statOf(bundle)?.isFile() !== true)
+    throw new UserError(`there is no bundle ${bundle}: give --bundle=<path>`);
+  if (isDevice(target)) requireWholeDevice(target);
+  else requireFileTarget(target);
+}
+
+function requireWholeDevice(target: string): void {
+  const name = basename(realpathSync(target));
+  if (existsSync(`/sys/class/block/${name}/partition`))
+    throw new UserError(
+      `${target} is a partition, no machine starts from it: name the whole device`,
+    );
+}
+
+function isDevice(target: string): boolean {
+  return statOf(target)?.isBlockDevice() === true;
+}
+
+/**
  * Writes the medium and reads it back to compare.
  *
  * Throws a {@link UserError} for a mounted device, a missing bundle, a bundle
@@ -38,25 +56,24 @@ export interface Medium {
  */
 export async function writeMedium(medium: Medium): Promise<void> {
   const { target, bundle, parameters, isConfirmed, progress, signal } = medium;
-  if (!existsSync(bundle))
-    throw new UserError(`there is no bundle ${bundle}: give --bundle=<path>`);
-  const isDevice = existsSync(target) && statSync(target).isBlockDevice();
-  if (isDevice) await checkDevice(target, isConfirmed);
+  checkPaths(medium);
+  const onDevice = isDevice(target);
+  if (onDevice) await checkDevice(target, isConfirmed);
   await writeInstallerMedium({
     target,
     bundlePath: bundle,
     nodeParameters: parameters,
-    ...(isDevice ? { deviceBytes: sizeOf(target), sectorSize: sectorSizeOf(target) } : {}),
+    ...(onDevice ? { deviceBytes: sizeOf(target), sectorSize: sectorSizeOf(target) } : {}),
     // Called at each percent: often enough to stop here, and what is thrown undoes the work.
     progress: (step) => {
-      if (signal.aborted) throw new UserError(interruptedText(target, isDevice));
+      if (signal.aborted) throw new UserError(interruptedText(target, onDevice));
       progress(step);
     },
   });
 }
 
-function interruptedText(target: string, isDevice: boolean): string {
-  if (!isDevice) return `interrupted: ${target} is as it was before`;
+function interruptedText(target: string, onDevice: boolean): string {
+  if (!onDevice) return `interrupted: ${target} is as it was before`;
   return `interrupted: ${target} holds no working medium now; run the command again to write it`;
 }
 

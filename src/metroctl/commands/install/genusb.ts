@@ -8,7 +8,7 @@ import { bootstrapArgs, type Chosen, clusterConfiguration } from "../../session/
 import { type ClusterArgs, clusterArgs } from "../../session/cluster-args.ts";
 import { interrupt } from "../../session/interrupt.ts";
 import { labelList } from "../../session/label-words.ts";
-import { writeMedium } from "../../session/medium.ts";
+import { checkPaths, writeMedium } from "../../session/medium.ts";
 import {
   bootstrapParameters,
   registerParameters,
@@ -37,6 +37,8 @@ export default defineCommand({
   async run({ args }) {
     if (args.bundle === undefined)
       throw new UsageError("--bundle=<installation-bundle-path> is missing");
+    // Before the context gets keys that no medium would have.
+    checkPaths({ target: args.target, bundle: args.bundle });
     const parameters = await parametersOf(args);
     say("Generating installer image (this can take a while, see issues/92).");
     using progress = progressBar();
