@@ -18,7 +18,7 @@ export async function replaceFile(
   const temporary = `${path}.${process.pid}.tmp`;
   await rm(temporary, { force: true });
   try {
-    await writeNew(temporary, size, write);
+    await writeNew(path, temporary, size, write);
     await check(temporary);
     await rename(temporary, path);
     await syncFolder(dirname(path));
@@ -29,11 +29,12 @@ export async function replaceFile(
 }
 
 async function writeNew(
+  name: string,
   path: string,
   size: number,
   write: (device: BlockDevice) => Promise<void>,
 ): Promise<void> {
-  await using device = await fileDevice(path, { mode: "create", size });
+  await using device = await fileDevice(path, { mode: "create", size, name });
   await write(device);
   await device.sync();
 }

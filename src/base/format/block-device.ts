@@ -22,8 +22,15 @@ export interface BlockDevice extends BlockReader {
 /** A block device that holds something open. */
 export interface OpenDevice extends BlockDevice, AsyncDisposable {}
 
+/** Reading or writing failed for what is below: no room, a broken medium. The cause tells. */
+export class DeviceError extends Error {
+  override readonly name = "DeviceError";
+}
+
 /** How to open a {@link fileDevice}. */
 export interface OpenOptions {
+  /** What errors call it; default is the path. */
+  readonly name?: string;
   /** `create` makes a new file and refuses an old one. Default: `read`. */
   readonly mode?: "read" | "write" | "create";
   /**
@@ -45,32 +52,41 @@ const FLAGS = {
 
 /** Opens a file or a block device node. */
 export async function fileDevice(path: string, options: OpenOptions = {}): Promise<OpenDevice> {
-  const { mode = "read" } = options;
+  const { mode = "read", name = path } = options;
   const file = await open(path, FLAGS[mode], 0o644);
   try {
     if (mode === "create" && options.size !== undefined) await file.truncate(options.size);
     const size = options.size ?? (await stat(path)).size;
-    return openDevice(file, path, size);
+    return openDevice(file, name, size);
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
-function openDevice(file: FileHandle, path: string, size: number): OpenDevice {
+function openDevice(file: FileHandle, name: string, size: number): OpenDevice {
   return {
     size,
     async read(offset, length) {
-      checkRange(path, size, offset, length);
-      return readFully(file, path, offset, length);
+      checkRange(name, size, offset, length);
+      return readFully(file, name, offset, length);
     },
     async write(offset, bytes) {
-      checkRange(path, size, offset, bytes.length);
-      await writeFully(file, offset, bytes);
+      checkRange(name, size, offset, bytes.length);
+      await named(`write ${name}`, writeFully(file, offset, bytes));
     },
-    sync: () => file.sync(),
+    sync: () => named(`write ${name}`, file.sync()),
     [Symbol.asyncDispose]: () => file.close(),
   };
+}
+
+/** The kernel's errors name the call only. */
+async function named<R>(attempt: string, work: Promise<R>): Promise<R> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw new DeviceError(attempt, { cause });
+  }
 }
 
 /** A device in memory, for tests and for tables that are small. */
@@ -140,15 +156,16 @@ function checkRange(what: string, size: number, offset: number, length: number):
 
 async function readFully(
   file: FileHandle,
-  path: string,
+  name: string,
   offset: number,
   length: number,
 ): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {
-    const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
-    if (bytesRead === 0) throw new FormatError(`${path}: ends before byte ${offset + length}`);
+    const reading = file.read(bytes, done, length - done, offset + done);
+    const { bytesRead } = await named(`read ${name}`, reading);
+    if (bytesRead === 0) throw new FormatError(`${name}: ends before byte ${offset + length}`);
     done += bytesRead;
   }
   return bytes;

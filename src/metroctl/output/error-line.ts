@@ -1,6 +1,7 @@
 // How a failure is told: one line, the chain of causes joined, the next step
 // where we know one.
 import { Code, codeName, NoConnectionError, RpcError } from "../../base/rpc/rpc.ts";
+import { UserError } from "./user-error.ts";
 
 /** Where nobody was reached; a server that answers is up, and at that address. */
 const NOBODY = "is the node up, and the address right?";
@@ -9,6 +10,12 @@ const hints: Readonly<Partial<Record<Code, string>>> = {
   [Code.unavailable]: "try again in a moment",
   [Code.deadlineExceeded]: "try again in a moment",
   [Code.unauthenticated]: "this context's credentials are not of that cluster",
+};
+
+/** What to do about errors of the operating system, by their code. */
+const systemHints: Readonly<Record<string, string>> = {
+  ENOSPC: "make room there, or name another place",
+  EDQUOT: "make room there, or name another place",
 };
 
 /** One line for an error and what caused it. */
@@ -30,8 +37,18 @@ function* causes(error: unknown): Iterable<unknown> {
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (!(error instanceof RpcError)) return Bun.stripANSI(error.message);
+  if (error instanceof UserError) return error.message;
+  if (!(error instanceof RpcError)) return foreignLine(error);
   const hint = error instanceof NoConnectionError ? NOBODY : hints[error.code];
   const told = `${error.message} (${codeName(error.code)})`;
   return hint === undefined ? told : `${told}: ${hint}`;
+}
+
+/** An error of the system, or of a library, which may take several lines for it. */
+function foreignLine(error: Error): string {
+  const text = Bun.stripANSI(error.message)
+    .replace(/\s*\n\s*/g, " ")
+    .trim();
+  const hint = "code" in error ? systemHints[String(error.code)] : undefined;
+  return hint === undefined ? text : `${text}: ${hint}`;
 }

@@ -2,10 +2,26 @@
 // machine loses power. metroctl also runs where base/linux does not.
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { UserError } from "../output/user-error.ts";
 
-/** Writes beside the file, syncs, renames over it, and syncs the folder. */
+/**
+ * Writes beside the file, syncs, renames over it, and syncs the folder.
+ *
+ * Throws a {@link UserError} that names the file, and leaves nothing beside it.
+ */
 export function replaceFile(path: string, content: string | Uint8Array, mode: number): void {
   const beside = `${path}.${process.pid}.tmp`;
+  try {
+    writeNew(beside, content, mode);
+    renameSync(beside, path);
+    syncFolder(dirname(path));
+  } catch (cause) {
+    rmSync(beside, { force: true });
+    throw new UserError(`write ${path}`, { cause });
+  }
+}
+
+function writeNew(beside: string, content: string | Uint8Array, mode: number): void {
   // Exclusive, so that a link planted under this name is not followed.
   rmSync(beside, { force: true });
   const file = openSync(beside, "wx", mode);
@@ -16,8 +32,6 @@ export function replaceFile(path: string, content: string | Uint8Array, mode: nu
   } finally {
     closeSync(file);
   }
-  renameSync(beside, path);
-  syncFolder(dirname(path));
 }
 
 function syncFolder(path: string): void {

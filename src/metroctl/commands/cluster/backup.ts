@@ -1,14 +1,18 @@
 // `metroctl cluster backup <file>`: everything that the cluster keeps in consensus, signed
 // by its CA and encrypted to the operator's recovery key.
-import { open, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { defineCommand } from "citty";
 import { answer } from "../../output/message.ts";
+import { UserError } from "../../output/user-error.ts";
 import { backupText, checkBackup } from "../../session/backup-file.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { type ContextFolder, chosenContext } from "../../session/context.ts";
+import { requireFileTarget } from "../../session/file-target.ts";
+import { interrupt } from "../../session/interrupt.ts";
 import { type AgeQuestion, askAboutAge, saveNewestBackup } from "../../session/newest-backup.ts";
 import { loadRecoveryKey } from "../../session/recovery-key.ts";
+import { saveStream } from "../../session/save-stream.ts";
 
 /** A large state takes its time. */
 const BACKUP_MS = 10 * 60_000;
@@ -22,13 +26,19 @@ export default defineCommand({
   },
   async run({ args }) {
     const { file } = args;
+    requireFileTarget(file);
     using cluster = await openCluster(args);
     const partial = `${file}.part`;
+    using interrupted = interrupt();
+    const { signal } = interrupted;
     try {
-      const bytes = await save(partial, cluster.management.backup({}, { timeoutMs: BACKUP_MS }));
+      const parts = cluster.management.backup({}, { timeoutMs: BACKUP_MS, signal });
+      const bytes = await saveStream(partial, file, pieces(parts));
       const checked = await check(chosenContext(args), partial, args);
       await rename(partial, file);
       answer(`Saved ${bytes} bytes to ${file}, ${checked}`);
+    } catch (error) {
+      throw signal.aborted ? new UserError(`interrupted: nothing was written to ${file}`) : error;
     } finally {
       await rm(partial, { force: true });
     }
@@ -57,20 +67,6 @@ function ageQuestion(file: string): AgeQuestion {
   };
 }
 
-async function save(
-  path: string,
-  parts: AsyncIterable<{ readonly data: Uint8Array }>,
-): Promise<number> {
-  const file = await open(path, "w", 0o600);
-  let bytes = 0;
-  try {
-    for await (const { data } of parts) {
-      await file.write(data);
-      bytes += data.length;
-    }
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  return bytes;
+async function* pieces(parts: AsyncIterable<{ readonly data: Uint8Array }>) {
+  for await (const { data } of parts) yield data;
 }

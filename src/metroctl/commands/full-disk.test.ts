@@ -1,0 +1,73 @@
+// Commands that write files where there is no room: a small file system of our own, which takes
+// a user namespace from those who are not root.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { testBundle } from "../../image/test-bundle.ts";
+import { TestControlPlane } from "../test-control-plane.ts";
+
+let plane: TestControlPlane;
+beforeEach(async () => {
+  plane = await (await new TestControlPlane().start()).own();
+});
+afterEach(() => plane[Symbol.asyncDispose]());
+
+const TIMEOUT_MS = 60_000;
+
+/** Runs a line of shell with a file system of 64 KiB at `$small`; tells what is left on it. */
+async function cramped(line: string) {
+  const small = join(plane.home, "small");
+  mkdirSync(small);
+  const mounted = `mount -t tmpfs -o size=64k none ${small} && export small=${small}`;
+  const inside = `${mounted}; ${line}; code=$?; echo left: $(ls -A ${small}) >&2; exit $code`;
+  return plane.shell(`export -f metroctl; unshare -Urm bash -c '${inside}' "$0"`);
+}
+
+async function* parts() {
+  for (let at = 0; at < 40; at++) yield new Uint8Array(10_000);
+}
+
+const NO_ROOM = "no space left on device";
+/** What to do, and that nothing half-written stays. */
+const HINT = "make room there, or name another place\nleft:\n";
+
+test(
+  "cluster backup on a full disk names the file, and leaves nothing",
+  async () => {
+    plane.backup = parts();
+    const { stderr, exitCode } = await cramped('metroctl cluster backup "$small/b"');
+    expect(stderr).toStartWith(`Error: write ${plane.home}/small/b: ENOSPC: ${NO_ROOM}`);
+    expect(stderr).toEndWith(HINT);
+    expect(exitCode).toBe(1);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "install genusb on a full disk names the file, and leaves nothing",
+  async () => {
+    const bundle = join(plane.home, "bundle.zip");
+    await Bun.write(bundle, await testBundle());
+    const { stderr, exitCode } = await cramped(
+      `metroctl --context new install genusb --bootstrap --bundle ${bundle} "$small/a.img"`,
+    );
+    expect(stderr).toContain(`\nError: write ${plane.home}/small/a.img: ENOSPC: ${NO_ROOM}`);
+    expect(stderr).toEndWith(HINT);
+    expect(exitCode).toBe(1);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a context on a full disk is named, and keeps what it had",
+  async () => {
+    const fill = 'head -c 1M /dev/zero >"$small/full" 2>/dev/null';
+    const own = `metroctl --config "$small" takeownership ${plane.endpoint}`;
+    const key = `cp ${plane.context.path}/owner-key.pem ${plane.context.path}/ca.pem "$small"`;
+    const { stderr, exitCode } = await cramped(`${key}; ${fill}; ${own}`);
+    expect(stderr).toStartWith(`Error: write ${plane.home}/small/ca.pem: ENOSPC: ${NO_ROOM}`);
+    expect(stderr).toEndWith("left: ca.pem full owner-key.pem\n");
+    expect(exitCode).toBe(1);
+  },
+  TIMEOUT_MS,
+);

@@ -1,0 +1,40 @@
+// A file that arrives in pieces over a connection.
+import { type FileHandle, open } from "node:fs/promises";
+import { UserError } from "../output/user-error.ts";
+
+/**
+ * Writes all pieces to a new file, or over an old one, and syncs it; gives how many bytes.
+ *
+ * Throws a {@link UserError} that calls the file `name` where it cannot be written, and what the
+ * pieces throw.
+ */
+export async function saveStream(
+  path: string,
+  name: string,
+  pieces: AsyncIterable<Uint8Array>,
+): Promise<number> {
+  const named = <R>(work: Promise<R>) =>
+    work.catch((cause: unknown): never => {
+      throw new UserError(`write ${name}`, { cause });
+    });
+  const file = await named(open(path, "w", 0o600));
+  let bytes = 0;
+  try {
+    for await (const piece of pieces) {
+      await named(writeFully(file, piece));
+      bytes += piece.length;
+    }
+    await named(file.sync());
+  } finally {
+    await file.close();
+  }
+  return bytes;
+}
+
+/** A disk that fills up takes a part of a piece first, and says nothing. */
+async function writeFully(file: FileHandle, piece: Uint8Array): Promise<void> {
+  for (let at = 0; at < piece.length; ) {
+    const { bytesWritten } = await file.write(piece, at);
+    at += bytesWritten;
+  }
+}
