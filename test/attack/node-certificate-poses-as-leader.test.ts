@@ -2,26 +2,18 @@
 // one that was deleted. It wants what machines send to the leader when they register, the
 // ticket and the key of their disk, and what nodes and operators believe of a leader.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { Value } from "../../src/base/event/event.ts";
-import { LogTree } from "../../src/base/logtree/logtree.ts";
 import { Code, RpcError } from "../../src/base/rpc/rpc.ts";
 import { Curator } from "../../src/gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeParameters_ClusterRegisterSchema as RegisterSchema } from "../../src/gen/metropolis/proto/api/configuration_pb.ts";
 import type { ClusterDirectory } from "../../src/gen/metropolis/proto/common/common_pb.ts";
-import type { Member } from "../../src/node/consensus/config.ts";
-import { Control } from "../../src/node/control/control.ts";
-import type { Surroundings } from "../../src/node/enrolment/attempt.ts";
 import { registerSteps } from "../../src/node/enrolment/register.ts";
-import { folderPartition } from "../../src/node/host/folder-partition.ts";
+import { testSurroundings } from "../../src/node/enrolment/test-surroundings.ts";
 import { connectLeader, knownOf } from "../../src/node/roles/connection.ts";
-import type { CuratorSettings } from "../../src/node/roles/settings.ts";
-import type { Growing } from "../../src/node/storage/growth.ts";
-import { paths } from "../../src/node/storage/paths.ts";
-import { Vault } from "../../src/node/storage/vault.ts";
 import { ca, directoryOf, Node, threeMembers } from "./impostors.ts";
 
 const TICKET = new Uint8Array(32).fill(5);
@@ -43,35 +35,11 @@ afterEach(async () => {
   rmSync(root, { recursive: true });
 });
 
-/** What a machine works with that was installed from a medium. */
-function machine(signal: AbortSignal): Surroundings {
-  const where = paths(root);
-  mkdirSync(where.esp.metropolis, { recursive: true });
-  const tree = new LogTree();
-  return {
-    paths: where,
-    partition: folderPartition(where.data.root, `${where.data.root}.key-check`),
-    vault: new Vault(undefined, where.ephemeral.keys),
-    slot: "a",
-    growing: new Control<Growing>(),
-    consensus: new Control<Member>(),
-    curator: new Control<CuratorSettings>(),
-    membership: new Value(),
-    isOpen: new Value(false),
-    lock: new Value(),
-    roles: new Value(),
-    etcdutl: "etcdutl",
-    storageLog: tree.logger("storage"),
-    log: tree.logger("enrolment"),
-    signal,
-  };
-}
-
 /** Registers from a medium with this directory, and asks to be committed, for as long as it may. */
 async function registerFrom(clusterDirectory: ClusterDirectory): Promise<void> {
   const signal = AbortSignal.timeout(TRY_MS);
   const steps = registerSteps(
-    machine(signal),
+    testSurroundings(root, { signal }),
     create(RegisterSchema, {
       clusterDirectory,
       registerTicket: TICKET,

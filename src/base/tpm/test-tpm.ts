@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { type Child, run, startChild } from "../process/process.ts";
 import { type PcrValues, type PolicyKey, policyKey } from "./policy.ts";
 import { type SignedPolicy, signPolicy } from "./signed-policy.ts";
+import { openTpm, type Tpm } from "./tpm.ts";
 
 /** A running software TPM. */
 export interface SoftwareTpm extends AsyncDisposable {
@@ -82,6 +83,13 @@ export async function softwareTpm(
     cutPower: () => end(child, scratch, "SIGKILL"),
     [Symbol.asyncDispose]: () => end(child, scratch, "SIGTERM"),
   };
+}
+
+/** Opens a software TPM, as a machine opens its chip. */
+export async function openSoftwareTpm(from: Pick<SoftwareTpm, "tcti" | "scratch">): Promise<Tpm> {
+  const opened = await openTpm(from);
+  if (opened === undefined) throw new TypeError("a TPM with an address is always there");
+  return opened;
 }
 
 /** Each tool makes a connection of its own, which has one of its own to the TPM. */

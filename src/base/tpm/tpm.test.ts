@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../process/process.ts";
-import { type SoftwareTpm, softwareTpm, testSigner } from "./test-tpm.ts";
+import { openSoftwareTpm, type SoftwareTpm, softwareTpm, testSigner } from "./test-tpm.ts";
 import { hasTpm, openTpm, type PcrValues, type Tpm } from "./tpm.ts";
 
 const EPOCH = "metropolis epoch 1";
@@ -20,15 +20,9 @@ let software: SoftwareTpm;
 let tpm: Tpm;
 let atBoot: PcrValues;
 
-async function open(from: Pick<SoftwareTpm, "tcti" | "scratch">): Promise<Tpm> {
-  const opened = await openTpm(from);
-  if (opened === undefined) throw new TypeError("a TPM with an address is always there");
-  return opened;
-}
-
 beforeAll(async () => {
   software = await softwareTpm();
-  tpm = await open(software);
+  tpm = await openSoftwareTpm(software);
   atBoot = await tpm.pcrs(IMAGE);
 });
 
@@ -62,7 +56,7 @@ test("Tpm.random gives as many bytes as asked for", async () => {
 
 test("the bus sees the secret neither when it is sealed nor when it is unsealed", async () => {
   using tap = await software.tap();
-  const tapped = await open({ ...software, tcti: tap.tcti });
+  const tapped = await openSoftwareTpm({ ...software, tcti: tap.tcti });
   const sealed = await tapped.seal(secret, authority);
   expect(await unseal(sealed, tapped)).toEqual(secret);
   const bus = Buffer.from(tap.recorded());
@@ -74,12 +68,14 @@ test("the bus sees the secret neither when it is sealed nor when it is unsealed"
 test("Tpm.unseal refuses what another TPM sealed", async () => {
   await using other = await softwareTpm();
   const sealed = await tpm.seal(secret, authority);
-  await expect(unseal(sealed, await open(other))).rejects.toMatchObject({ kind: "foreign" });
+  await expect(unseal(sealed, await openSoftwareTpm(other))).rejects.toMatchObject({
+    kind: "foreign",
+  });
 });
 
 test("Tpm.unseal refuses another Secure Boot state, and leaks no session over it", async () => {
   await using other = await softwareTpm();
-  const opened = await open(other);
+  const opened = await openSoftwareTpm(other);
   const sealed = await opened.seal(secret, authority);
   await other.extend(4);
   // Other PCRs do not matter: new firmware settings must not lock the node out.
@@ -93,7 +89,7 @@ test("Tpm.unseal refuses another Secure Boot state, and leaks no session over it
 
 test.each(IMAGE)("Tpm.unseal refuses a boot in which PCR %d is another", async (pcr) => {
   await using other = await softwareTpm();
-  const opened = await open(other);
+  const opened = await openSoftwareTpm(other);
   await other.extend(pcr);
   const sealed = await opened.seal(secret, authority);
   await expect(unseal(sealed, opened)).rejects.toMatchObject({ kind: "image" });
@@ -104,7 +100,7 @@ test("Tpm.measure closes for this boot what was open, until the next one", async
   let sealed: Uint8Array;
   {
     await using before = await softwareTpm(state);
-    const opened = await open(before);
+    const opened = await openSoftwareTpm(before);
     sealed = await opened.seal(secret, authority);
     expect(await unseal(sealed, opened)).toEqual(secret);
     await opened.measure(11, "metropolis:running");
@@ -114,7 +110,7 @@ test("Tpm.measure closes for this boot what was open, until the next one", async
     await expect(unseal(sealed, opened)).rejects.toMatchObject({ kind: "image" });
   }
   await using after = await softwareTpm(state);
-  expect(await unseal(sealed, await open(after))).toEqual(secret);
+  expect(await unseal(sealed, await openSoftwareTpm(after))).toEqual(secret);
   rmSync(state, { recursive: true });
 });
 
@@ -129,7 +125,7 @@ test("Tpm.measure extends every bank that is switched on", async () => {
   const before = await banks();
   expect(before.length).toBeGreaterThanOrEqual(2);
   expect(before.filter((digits) => !/^0+$/.test(digits))).toEqual([]);
-  await (await open(other)).measure(11, "metropolis:running");
+  await (await openSoftwareTpm(other)).measure(11, "metropolis:running");
   const after = await banks();
   expect(after).toHaveLength(before.length);
   expect(after.filter((digits) => /^0+$/.test(digits))).toEqual([]);
@@ -149,7 +145,7 @@ test("Tpm.unseal refuses signatures of another key, and for another reference", 
 
 test("Tpm.unseal opens for a release that was signed later", async () => {
   await using next = await softwareTpm();
-  const opened = await open(next);
+  const opened = await openSoftwareTpm(next);
   const sealed = await opened.seal(secret, authority);
   await next.extend(11);
   const signed = release.sign(await opened.pcrs(IMAGE), EPOCH);
@@ -169,7 +165,7 @@ test("Tpm.unseal works on a machine that loses its power again and again", async
   // More often than a TPM lets anyone guess passwords, which is how it takes such ends.
   for (let cut = 0; cut < 6; cut++) {
     await using machine = await softwareTpm(state);
-    const opened = await open(machine);
+    const opened = await openSoftwareTpm(machine);
     sealed ??= await opened.seal(secret, authority);
     expect(await unseal(sealed, opened)).toEqual(secret);
     await machine.cutPower();

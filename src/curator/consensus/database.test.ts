@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { etcdMembers, etcdStore, type Store } from "../../base/etcd/etcd.ts";
 import { testEtcd } from "../../base/etcd/test-etcd.ts";
 import { sleep, Value } from "../../base/event/event.ts";
+import type { Channel } from "../../base/rpc/rpc.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
 import { DatabaseQuota, type DatabaseSize } from "../state/database-quota.ts";
 import type { Leader } from "../state/leader.ts";
@@ -83,6 +84,13 @@ async function writable(store: Store, limitMs: number): Promise<boolean> {
   return false;
 }
 
+/** Keeps the database of an etcd that nobody leads. */
+function maintained(channel: Channel, quota: DatabaseQuota) {
+  const leading = new Value<Leader | undefined>();
+  const [store, maintenance] = [etcdStore(channel), etcdMembers(channel)];
+  return testSupervisor(database({ store, maintenance, leading, quota }));
+}
+
 test("history that has filled the database is gone without help, also after a power cut", async () => {
   await using etcd = await testEtcd(QUOTA);
   const store = etcdStore(etcd.channel);
@@ -93,13 +101,7 @@ test("history that has filled the database is gone without help, also after a po
   // Nobody leads: under the alarm there is no lease to be had.
   expect(await writable(store, 500)).toBe(false);
   const quota = new DatabaseQuota();
-  const parts = {
-    store,
-    maintenance: etcdMembers(etcd.channel),
-    leading: new Value<Leader | undefined>(),
-    quota,
-  };
-  await using _ = testSupervisor(database(parts));
+  await using _ = maintained(etcd.channel, quota);
   expect(await writable(store, 20_000)).toBe(true);
   expect(await store.grantLease(10)).toBeGreaterThan(0n);
   expect(quota.size?.alarms).toEqual([]);
@@ -110,13 +112,7 @@ test("content that has filled the database is full until it is deleted, and then
   const store = etcdStore(etcd.channel);
   await fill(store, (number) => `key ${number}`);
   const quota = new DatabaseQuota();
-  const parts = {
-    store,
-    maintenance: etcdMembers(etcd.channel),
-    leading: new Value<Leader | undefined>(),
-    quota,
-  };
-  await using _ = testSupervisor(database(parts));
+  await using _ = maintained(etcd.channel, quota);
   while (!quota.isFull) await sleep(10, AbortSignal.timeout(10_000));
   for (const { key } of (await store.range("key ")).items.slice(10)) await store.delete(key);
   expect(await writable(store, 20_000)).toBe(true);

@@ -4,20 +4,14 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
-import { sleep, Value } from "../../base/event/event.ts";
-import { LogTree } from "../../base/logtree/logtree.ts";
+import { sleep } from "../../base/event/event.ts";
 import { generateKeyPair } from "../../base/pki/keys.ts";
-import { type NodeRoles, NodeRolesSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
-import type { Member } from "../consensus/config.ts";
-import { Control } from "../control/control.ts";
+import { NodeRolesSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { folderPartition } from "../host/folder-partition.ts";
-import type { Lock } from "../recovery/recovery.ts";
-import type { CuratorSettings } from "../roles/settings.ts";
 import type { Credentials } from "../storage/credentials.ts";
 import { dataLayout } from "../storage/data-layout.ts";
 import type { Growing } from "../storage/growth.ts";
 import { type Paths, paths } from "../storage/paths.ts";
-import { Vault } from "../storage/vault.ts";
 import {
   checkCommitment,
   lastSteps,
@@ -27,6 +21,7 @@ import {
   type Surroundings,
   writeCommitment,
 } from "./attempt.ts";
+import { testSurroundings } from "./test-surroundings.ts";
 
 let root: string;
 let where: Paths;
@@ -40,23 +35,8 @@ afterEach(() => rmSync(root, { recursive: true }));
 /** Surroundings in which nothing runs, with a trace of releases. */
 function surroundings(trace: string[] = []): Surroundings {
   const partition = folderPartition(where.data.root, `${where.data.root}.key-check`);
-  return {
-    paths: where,
-    partition: { ...partition, release: async () => void trace.push("released") },
-    vault: new Vault(undefined, where.ephemeral.keys),
-    slot: "b",
-    growing: new Control<Growing>(),
-    consensus: new Control<Member>(),
-    curator: new Control<CuratorSettings>(),
-    membership: new Value<Credentials>(),
-    isOpen: new Value(false),
-    roles: new Value<NodeRoles>(),
-    lock: new Value<Lock>(),
-    etcdutl: "etcdutl",
-    storageLog: new LogTree().logger("root.storage"),
-    log: new LogTree().logger("root.enrolment"),
-    signal: AbortSignal.timeout(5_000),
-  };
+  const traced = { ...partition, release: async () => void trace.push("released") };
+  return testSurroundings(root, { partition: traced, slot: "b" });
 }
 
 const growing: Growing = {

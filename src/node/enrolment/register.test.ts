@@ -1,63 +1,38 @@
 // Tests of who may seal: a machine whose Secure Boot is off must not, whether it founds a cluster
 // or joins one.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { Value } from "../../base/event/event.ts";
-import { LogTree } from "../../base/logtree/logtree.ts";
 import {
   NodeParameters_ClusterBootstrapSchema as BootstrapSchema,
   NodeParameters_ClusterRegisterSchema as RegisterSchema,
 } from "../../gen/metropolis/proto/api/configuration_pb.ts";
 import {
-  type NodeRoles,
   ClusterConfiguration_TPMMode as TpmMode,
   NodeTPMUsage as TpmUsage,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
-import type { Member } from "../consensus/config.ts";
-import { Control } from "../control/control.ts";
-import { folderPartition } from "../host/folder-partition.ts";
-import type { Lock } from "../recovery/recovery.ts";
-import type { CuratorSettings } from "../roles/settings.ts";
-import type { Credentials } from "../storage/credentials.ts";
-import type { Growing } from "../storage/growth.ts";
 import { type Paths, paths } from "../storage/paths.ts";
 import { Guard, Purpose, readEnvelope, SealError } from "../storage/sealed.ts";
 import { testVault } from "../storage/test-guard.ts";
 import type { Surroundings } from "./attempt.ts";
 import { bootstrapSteps } from "./bootstrap.ts";
 import { registerSteps, requireDemanded } from "./register.ts";
+import { testSurroundings } from "./test-surroundings.ts";
 
 let root: string;
 let where: Paths;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "node-register-"));
   where = paths(root);
-  mkdirSync(where.esp.metropolis, { recursive: true });
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
 /** A machine with a TPM that seals, unless there is a reason not to. */
 function machine(refusal?: string): Surroundings {
-  return {
-    paths: where,
-    partition: folderPartition(where.data.root, `${where.data.root}.key-check`),
-    vault: testVault(where.ephemeral.keys, 7, refusal === undefined ? {} : { refusal }),
-    slot: "a",
-    growing: new Control<Growing>(),
-    consensus: new Control<Member>(),
-    curator: new Control<CuratorSettings>(),
-    membership: new Value<Credentials>(),
-    isOpen: new Value(false),
-    roles: new Value<NodeRoles>(),
-    lock: new Value<Lock>(),
-    etcdutl: "etcdutl",
-    storageLog: new LogTree().logger("root.storage"),
-    log: new LogTree().logger("root.enrolment"),
-    signal: AbortSignal.timeout(5_000),
-  };
+  const vault = testVault(where.ephemeral.keys, 7, refusal === undefined ? {} : { refusal });
+  return testSurroundings(root, { vault });
 }
 
 const medium = create(RegisterSchema, {

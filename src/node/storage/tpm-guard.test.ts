@@ -1,8 +1,13 @@
 // Tests of the guard with a software TPM. It has booted nothing and its registers are empty, so
 // that is what releases are signed for here.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { type SoftwareTpm, softwareTpm, testSigner } from "../../base/tpm/test-tpm.ts";
-import { openTpm, type PcrValues, type SignedPolicy, type Tpm } from "../../base/tpm/tpm.ts";
+import {
+  openSoftwareTpm,
+  type SoftwareTpm,
+  softwareTpm,
+  testSigner,
+} from "../../base/tpm/test-tpm.ts";
+import type { PcrValues, SignedPolicy, Tpm } from "../../base/tpm/tpm.ts";
 import { EPOCH, epochReference, IMAGE_PCRS, predictPcrs } from "../../image/image.ts";
 import type { BootImage } from "./boot-image.ts";
 import type { SealedKey } from "./sealed.ts";
@@ -18,15 +23,9 @@ let tpm: Tpm;
 let atBoot: PcrValues;
 let sealed: SealedKey;
 
-async function open(from: SoftwareTpm): Promise<Tpm> {
-  const opened = await openTpm(from);
-  if (opened === undefined) throw new TypeError("a TPM with an address is always there");
-  return opened;
-}
-
 beforeAll(async () => {
   software = await softwareTpm();
-  tpm = await open(software);
+  tpm = await openSoftwareTpm(software);
   atBoot = await tpm.pcrs(IMAGE_PCRS);
   sealed = await guard().seal(secret);
 });
@@ -76,7 +75,7 @@ test("tpmGuard seals nothing that the next boot would not open", async () => {
 
 test("tpmGuard says that another TPM has sealed it", async () => {
   await using other = await softwareTpm();
-  const elsewhere = guard({ tpm: await open(other) });
+  const elsewhere = guard({ tpm: await openSoftwareTpm(other) });
   await expect(elsewhere.unseal(sealed)).rejects.toThrow("sealed by another TPM");
 });
 
@@ -106,7 +105,7 @@ test.each([
   [11, "another kernel image"],
 ])("tpmGuard says what PCR %d tells: %s", async (pcr, text) => {
   await using other = await softwareTpm();
-  const machine = await open(other);
+  const machine = await openSoftwareTpm(other);
   const own = guard({ tpm: machine });
   const key = await own.seal(secret);
   await other.extend(pcr);
@@ -123,7 +122,7 @@ function lie(present: PcrValues, pcr: number): PcrValues {
 
 test("tpmGuard.shut ends what could be opened in this boot", async () => {
   await using other = await softwareTpm();
-  const own = guard({ tpm: await open(other) });
+  const own = guard({ tpm: await openSoftwareTpm(other) });
   const key = await own.seal(secret);
   expect(await own.unseal(key)).toEqual(secret);
   await own.shut();
