@@ -1,12 +1,14 @@
 // Addresses from which members have proved themselves lately. What arrives from there
 // has a place of its own, so that strangers from everywhere else cannot take it.
+import { LruMap } from "./lru-map.ts";
 
 const MOST = 20_000;
 const KEPT_MS = 24 * 3_600_000;
 
-/** A bounded memory of origins; least recently seen first. */
+/** A bounded memory of origins; those seen longest ago are forgotten first. */
 export class KnownOrigins {
-  readonly #seen = new Map<string, number>();
+  /** When each was seen. */
+  readonly #seen = new LruMap<number>(MOST);
   readonly #clock: () => number;
 
   /** `clock` gives milliseconds that only grow. */
@@ -16,13 +18,7 @@ export class KnownOrigins {
 
   /** A member has proved itself from there. */
   note(origin: string): void {
-    this.#seen.delete(origin);
     this.#seen.set(origin, this.#clock());
-    if (this.#seen.size <= MOST) return;
-    for (const oldest of this.#seen.keys()) {
-      this.#seen.delete(oldest);
-      return;
-    }
   }
 
   /** Whether one has. */

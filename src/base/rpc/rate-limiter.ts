@@ -1,21 +1,22 @@
-// How often each of many origins may do something: so often at once, and again as time
-// goes by. Origins that have been quiet cost nothing.
+// How often each of many origins may do something: a token bucket for each of them, so often at
+// once, and again as time goes by. Origins that have been quiet cost nothing.
 import type { Rate } from "./limits.ts";
+import { LruMap } from "./lru-map.ts";
 
 /** No more origins are kept; who is forgotten has his whole burst again. */
 const MOST_ORIGINS = 16_384;
 
+/** What an origin could still do at a time. */
 interface Account {
-  left: number;
-  at: number;
+  readonly left: number;
+  readonly at: number;
 }
 
-/** The accounts of all origins. */
+/** Limits the rate of each origin. */
 export class RateLimiter {
   readonly #rate: Rate;
   readonly #clock: () => number;
-  /** Least recently used first. */
-  readonly #accounts = new Map<string, Account>();
+  readonly #accounts = new LruMap<Account>(MOST_ORIGINS);
 
   /** `clock` gives milliseconds that only grow. */
   constructor(rate: Rate, clock: () => number = () => performance.now()) {
@@ -25,29 +26,16 @@ export class RateLimiter {
 
   /** Whether an origin may do it now, which counts as done. */
   take(origin: string, amount = 1): boolean {
-    const account = this.#account(origin);
-    if (account.left < amount) return false;
-    account.left -= amount;
-    return true;
+    const left = this.#left(origin);
+    const isAllowed = left >= amount;
+    this.#accounts.set(origin, { left: isAllowed ? left - amount : left, at: this.#clock() });
+    return isAllowed;
   }
 
-  #account(origin: string): Account {
-    const now = this.#clock();
+  #left(origin: string): number {
     const { burst, perSecond } = this.#rate;
-    const before = this.#accounts.get(origin);
-    const account = before ?? { left: burst, at: now };
-    account.left = Math.min(burst, account.left + ((now - account.at) / 1_000) * perSecond);
-    account.at = now;
-    this.#accounts.delete(origin);
-    this.#accounts.set(origin, account);
-    if (this.#accounts.size > MOST_ORIGINS) this.#forgetOldest();
-    return account;
-  }
-
-  #forgetOldest(): void {
-    for (const oldest of this.#accounts.keys()) {
-      this.#accounts.delete(oldest);
-      return;
-    }
+    const account = this.#accounts.get(origin);
+    if (account === undefined) return burst;
+    return Math.min(burst, account.left + ((this.#clock() - account.at) / 1_000) * perSecond);
   }
 }
