@@ -12,7 +12,7 @@ import { type CommandDef, renderUsage, runCommand } from "citty";
 import { find } from "./arguments.ts";
 import { load, subCommands } from "./commands/tree.ts";
 import { errorLine } from "./output/error-line.ts";
-import { answer } from "./output/message.ts";
+import { answerStyled, remark } from "./output/message.ts";
 import { guardOutput } from "./output/output-guard.ts";
 import { outputArgs } from "./output/print.ts";
 import { UsageError } from "./output/user-error.ts";
@@ -30,7 +30,7 @@ export async function main(words: readonly string[]): Promise<number> {
     process.once("SIGINT", interrupted);
     return await run(words);
   } catch (error) {
-    process.stderr.write(`Error: ${errorLine(error)}\n`);
+    remark(`Error: ${errorLine(error)}`);
     return error instanceof UsageError || isCittyError(error) ? 2 : 1;
   } finally {
     process.off("SIGINT", interrupted);
@@ -55,7 +55,7 @@ async function run(words: readonly string[]): Promise<number> {
   const found = await find(words, root, { ...clusterArgs, ...outputArgs });
   const below = await subCommands(found.command);
   if (found.wantsHelp || words.length === 0) {
-    answer(await usage(found.command, found.path));
+    answerStyled(await usage(found.command, found.path));
     return 0;
   }
   if (Object.keys(below).length > 0) {

@@ -95,6 +95,8 @@ export class TestControlPlane implements AsyncDisposable {
   certificateDays = 730;
   /** The cluster belongs to somebody else. */
   isForeign = false;
+  /** Why it refuses the key, where it does. */
+  foreignReason: string | undefined;
   /** The CA that it says to be its own. */
   claimedCa: Uint8Array = ca.certificate;
   /** Whose key owns it; absent: anybody's. */
@@ -227,9 +229,12 @@ export class TestControlPlane implements AsyncDisposable {
       !this.isForeign && (this.owner === undefined || Buffer.compare(this.owner, key) === 0);
     const days = () => this.certificateDays;
     const forged = () => this.forged;
+    const foreignReason = () => this.foreignReason;
     return {
       escrow: async function* (_, { peer }) {
         const key = peer?.kind === "anonymous" ? peer.publicKey : undefined;
+        const reason = foreignReason();
+        if (reason !== undefined) throw new RpcError(Code.failedPrecondition, reason);
         if (key === undefined || !isOwner(key))
           throw new RpcError(Code.permissionDenied, "this is not the owner's key");
         const certificate = await issueUser(ca, key, "owner", validFor(days()));

@@ -7,6 +7,7 @@ import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { answer, remark } from "../output/message.ts";
 import { nodeRecord } from "../output/node-row.ts";
 import { outputArgs, print } from "../output/print.ts";
+import { printable } from "../output/printable.ts";
 import { UserError } from "../output/user-error.ts";
 import { waitingFacts } from "../output/waiting-node.ts";
 import { openCluster } from "../session/cluster.ts";
@@ -60,7 +61,7 @@ function approvable(nodes: readonly Node[], id: string): Node {
 function list(nodes: readonly Node[]): void {
   if (nodes.length === 0) answer("There are no nodes pending approval at this time.");
   for (const node of nodes) {
-    answer(node.id);
+    answer(printable(node.id));
     for (const fact of waitingFacts(node)) remark(`  ${fact}`);
   }
 }

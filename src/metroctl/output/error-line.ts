@@ -1,6 +1,7 @@
 // How a failure is told: one line, the chain of causes joined, the next step
 // where we know one.
 import { Code, codeName, NoConnectionError, RpcError } from "../../base/rpc/rpc.ts";
+import { printable, printableLines } from "./printable.ts";
 import { UserError } from "./user-error.ts";
 
 /** Where nobody was reached; a server that answers is up, and at that address. */
@@ -37,10 +38,11 @@ function* causes(error: unknown): Iterable<unknown> {
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof UserError) return error.message;
-  if (!(error instanceof RpcError)) return foreignLine(error);
+  if (error instanceof UserError) return printableLines(error.message);
+  if (!(error instanceof RpcError)) return printable(foreignLine(error));
   const hint = error instanceof NoConnectionError ? NOBODY : hints[error.code];
-  const told = `${error.message} (${codeName(error.code)})`;
+  // It may be the word of whoever answered.
+  const told = `${printable(error.message)} (${codeName(error.code)})`;
   return hint === undefined ? told : `${told}: ${hint}`;
 }
 

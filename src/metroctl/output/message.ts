@@ -2,13 +2,14 @@
 // handbook prints (that of Go's log package). Answers go to stdout instead.
 import { createConsola } from "consola/core";
 import { writeOutput } from "./output-guard.ts";
+import { printableLines } from "./printable.ts";
 
 const messages = createConsola({
   reporters: [
     {
       log: ({ type, date, args }) => {
         const text = type === "warn" ? `Warning: ${args.join(" ")}` : args.join(" ");
-        process.stderr.write(`${timestamp(date)} ${text}\n`);
+        remark(`${timestamp(date)} ${text}`);
       },
     },
   ],
@@ -26,7 +27,7 @@ export function warn(text: string): void {
 
 /** Adds one line for people to an answer: on stderr, so that programs read the answer alone. */
 export function remark(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${printableLines(text)}\n`);
 }
 
 /** `YYYY/MM/DD hh:mm:ss` in local time. */
@@ -39,5 +40,10 @@ export function timestamp(time: Date): string {
 
 /** Answers on stdout: one line, or several. */
 export function answer(text: string): void {
+  answerStyled(printableLines(text));
+}
+
+/** The same with text of our own, which may have colours. */
+export function answerStyled(text: string): void {
   writeOutput(text.endsWith("\n") ? text : `${text}\n`);
 }

@@ -1,6 +1,7 @@
 // One answer, three forms: a table for people, JSON and YAML for programs. The
 // flags that choose are the same for every command that answers with rows.
 import { answer } from "./message.ts";
+import { printableJson } from "./printable.ts";
 import { columnsOf, type Row, renderTable } from "./table.ts";
 import { UsageError } from "./user-error.ts";
 
@@ -35,7 +36,7 @@ export async function print(
 ): Promise<void> {
   switch (args.output) {
     case "json":
-      return answer(JSON.stringify(records, null, 2));
+      return answer(printableJson(records, 2));
     case "yaml": {
       const { stringify } = await import("yaml");
       return answer(stringify(records));

@@ -1,6 +1,8 @@
 // Tables for the terminal: upper-case headers, every cell left-aligned and
 // padded to the widest of its column plus three blanks.
 
+import { printable } from "./printable.ts";
+
 /** A row: cells by lower-case column name; a cell left out prints as nothing. */
 export type Row = Readonly<Record<string, string>>;
 
@@ -28,7 +30,10 @@ export class GrowingTable {
   /** Lays rows out as text, one line each; the first time below a line of headers. */
   render(rows: readonly Row[]): string {
     const head = this.#widths.length === 0 ? [this.#columns.map((name) => name.toUpperCase())] : [];
-    const lines = [...head, ...rows.map((row) => this.#columns.map((name) => row[name] ?? ""))];
+    const lines = [
+      ...head,
+      ...rows.map((row) => this.#columns.map((name) => printable(row[name] ?? ""))),
+    ];
     this.#widths = this.#columns.map((_, at) =>
       lines.reduce(
         (width, cells) => Math.max(width, cells[at]?.length ?? 0),

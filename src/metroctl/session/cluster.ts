@@ -107,7 +107,7 @@ async function listNodes(management: Client<typeof Management>, filter: string) 
 
 async function findNode(nodes: Cluster["nodes"], id: string): Promise<Node> {
   if (!isNodeId(id)) throw new UserError(`${id} is no node ID: metroctl node list prints them`);
-  const [node] = await nodes(`node.id == "${id}"`);
+  const node = (await nodes(`node.id == "${id}"`)).find((each) => each.id === id);
   if (node === undefined)
     throw new UserError(`no node ${id} in this cluster: metroctl node list prints them`);
   return node;

@@ -18,6 +18,7 @@ import {
 } from "../../base/rpc/rpc.ts";
 import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type { ClusterDirectory } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { printable } from "../output/printable.ts";
 import { UserError } from "../output/user-error.ts";
 import type { Reach } from "./context.ts";
 import type { Credentials } from "./owner.ts";
@@ -247,14 +248,14 @@ class Search {
 
   #reason(seed: Endpoint): string {
     const failure = this.#failures.get(seed)?.failure;
-    return failure instanceof Error ? failure.message : "no answer";
+    return failure instanceof Error ? printable(failure.message) : "no answer";
   }
 
   /** What went wrong, with what each server said. */
   failure(): string {
     const reasons = this.#known.seeds.map((seed) => this.#reason(seed));
     const texts = this.#known.seeds.map(({ target }, at) => `${target}: ${reasons[at]}`);
-    if (this.#answers.size > 0) texts.unshift(this.#agreement.describe());
+    if (this.#answers.size > 0) texts.unshift(printable(this.#agreement.describe()));
     const title = this.#isAnswered ? LEADERLESS : "no endpoint answers";
     const hint = "if all members were replaced, take ownership again to learn the present ones";
     const isStrange = reasons.some((text) => text.includes(STRANGE));

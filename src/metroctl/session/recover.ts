@@ -8,6 +8,7 @@ import {
   type GetLockResponse,
   Recovery,
 } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
+import { printable } from "../output/printable.ts";
 import { UserError } from "../output/user-error.ts";
 import type { Credentials } from "./owner.ts";
 import { SILENCE_MS, target } from "./reach.ts";
@@ -74,14 +75,13 @@ async function open(
   key: BoxKeyPair,
   { nodeId, operatorEncryptedClusterUnlockKey: box }: GetLockResponse,
 ) {
+  const name = printable(nodeId);
   if (box.length === 0)
-    throw new UserError(
-      `node ${nodeId} holds nothing for an operator: its cluster has no such key`,
-    );
+    throw new UserError(`node ${name} holds nothing for an operator: its cluster has no such key`);
   try {
     return await openOperatorBox(key, nodeId, box);
   } catch (cause) {
-    throw new UserError(`recovery-key.txt does not open node ${nodeId}: it is another cluster's`, {
+    throw new UserError(`recovery-key.txt does not open node ${name}: it is another cluster's`, {
       cause,
     });
   }

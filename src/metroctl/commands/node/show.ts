@@ -7,6 +7,7 @@ import { answer, say } from "../../output/message.ts";
 import { nodeColumns, nodeRecord, nodeRow } from "../../output/node-row.ts";
 import { endWithReader } from "../../output/output-guard.ts";
 import { chosenColumns, type OutputArgs, outputArgs, print } from "../../output/print.ts";
+import { printable, printableJson } from "../../output/printable.ts";
 import { GrowingTable, type Row } from "../../output/table.ts";
 import { type Cluster, openCluster } from "../../session/cluster.ts";
 import { type ClusterArgs, clusterArgs } from "../../session/cluster-args.ts";
@@ -39,7 +40,7 @@ export async function showNodes(args: ShowArgs, form: "table" | "ids"): Promise<
   const nodes = await selectNodes(cluster, args._, args.filter);
   if (isTable || args.output !== "table")
     return print(args, nodes.map(nodeRow), nodes.map(nodeRecord), nodeColumns);
-  for (const { id } of nodes) answer(id);
+  for (const { id } of nodes) answer(printable(id));
 }
 
 async function follow(
@@ -77,7 +78,7 @@ function changePrinter(args: ShowArgs, isTable: boolean) {
   switch (args.output) {
     case "json":
       return (changes: readonly NodeChange[]) => {
-        for (const change of changes) answer(JSON.stringify(record(change)));
+        for (const change of changes) answer(printableJson(record(change)));
       };
     case "yaml":
       return async (changes: readonly NodeChange[]) => {
@@ -96,7 +97,7 @@ function record({ event, node }: NodeChange) {
 /** IDs that are there as without `--watch`; what becomes of them later behind them. */
 function idPrinter(changes: readonly NodeChange[]): void {
   for (const { event, node } of changes)
-    answer(event === "added" ? node.id : `${node.id} ${event}`);
+    answer(printable(event === "added" ? node.id : `${node.id} ${event}`));
 }
 
 function tablePrinter(args: ShowArgs) {
