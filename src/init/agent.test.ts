@@ -12,7 +12,7 @@ function agent(script: string, changes: Partial<AgentOptions> = {}) {
   writeFileSync(path, "");
   const options: AgentOptions = {
     role: "node",
-    command: { argv: ["sh", "-c", script] },
+    command: () => ({ argv: ["sh", "-c", script] }),
     journal: new Journal(new Consoles([path])),
     isVerbose: false,
     // No groups: this machine's own are none of a test's business.
@@ -72,7 +72,7 @@ test("runAgent asks the agent to end when the signal aborts", async () => {
 });
 
 test("runAgent says why a program cannot be started", async () => {
-  const { options, shown } = agent("", { command: { argv: ["/no/such/program"] } });
+  const { options, shown } = agent("", { command: () => ({ argv: ["/no/such/program"] }) });
   expect(await runAgent(options, never)).toEqual({
     status: { exitCode: null, signal: null },
     lastLines: [],

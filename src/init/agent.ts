@@ -31,8 +31,8 @@ const MOST_LAST_LINES = 40;
 /** Which agent to run, and how. */
 export interface AgentOptions {
   readonly role: Role;
-  /** How the agent is started. */
-  readonly command: Pick<DialogOptions, "argv" | "argv0" | "env">;
+  /** How the agent is started; asked each time. */
+  readonly command: () => Pick<DialogOptions, "argv" | "argv0" | "env">;
   readonly journal: Journal;
   /** Show what the agent prints on the console; the installer's lines always are. */
   readonly isVerbose: boolean;
@@ -81,7 +81,7 @@ function start(options: AgentOptions, onLine: (line: string) => void): Dialog | 
   try {
     const cgroup = makeGroup(options);
     return startDialog({
-      ...command,
+      ...command(),
       ...(cgroup !== undefined && { cgroup }),
       onStdout: hear,
       onStderr: hear,

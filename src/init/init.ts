@@ -8,6 +8,7 @@
 // It stays small and cannot fail: whatever goes wrong is said in a line on the console, and it
 // goes on. Nothing of ours but this process takes the machine down. What it has to say reaches the
 // log tree through the agent, which gets it on standard input.
+import { rmSync } from "node:fs";
 import { confinedCommand } from "../base/confinement/confinement.ts";
 import { Consoles, consoleDevices } from "../base/linux/console.ts";
 import { commandLine } from "../base/linux/machine.ts";
@@ -20,6 +21,7 @@ import { prepare } from "./prepare.ts";
 import { chooseRole, type Role } from "./role.ts";
 import { logUncaught } from "./uncaught.ts";
 
+const UNSHARE = "/usr/bin/unshare";
 const SETPRIV = "/usr/bin/setpriv";
 /** Where filters of system calls lie while the system runs. */
 const FILTERS = "/run/filters";
@@ -34,7 +36,7 @@ export async function main(): Promise<void> {
     journal.moveTo(new Consoles(consoleDevices()));
     const role = chooseRole();
     const isVerbose = commandLine().includes("verbose");
-    await mainLoop({ role, command: commandFor(role), journal, isVerbose });
+    await mainLoop({ role, command: () => commandFor(role), journal, isVerbose });
   } catch (error) {
     journal.log.fatal(`Init failed: ${errorText(error)}. Switch the machine off and on again`);
   }
@@ -45,6 +47,9 @@ export async function main(): Promise<void> {
 /**
  * What starts the agent. The node's has a row in the table of programs; the installer, which lives
  * once and for a minute, on a machine that nobody knows yet, is as `init` itself.
+ *
+ * To be asked before each start: an agent that somebody took over may have left anything below
+ * /run, and the next one is started with all that `init` may.
  */
 export function commandFor(
   role: Role,
@@ -52,5 +57,15 @@ export function commandFor(
 ): Pick<DialogOptions, "argv" | "argv0" | "env"> {
   const row = programs[role];
   if (row === undefined) return roleCommand(role);
-  return { argv: confinedCommand({ setpriv: SETPRIV, filters }, confinementOf(row), [row.path]) };
+  rmSync(filters, { recursive: true, force: true });
+  const command = confinedCommand({ setpriv: SETPRIV, filters }, confinementOf(row), [row.path]);
+  return { argv: withOwnMounts(command) };
+}
+
+/**
+ * Runs a command with mounts of its own. It may mount, and what it lays over our programs would be
+ * what we start next; so nobody else sees it, and all of it ends with the command's last process.
+ */
+export function withOwnMounts(argv: readonly string[], unshare = UNSHARE): readonly string[] {
+  return [unshare, "--mount", "--propagation", "private", "--", ...argv];
 }

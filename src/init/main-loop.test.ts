@@ -79,6 +79,15 @@ test("mainLoop lets an agent find no disk mounted that its predecessor left", as
   expect(console).toContain("left: 0");
 }, 30_000);
 
+test("mainLoop starts nothing that an agent has laid over the system", async () => {
+  if (!isPossible) return;
+  const { console } = await run(`${COUNT}
+    [ $n = 1 ] && mount -t tmpfs over /opt && mount --bind /opt /etc && exit 1
+    [ $n = 2 ] && echo "over: $(grep -c '^over' /proc/self/mounts)" && exit 1
+    exit 65`);
+  expect(console).toContain("over: 0");
+}, 30_000);
+
 test("mountAll mounts what programs need", async () => {
   if (!isPossible) return;
   const { console } = await run(`${COUNT}

@@ -30,13 +30,14 @@ export function asPidOne(argv: readonly string[]): readonly string[] {
 export function machineProgram(agentScript: string): string {
   return `
     import { Consoles } from "${here}../base/linux/console.ts";
+    import { withOwnMounts } from "${here}init.ts";
     import { Journal } from "${here}journal.ts";
     import { mainLoop } from "${here}main-loop.ts";
     import { existsSync } from "node:fs";
     import { mountAll, mountTable } from "${here}mounts.ts";
     const journal = new Journal(new Consoles(["/proc/self/fd/1"]));
     mountAll(journal.log, mountTable.filter(({ target }) => existsSync(target)));
-    const command = { argv: ["sh", "-c", ${JSON.stringify(agentScript)}] };
-    await mainLoop({ role: "node", command, journal, isVerbose: false });
+    const argv = withOwnMounts(["sh", "-c", ${JSON.stringify(agentScript)}], "unshare");
+    await mainLoop({ role: "node", command: () => ({ argv }), journal, isVerbose: false });
   `;
 }

@@ -5,6 +5,7 @@
 // the agent this same program is the attacker (test/attack/attacker.ts).
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
+import { mountPoints } from "../../src/base/linux/mount.ts";
 import { powerOff } from "../../src/base/linux/reboot.ts";
 import { LogTree } from "../../src/base/logtree/logtree.ts";
 import { confineStarts, run } from "../../src/base/process/process.ts";
@@ -19,6 +20,8 @@ import { makeDataTree, paths } from "../../src/node/storage/paths.ts";
 import { attack } from "../attack/attacker.ts";
 import { type Metadata, rewriteHeader } from "../attack/luks-writer.ts";
 
+/** What init starts every agent by. */
+const SETPRIV = "/usr/bin/setpriv";
 const where = paths("/", { curatorGroup: accountOf("curator").gid });
 const tree = new LogTree();
 
@@ -108,7 +111,10 @@ async function beAttacked(): Promise<void> {
 /** The agent is started by init, not by the table's hook. */
 async function beAttackedByAgent(): Promise<void> {
   confineStarts((_, options) => options);
-  tell("agent", (await run(commandFor("node").argv)).text.trim());
+  const { argv } = commandFor("node");
+  tell("agent", (await run(argv)).text.trim());
+  tell("cover", (await run([...argv, "--cover", SETPRIV])).text.trim());
+  tell("setpriv", mountPoints().some(({ target }) => target === SETPRIV) ? "covered" : "ours");
 }
 
 async function main(): Promise<void> {

@@ -166,4 +166,9 @@ export function confinedPrograms(): void {
     const granted = NOT_EVEN_THE_AGENTS.filter((wish) => !REFUSED.test(agent.get(wish) ?? ""));
     expect(granted).toEqual([]);
   });
+
+  test("a taken-over agent lays nothing over what init starts next", async () => {
+    expect((await answers("cover")).get("to cover /usr/bin/setpriv")).toBe("ok");
+    expect((await machine()).get("setpriv")).toBe("ours");
+  });
 }
