@@ -61,16 +61,20 @@ test("untilDead ends with its signal", async () => {
 });
 
 let folder: string;
-let server: Server;
+let server: Server | undefined;
 const nodeKey = generateKeyPair();
 const id = nodeId(nodeKey.publicKey);
 
-beforeEach(async () => {
+beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "leader-probe-"));
+});
+
+/** A leader whose certificate ends in some days. */
+async function lead(days = 30): Promise<void> {
   const caKey = generateKeyPair();
   const ca = await issueCa(caKey);
   const issuer = { keyPair: caKey, certificate: ca };
-  const certificate = await issueNode(issuer, nodeKey.publicKey, validFor(30));
+  const certificate = await issueNode(issuer, nodeKey.publicKey, validFor(days));
   writeFileSync(join(folder, "ca.pem"), certificatePem(ca));
   writeFileSync(join(folder, "c.pem"), certificatePem(certificate));
   writeFileSync(join(folder, "k.pem"), privateKeyPem(nodeKey));
@@ -83,9 +87,10 @@ beforeEach(async () => {
     listen: { host: "127.0.0.1", port: 0 },
     tls: { certificatePem: certificatePem(certificate), keyPem: privateKeyPem(nodeKey) },
   });
-});
+}
 afterEach(async () => {
-  await server.close(0);
+  await server?.close(0);
+  server = undefined;
   rmSync(folder, { recursive: true });
 });
 
@@ -93,7 +98,7 @@ afterEach(async () => {
 function sources(nodes: NodeCache) {
   const file = (name: string) => join(folder, name);
   const credentials = { ca: file("ca.pem"), certificate: file("c.pem"), key: file("k.pem") };
-  return { nodes, credentials, port: server.port };
+  return { nodes, credentials, port: server?.port ?? 0 };
 }
 
 function knowing(leader: string): NodeCache {
@@ -105,18 +110,26 @@ function knowing(leader: string): NodeCache {
   return nodes;
 }
 
-test("leaderDead resolves when the leader's port is closed", async () => {
-  let isDead = false;
-  const judging = leaderDead(sources(knowing(id)), id, soon()).then(() => {
-    isDead = true;
-  });
-  await Bun.sleep(600);
-  expect(isDead).toBe(false);
-  await server.close(0);
-  await judging;
-});
+test.each([
+  ["good", 30],
+  ["ended", -400],
+])(
+  "leaderDead finds a leader alive whose certificate is %s, until its port is closed",
+  async (_, days) => {
+    await lead(days);
+    let isDead = false;
+    const judging = leaderDead(sources(knowing(id)), id, soon()).then(() => {
+      isDead = true;
+    });
+    await Bun.sleep(600);
+    expect(isDead).toBe(false);
+    await server?.close(0);
+    await judging;
+  },
+);
 
 test("leaderDead waits for the leader's address", async () => {
+  await lead();
   const end = new AbortController();
   const judging = leaderDead(sources(new NodeCache()), id, end.signal);
   setTimeout(() => end.abort(new Silent("over")), 30);

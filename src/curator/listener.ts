@@ -9,6 +9,7 @@ import {
   originOf,
   type ServeOptions,
   type Server,
+  type ServerTls,
   serve,
 } from "../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../base/supervisor/supervisor.ts";
@@ -48,7 +49,8 @@ export function listener(
     const { signal, log, healthy } = context;
     port.set(undefined);
     await opened.first(signal, (isOpen) => isOpen);
-    const { ca, ...tls } = await readCredentials(parts.credentials);
+    const { ca, ...first } = await readCredentials(parts.credentials);
+    let tls: ServerTls = first;
     const local = localServices({ ...parts, ca });
     await leaderKnown(parts, signal);
     healthy();
@@ -58,6 +60,10 @@ export function listener(
     const watching = Promise.all([
       heedNodes(parts.nodes, knownOrigins, () => server, signal),
       revokeReplaced(parts.owner, () => server, signal),
+      whenOpened(opened, signal, async () => {
+        tls = await readCredentials(parts.credentials);
+        server?.reload(tls);
+      }),
     ]);
     try {
       for await (const leader of parts.leading.watch(signal)) {
@@ -115,6 +121,19 @@ async function revokeReplaced(
 ): Promise<void> {
   try {
     for await (const key of owner.watch(signal)) server()?.revoke((peer) => isReplaced(peer, key));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** The node opens the port again when it has another certificate. */
+async function whenOpened(
+  opened: Value<boolean>,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    for await (const isOpen of opened.watch(signal)) if (isOpen) await work();
   } catch (error) {
     if (!signal.aborted) throw error;
   }

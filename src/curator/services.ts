@@ -31,6 +31,7 @@ import { heartbeat } from "./node-service/heartbeat.ts";
 import { issueCertificate } from "./node-service/issue-certificate.ts";
 import { joinConsensus } from "./node-service/join-consensus.ts";
 import { joinNode } from "./node-service/join-node.ts";
+import { recertifyNode } from "./node-service/recertify-node.ts";
 import { registerNode } from "./node-service/register-node.ts";
 import { renewCertificate } from "./node-service/renew-certificate.ts";
 import { updateClusterNetworking } from "./node-service/update-cluster-networking.ts";
@@ -97,6 +98,7 @@ export function leaderServices(leader: Leader): Service[] {
       followRecovery: followRecovery(leader),
       followUnlockKey: followUnlockKey(leader),
       renewCertificate: renewCertificate(leader),
+      recertifyNode: recertifyNode(leader),
       issueCertificate: issueCertificate(leader),
       updateNodeClusterNetworking: updateClusterNetworking(leader),
       getConsensusStatus: getConsensusStatus(leader),

@@ -134,6 +134,8 @@ export class LeaderSearch {
   failure(found: Found, error: unknown): unknown {
     if (!(error instanceof RpcError)) return error;
     if (ELSEWHERE.includes(error.code)) this.#forget(found);
+    // The next call may have a better certificate, which only another connection can show.
+    if (error.code === Code.unauthenticated) this.#forget(found);
     // Another call found out first, and has closed the channel under this one.
     const wasClosed = error.code === Code.cancelled && this.#present !== found;
     if (!wasClosed || this.#closed.signal.aborted) return error;

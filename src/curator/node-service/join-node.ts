@@ -3,20 +3,15 @@
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { provenKey } from "../state/callers.ts";
+import { joiningNode } from "../state/callers.ts";
 import { loadConfiguration } from "../state/configuration.ts";
-import { keys } from "../state/keys.ts";
 import type { Leader } from "../state/leader.ts";
-import { findNode } from "../state/nodes.ts";
 import { acceptsSealing } from "../state/policy.ts";
 
 /** Gives the cluster unlock key to the holder of the join key. */
 export function joinNode(leader: Leader): Handler<typeof Curator.method.joinNode> {
   return async ({ usingSealedConfiguration }, call) => {
-    const joinKey = provenKey(call, Code.permissionDenied);
-    const item = await leader.store.get(keys.joinKey(joinKey));
-    if (item === undefined) throw new RpcError(Code.notFound, "no node has this join key");
-    const { node } = findNode(leader, new TextDecoder().decode(item.value));
+    const { node } = await joiningNode(leader, call);
     const { tpmMode } = await loadConfiguration(leader.store);
     if (!acceptsSealing(tpmMode, node.tpmUsage, usingSealedConfiguration)) {
       throw new RpcError(Code.permissionDenied, "the TPM is not used as the cluster demands");

@@ -12,18 +12,11 @@ import {
 } from "../../base/pki/certificate.ts";
 import { type KeyPair, keyPairFromSeed, rawPublicKey } from "../../base/pki/keys.ts";
 import { nodeId } from "../../base/pki/node-id.ts";
-import { expiry } from "../../base/pki/verify.ts";
+import { isDue, VALID_DAYS } from "../../base/pki/renewal.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { keys } from "./keys.ts";
 import type { LeaderStore } from "./leader-store.ts";
 
-/** How long certificates of nodes and users hold. */
-const VALID_DAYS = 730;
-/** What is left of that when the next one is issued. */
-const RENEW_DAYS = 180;
-/** How far the clocks of two leaders may be apart. */
-const TOLERANCE_DAYS = 1;
-const DAY_MS = 86_400_000;
 const SEED_BYTES = 32;
 
 /** The name of the CA in the store. */
@@ -123,10 +116,4 @@ function requireKey(der: Uint8Array, name: string, publicKey: Uint8Array): void 
   const present = rawPublicKey(new X509Certificate(der).publicKey);
   if (Buffer.compare(present, publicKey) === 0) return;
   throw new RpcError(Code.failedPrecondition, `certificate ${name} belongs to another key`);
-}
-
-/** Whether the end is near, or so far that the clock was wrong by which it was chosen. */
-function isDue(der: Uint8Array): boolean {
-  const days = (expiry(der).getTime() - Date.now()) / DAY_MS;
-  return days < RENEW_DAYS || days > VALID_DAYS + TOLERANCE_DAYS;
 }

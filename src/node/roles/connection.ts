@@ -1,15 +1,16 @@
 // The node's way to the Cluster API: to one curator, or to whoever leads them. Whom it dials
 // was named by the directory or by a member of it, and has to prove to be just that node:
 // a certificate of the cluster alone makes nobody a leader.
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Value } from "../../base/event/event.ts";
 import { joinHostPort } from "../../base/format/host-port.ts";
 import { slowness } from "../../base/linux/machine.ts";
 import { selfSigned } from "../../base/pki/certificate.ts";
-import { certificatePem, type KeyPair, privateKeyPem } from "../../base/pki/keys.ts";
+import { certificatePem, type KeyPair, privateKeyPem, rawPublicKey } from "../../base/pki/keys.ts";
 import { isNodeId } from "../../base/pki/node-id.ts";
-import { verifyNode } from "../../base/pki/verify.ts";
+import { CertificateError, verifyNode } from "../../base/pki/verify.ts";
 import {
   type CallOptions,
   type Channel,
@@ -58,9 +59,22 @@ export async function connectAsStranger(
   ca: Uint8Array,
   known: () => Known,
 ): Promise<Channel> {
-  const keyPem = privateKeyPem(key);
-  const own = { keyPem, certificatePem: certificatePem(await selfSigned(key)) };
-  return leader(({ id }) => ({ ...own, verify: (der) => void verifyNode(der, ca, { id }) }), known);
+  const tls = await strangerTls(key);
+  return leader(({ id }) => ({ ...tls, verify: (der) => void verifyNode(der, ca, { id }) }), known);
+}
+
+/** The same for a member whose certificate may prove nothing, by the key that it joins with. */
+export async function connectByJoinKey(
+  join: KeyPair,
+  own: Credentials,
+  known: () => Known,
+): Promise<Channel> {
+  const tls = await strangerTls(join);
+  return leader(({ id }) => ({ ...tls, verify: verifierOf(own, id) }), known);
+}
+
+async function strangerTls(key: KeyPair): Promise<Omit<ClientTls, "verify">> {
+  return { keyPem: privateKeyPem(key), certificatePem: certificatePem(await selfSigned(key)) };
 }
 
 /** How a node proves itself to a server of its cluster, and which one it accepts. */
@@ -68,7 +82,20 @@ export function memberTls(own: Credentials, id?: string): ClientTls {
   return {
     keyPem: privateKeyPem(own.keyPair),
     certificatePem: certificatePem(own.certificate),
-    verify: (der) => void verifyNode(der, own.ca, { id }),
+    verify: verifierOf(own, id),
+  };
+}
+
+/**
+ * Whom a node accepts as node `id`, or as any node. Itself it knows by its key alone, which nobody
+ * else has: where its certificate has ended, its own curator is how it gets another one.
+ */
+function verifierOf(own: Credentials, id: string | undefined): (der: Uint8Array) => void {
+  if (id !== own.nodeId) return (der) => void verifyNode(der, own.ca, { id });
+  return (der) => {
+    const key = rawPublicKey(new X509Certificate(der).publicKey);
+    if (Buffer.compare(key, own.keyPair.publicKey) === 0) return;
+    throw new CertificateError("certificate is not for this node's own key");
   };
 }
 

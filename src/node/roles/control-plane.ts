@@ -19,6 +19,7 @@ import {
   type KeyPair,
   keyPairFromPem,
 } from "../../base/pki/keys.ts";
+import { isEnding } from "../../base/pki/renewal.ts";
 import { type Client, Code, type Known, RpcError } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -32,7 +33,6 @@ import type { Credentials } from "../storage/credentials.ts";
 import type { CredentialPaths, Paths } from "../storage/paths.ts";
 import { connectLeader } from "./connection.ts";
 import { isRemoved } from "./removal.ts";
-import { isEnding, LOOK_MS } from "./renewal.ts";
 import { type CuratorSettings, curatorSettings } from "./settings.ts";
 import { isMember, whileMembership } from "./while-role.ts";
 
@@ -56,6 +56,8 @@ export interface ControlPlaneOptions {
 }
 
 const PAUSE_MS = 500;
+/** How often the certificates of etcd are looked at. */
+const LOOK_MS = 3_600_000;
 /** How often a member looks whether it still is one; only nodes that were off hear of it late. */
 const MEMBERSHIP_MS = 5_000;
 
@@ -107,13 +109,11 @@ class ControlPlane {
   async #serve(signal: AbortSignal): Promise<void> {
     // Otherwise enrolment made the cluster here, and runs its control plane already.
     if (this.#options.curator.wanted.current === null) await this.#start(signal);
-    for (let used = this.#options.membership.current; ; await sleep(LOOK_MS, signal)) {
-      const { membership, curator } = this.#options;
-      const isRenewed = await this.#renewMember(signal);
-      if (!isRenewed && membership.current === used) continue;
-      used = membership.current;
+    const { curator } = this.#options;
+    for (; ; await sleep(LOOK_MS, signal)) {
+      if (!(await this.#renewMember(signal))) continue;
       const settings = curator.wanted.current ?? null;
-      // It reads its certificates when it starts.
+      // It reads its certificates of etcd when it starts.
       await curator.stop(signal);
       curator.wanted.set(settings);
     }

@@ -70,15 +70,20 @@ async function announce(
   control.running.set(settings);
 }
 
-/** Lets the curator serve the network as soon as the node has credentials, and says so. */
+/**
+ * Lets the curator serve the network as soon as the node has credentials, and says so; has it
+ * read them again whenever there are others.
+ */
 async function open(settings: CuratorSettings, news: CuratorNews, { log, signal }: Context) {
-  await news.membership.first(signal);
-  while (!existsSync(settings.socket)) await sleep(PROBE_MS, signal);
-  using channel = connectCurator(settings);
-  const client = channel.client(CuratorBootstrap);
-  await persist(signal, () => client.open({}, { signal, timeoutMs: CALL_TIMEOUT_MS }));
-  log.info(`Cluster API is open on port ${settings.listen.port}`);
-  news.isOpen.set(true);
+  for await (const _ of news.membership.watch(signal)) {
+    while (!existsSync(settings.socket)) await sleep(PROBE_MS, signal);
+    using channel = connectCurator(settings);
+    const client = channel.client(CuratorBootstrap);
+    await persist(signal, () => client.open({}, { signal, timeoutMs: CALL_TIMEOUT_MS }));
+    if (news.isOpen.current === true) continue;
+    log.info(`Cluster API is open on port ${settings.listen.port}`);
+    news.isOpen.set(true);
+  }
 }
 
 /** Tells the curator of the node's address, now and whenever it changes. */

@@ -8,7 +8,9 @@ import { testCluster } from "./test-cluster.ts";
 test("heartbeat beats at once and then again and again, and is healthy once answered", async () => {
   await using cluster = await testCluster();
   const isReached = new Value(false);
-  await using tested = testSupervisor(heartbeat(cluster.curator, isReached, 5));
+  await using tested = testSupervisor(
+    heartbeat(cluster.curator, { isReached, isRefused: new Value(true) }, 5),
+  );
   await cluster.beats.first(AbortSignal.timeout(5_000), (beats) => beats >= 3);
   expect(tested.states().get("root")).toBe("HEALTHY");
   expect(isReached.current).toBe(true);
@@ -18,7 +20,9 @@ test("heartbeat fails when there is nobody to hear it, so that it is started aga
   const gone = await testCluster();
   await gone[Symbol.asyncDispose]();
   const isReached = new Value(true);
-  await using tested = testSupervisor(heartbeat(gone.curator, isReached, 5));
+  await using tested = testSupervisor(
+    heartbeat(gone.curator, { isReached, isRefused: new Value(false) }, 5),
+  );
   while (tested.pauses.length < 2) await tested.pass();
   expect(tested.states().get("root")).not.toBe("HEALTHY");
   expect(isReached.current).toBe(false);

@@ -23,10 +23,18 @@ async function* beats(signal: AbortSignal, periodMs: number) {
   }
 }
 
-/** Sends heartbeats for as long as the cluster answers them; `isReached` tells whether it does. */
+/** What the heartbeat tells the rest of the node. */
+export interface HeartbeatNews {
+  /** Whether the cluster answers. */
+  readonly isReached: Value<boolean>;
+  /** Whether the last answer was that it does not know this node by its certificate. */
+  readonly isRefused: Value<boolean>;
+}
+
+/** Sends heartbeats for as long as the cluster answers them. */
 export function heartbeat(
   curator: Client<typeof Curator>,
-  isReached: Value<boolean>,
+  { isReached, isRefused }: HeartbeatNews,
   periodMs = PERIOD_MS,
 ): Runnable {
   return async ({ signal, log, healthy }) => {
@@ -34,9 +42,11 @@ export function heartbeat(
       for await (const _ of curator.heartbeat(beats(signal, periodMs), { signal })) {
         if (isReached.current === true) continue;
         isReached.set(true);
+        isRefused.set(false);
         healthy();
       }
     } catch (error) {
+      isRefused.set(isRefusal(error));
       if (isRefusal(error)) log.error(refusal(error));
       throw error;
     } finally {

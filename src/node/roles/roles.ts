@@ -17,9 +17,10 @@ import { type Control, together } from "../control/control.ts";
 import { type MeshPeer, mesh } from "../mesh/mesh.ts";
 import type { Names } from "../network/hosts.ts";
 import { followEpochs, followUnlockKey, type Lock } from "../recovery/recovery.ts";
+import type { Credentials } from "../storage/credentials.ts";
 import type { Paths } from "../storage/paths.ts";
 import type { StorageNews } from "../storage/storage.ts";
-import { connectLeader } from "./connection.ts";
+import { connectByJoinKey, connectLeader } from "./connection.ts";
 import type { CuratorNews } from "./curator.ts";
 import { type ElectedOptions, withElected } from "./elected.ts";
 import { heartbeat } from "./heartbeat.ts";
@@ -64,7 +65,8 @@ export function roles(options: RolesOptions): Runnable {
     using channel: Channel = connectLeader(membership, options.known);
     const curator = channel.client(Curator);
     const status = new Value<NodeStatus | undefined>();
-    run("heartbeat", heartbeat(curator, options.isReached));
+    const isRefused = new Value(false);
+    run("heartbeat", heartbeat(curator, { isReached: options.isReached, isRefused }));
     const told = { address: new Value<string>(), podRanges: new Value<readonly string[]>() };
     run("status", statusPush(curator, own.nodeId, status, told.address));
     const isUnlockKeyDue = new Value<boolean>();
@@ -79,7 +81,12 @@ export function roles(options: RolesOptions): Runnable {
       const { meshKey: keyFile } = paths.data;
       run("mesh", mesh({ nodeId: own.nodeId, curator, address, told, peers, keyFile }));
     }
-    run("renewal", renewal(curator, membership, paths.data.credentials));
+    const connect = async (present: Credentials) => {
+      const { join } = await options.lock.first(signal);
+      return connectByJoinKey(join, present, options.known);
+    };
+    const renewed = { membership, paths: paths.data.credentials, connect, isRefused };
+    run("renewal", renewal(renewed));
     const partition = async (ended: AbortSignal) =>
       (await options.storage.ground.first(ended)).partition;
     run("unlockkey", followUnlockKey(curator, partition, options.lock, isUnlockKeyDue));

@@ -203,7 +203,8 @@ export const CuratorBootstrap: GenService<{
   },
   /**
    * Open makes the member serve the network with the credentials that lie in
-   * its folder. Returns when the port is open.
+   * its folder. Returns when the port is open. Called again it reads them anew,
+   * without ending a connection.
    *
    *   FAILED_PRECONDITION  the folder does not hold what is needed
    *
