@@ -90,7 +90,7 @@ test("the curator makes a cluster in etcd, serves it, and ends in order", async 
     socket: join(folder, "curator.sock"),
     credentials: files(join(folder, "node")),
     listen: { host: "127.0.0.1", port },
-    externalAddress: "127.0.0.1",
+    addresses: ["127.0.0.1"],
     open: false,
   };
   const entries: Entry[] = [];

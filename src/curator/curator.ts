@@ -37,19 +37,22 @@ export async function main(): Promise<void> {
   if (first.done) throw new SettingsError("no settings on the standard input");
   const settings = parseSettings(first.value);
   void printLog(tree);
-  const ownAddress = new Value(settings.externalAddress);
-  const supervisor = new Supervisor(curator(settings, ownAddress), { tree, rootDn: settings.dn });
+  const ownAddresses = new Value(settings.addresses);
+  const supervisor = new Supervisor(curator(settings, ownAddresses), { tree, rootDn: settings.dn });
   supervisor.start();
-  await Promise.race([takeChanges(lines, ownAddress), once(process, "SIGTERM")]);
+  await Promise.race([takeChanges(lines, ownAddresses), once(process, "SIGTERM")]);
   // Gives back the leadership, so that another member need not wait for its end.
   await supervisor.stop(END_MS);
   process.exit(0);
 }
 
 /** Returns when the node closes our standard input, or is gone. */
-async function takeChanges(lines: AsyncIterator<string>, ownAddress: Value<string>): Promise<void> {
+async function takeChanges(
+  lines: AsyncIterator<string>,
+  ownAddresses: Value<readonly string[]>,
+): Promise<void> {
   for await (const line of { [Symbol.asyncIterator]: () => lines }) {
-    ownAddress.set(parseAddressChange(line).externalAddress);
+    ownAddresses.set(parseAddressChange(line).addresses);
   }
 }
 
@@ -65,13 +68,13 @@ async function printLog(tree: LogTree): Promise<void> {
 }
 
 /** The member of the control plane that `settings` describe, connected to its etcd. */
-export function curator(settings: Settings, ownAddress: Value<string>): Runnable {
+export function curator(settings: Settings, ownAddresses: Value<readonly string[]>): Runnable {
   return async (context) => {
     const { nodeId, etcd } = settings;
     const credentials = etcdTls(await readCredentials(etcd.credentials), nodeId);
     using channel = connect({ target: etcd.endpoint, credentials });
     const store = etcdStore(channel, NAMESPACE);
     const consensus = etcdConsensus(etcdMembers(channel), etcdStore(channel, PKI_NAMESPACE));
-    await member({ settings, store, consensus, ownAddress })(context);
+    await member({ settings, store, consensus, ownAddresses })(context);
   };
 }

@@ -102,9 +102,9 @@ test("followLeader tells each leader by ID", async () => {
 /** What is told of the leader of a store whose nodes have these addresses. */
 function locating(store: Store, self: string) {
   const nodes = new NodeCache();
-  const ownAddress = new Value("");
+  const ownAddresses = new Value<readonly string[]>([]);
   const address = new Value<LeaderAddress | undefined>();
-  const supervisor = new Supervisor(locateLeader({ self, store, nodes, ownAddress }, address));
+  const supervisor = new Supervisor(locateLeader({ self, store, nodes, ownAddresses }, address));
   supervisor.start();
   const report = async (id: string, externalAddress: string, port = 0) => {
     const runningCurator = port === 0 ? {} : { runningCurator: { port } };
@@ -113,8 +113,8 @@ function locating(store: Store, self: string) {
     nodes.reset(await store.range(keys.nodes));
   };
   const host = async (wanted: string | undefined) =>
-    (await address.first(soon(), (found) => found?.host === wanted))?.port;
-  return { ownAddress, report, host, [Symbol.asyncDispose]: () => supervisor.stop(3_000) };
+    (await address.first(soon(), (found) => found?.hosts[0] === wanted))?.port;
+  return { ownAddresses, report, host, [Symbol.asyncDispose]: () => supervisor.stop(3_000) };
 }
 
 test("locateLeader finds another member by its status, and follows it", async () => {
@@ -136,7 +136,7 @@ test("locateLeader trusts this node's own address more than what was reported", 
   await using located = locating(store, "a");
   await located.report("a", "192.0.2.1");
   await located.host("192.0.2.1");
-  located.ownAddress.set("192.0.2.9");
+  located.ownAddresses.set(["192.0.2.9"]);
   await located.host("192.0.2.9");
 });
 

@@ -2,6 +2,7 @@
 // for this node what it knows of itself, which is newer.
 import type { Store } from "../base/etcd/etcd.ts";
 import type { Value } from "../base/event/event.ts";
+import { allAddresses } from "../base/format/reached.ts";
 import type { Runnable } from "../base/supervisor/supervisor.ts";
 import { followLeader } from "./election.ts";
 import type { LeaderAddress } from "./local/get-current-leader.ts";
@@ -15,8 +16,8 @@ export interface AddressSources {
   readonly self: string;
   readonly store: Store;
   readonly nodes: NodeCache;
-  /** The address of this node; empty while it has none. */
-  readonly ownAddress: Value<string>;
+  /** The addresses of this node, best first. */
+  readonly ownAddresses: Value<readonly string[]>;
 }
 
 /** Keeps `address` at where the leader is, undefined while that is not known. */
@@ -24,7 +25,7 @@ export function locateLeader(
   sources: AddressSources,
   address: Value<LeaderAddress | undefined>,
 ): Runnable {
-  const { store, nodes, ownAddress } = sources;
+  const { store, nodes, ownAddresses } = sources;
   return async ({ signal, healthy }) => {
     let leader: string | undefined;
     const update = () => {
@@ -39,25 +40,25 @@ export function locateLeader(
         update();
       }),
       each(nodes.watch(undefined, signal), update),
-      each(ownAddress.watch(signal), update),
+      each(ownAddresses.watch(signal), update),
     ]);
   };
 }
 
 function locate(
-  { self, nodes, ownAddress }: AddressSources,
+  { self, nodes, ownAddresses }: AddressSources,
   id: string,
 ): LeaderAddress | undefined {
   const status = nodes.get(id)?.node.status;
-  const own = id === self ? ownAddress.current : undefined;
-  const host = own || status?.externalAddress || "";
+  const own = id === self ? (ownAddresses.current ?? []) : [];
+  const hosts = own.length > 0 ? own : allAddresses(status);
   const port = status?.runningCurator?.port || CURATOR_PORT;
   // An empty address would be dialled for ever: better none.
-  return host === "" ? undefined : { id, host, port };
+  return hosts.length === 0 ? undefined : { id, hosts, port };
 }
 
 function isSame(one: LeaderAddress | undefined, other: LeaderAddress | undefined): boolean {
-  return one?.id === other?.id && one?.host === other?.host && one?.port === other?.port;
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 async function each<T>(values: AsyncIterable<T>, act: (value: T) => void): Promise<void> {

@@ -98,7 +98,7 @@ afterEach(async () => {
 function sources(nodes: NodeCache) {
   const file = (name: string) => join(folder, name);
   const credentials = { ca: file("ca.pem"), certificate: file("c.pem"), key: file("k.pem") };
-  return { nodes, credentials, port: server?.port ?? 0 };
+  return { self: "own", nodes, credentials, port: server?.port ?? 0 };
 }
 
 function knowing(leader: string): NodeCache {

@@ -6,6 +6,7 @@
 // questions, not time, so that a follower that stood still itself does not blame the leader.
 import { sleep } from "../base/event/event.ts";
 import { joinHostPort } from "../base/format/host-port.ts";
+import { allAddresses, nearest } from "../base/format/reached.ts";
 import { slowness } from "../base/linux/machine.ts";
 import { verifyNode } from "../base/pki/verify.ts";
 import { Code, connect, RpcError } from "../base/rpc/rpc.ts";
@@ -88,6 +89,8 @@ async function answers(probe: Probe, timeoutMs: number, signal: AbortSignal): Pr
 
 /** Where the leader is found, and what it must prove. */
 export interface ProbeSources {
+  /** The ID of this node, which dials by a family that it has itself. */
+  readonly self: string;
   readonly nodes: NodeCache;
   /** Of this node. */
   readonly credentials: CredentialFiles;
@@ -97,13 +100,13 @@ export interface ProbeSources {
 
 /** Watches the leader on node `id`, as soon as it is known where that is. */
 export async function leaderDead(
-  { nodes, credentials, port: usualPort }: ProbeSources,
+  sources: ProbeSources,
   id: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const target = await eventually(signal, async () => address(nodes, id, usualPort));
+  const target = await eventually(signal, async () => address(sources, id));
   const { ca, keyPem, certificatePem } = await eventually(signal, () =>
-    readCredentials(credentials).catch(nothing),
+    readCredentials(sources.credentials).catch(nothing),
   );
   // One whose certificate has ended is alive, and is the one who issues the next.
   const verify = (der: Uint8Array) => void verifyNode(der, ca, { id, atAnyTime: true });
@@ -131,10 +134,12 @@ export async function leaderDead(
   }
 }
 
-function address(nodes: NodeCache, id: string, usualPort: number): string | undefined {
-  const { externalAddress: host = "", runningCurator } = nodes.get(id)?.node.status ?? {};
-  if (host === "") return undefined;
-  return joinHostPort(host, runningCurator?.port || usualPort);
+function address({ nodes, self, port: usualPort }: ProbeSources, id: string): string | undefined {
+  const { status } = nodes.get(id)?.node ?? {};
+  const own = allAddresses(nodes.get(self)?.node.status);
+  const host = nearest(allAddresses(status), own);
+  if (host === undefined) return undefined;
+  return joinHostPort(host, status?.runningCurator?.port || usualPort);
 }
 
 function nothing(): undefined {}

@@ -3,6 +3,7 @@
 // ceases to lead: clients lose their connections and find the new leader.
 import type { Store } from "../base/etcd/etcd.ts";
 import type { Value } from "../base/event/event.ts";
+import { allAddresses } from "../base/format/reached.ts";
 import {
   isReplaced,
   KnownOrigins,
@@ -102,8 +103,8 @@ async function heedNodes(
   try {
     for await (const { nodes: changed, gone } of nodes.watch(undefined, signal)) {
       for (const { node } of changed) {
-        const address = node.status?.externalAddress ?? "";
-        if (address !== "") knownOrigins.note(originOf(address));
+        const addresses = allAddresses(node.status);
+        for (const address of addresses) knownOrigins.note(originOf(address));
       }
       if (gone.length === 0) continue;
       server()?.revoke((peer) => peer.kind === "node" && gone.includes(peer.id));

@@ -62,13 +62,13 @@ test("a member names no leader without an address, and every new one", async () 
   using channel = await member.connect();
   const local = channel.client(CuratorLocal);
   expect(await codeOf(Array.fromAsync(local.getCurrentLeader({})))).toBe(Code.unavailable);
-  member.ownAddress.set("192.0.2.1");
+  member.ownAddresses.set(["192.0.2.1"]);
   const hosts: string[] = [];
   for await (const { leaderHost, leaderNodeId, thisNodeId } of local.getCurrentLeader({})) {
     expect([leaderNodeId, thisNodeId]).toEqual([member.id, member.id]);
     hosts.push(leaderHost);
     if (hosts.length === 2) break;
-    member.ownAddress.set("192.0.2.2");
+    member.ownAddresses.set(["192.0.2.2"]);
   }
   expect(hosts).toEqual(["192.0.2.1", "192.0.2.2"]);
 });
@@ -161,9 +161,9 @@ test("a member keeps other users of the machine from its socket", async () => {
 /** Two members of one cluster; the first leads. */
 async function pair() {
   const first = await new TestMember().bootstrap();
-  first.ownAddress.set("192.0.2.1");
+  first.ownAddresses.set(["192.0.2.1"]);
   const second = new TestMember(first.store);
-  second.ownAddress.set("192.0.2.2");
+  second.ownAddresses.set(["192.0.2.2"]);
   const ca = await loadCa(new LeaderStore(first.store, { key: "", createRevision: 0n }));
   await second.open(ca.certificate, await issueFor(second.key, ca));
   return { first, second };

@@ -39,14 +39,20 @@ export interface MemberParts {
   readonly store: Store;
   /** The members of etcd. */
   readonly consensus: Consensus;
-  /** The address of this node; empty while it has none. */
-  readonly ownAddress: Value<string>;
+  /** The addresses of this node, best first. */
+  readonly ownAddresses: Value<readonly string[]>;
   /** Hears where the network is served; for tests. */
   readonly port?: Value<number | undefined>;
 }
 
 /** Runs a member. */
-export function member({ settings, store, consensus, ownAddress, ...rest }: MemberParts): Runnable {
+export function member({
+  settings,
+  store,
+  consensus,
+  ownAddresses,
+  ...rest
+}: MemberParts): Runnable {
   return async ({ run, healthy, signal }) => {
     const usualTtl = LEADER_TTL_SECONDS * slowness();
     const { nodeId: self, leaderTtlSeconds: ttlSeconds = usualTtl } = settings;
@@ -60,7 +66,7 @@ export function member({ settings, store, consensus, ownAddress, ...rest }: Memb
     run("nodes", followNodes(store, nodes));
     run("owner", followOwner(store, owner, nodes));
     const { credentials, listen } = settings;
-    const probing = { nodes, credentials, port: listen.port };
+    const probing = { self, nodes, credentials, port: listen.port };
     const detectFailure = (id: string, until: AbortSignal) => leaderDead(probing, id, until);
     const candidate = { self, store, nodes, owner, consensus, quota, ttlSeconds, detectFailure };
     run("election", elect(candidate, leading));
@@ -68,7 +74,7 @@ export function member({ settings, store, consensus, ownAddress, ...rest }: Memb
     run("membership", leaderTask(leading, reconcileMembership));
     run("waiting", leaderTask(leading, expireWaiting));
     run("recovery", leaderTask(leading, reconcileRecovery));
-    run("address", locateLeader({ self, store, nodes, ownAddress }, address));
+    run("address", locateLeader({ self, store, nodes, ownAddresses }, address));
     run("local", localServer({ ...settings, self, leading, opened, port }));
     const listening = { ...settings, self, store, nodes, owner, consensus, address, leading };
     run("listener", listener(listening, opened, port));

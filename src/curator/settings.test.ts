@@ -11,7 +11,7 @@ const complete = {
   socket: "/run/metropolis/curator.sock",
   credentials: files,
   listen: { host: "0.0.0.0", port: 7835 },
-  externalAddress: "",
+  addresses: [],
   open: false,
 };
 
@@ -24,7 +24,7 @@ test("parseSettings ignores what it does not know, and takes the election's time
   expect(parseSettings(JSON.stringify(more))).toEqual({ ...complete, leaderTtlSeconds: 3 });
 });
 
-test.each(["nodeId", "dn", "etcd", "socket", "credentials", "listen", "externalAddress"])(
+test.each(["nodeId", "dn", "etcd", "socket", "credentials", "listen", "addresses"])(
   "parseSettings misses %s",
   (name) => {
     const line = JSON.stringify({ ...complete, [name]: undefined });
@@ -50,7 +50,9 @@ test("parseSettings opens the port only where it is told to", () => {
 });
 
 test("parseAddressChange reads an address, also none", () => {
-  expect(parseAddressChange('{"externalAddress":"10.0.0.1"}').externalAddress).toBe("10.0.0.1");
-  expect(parseAddressChange('{"externalAddress":""}').externalAddress).toBe("");
+  const both = '{"addresses":["10.0.0.1","fd00::1"]}';
+  expect(parseAddressChange(both).addresses).toEqual(["10.0.0.1", "fd00::1"]);
+  expect(parseAddressChange('{"addresses":[]}').addresses).toEqual([]);
+  expect(() => parseAddressChange('{"addresses":"10.0.0.1"}')).toThrow("addresses");
   expect(() => parseAddressChange("{}")).toThrow(SettingsError);
 });

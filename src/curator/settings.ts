@@ -27,17 +27,17 @@ export interface Settings {
   readonly credentials: CredentialFiles;
   /** Where the network is served. */
   readonly listen: { readonly host: string; readonly port: number };
-  /** The address that others reach the node at; empty while it has none. */
-  readonly externalAddress: string;
+  /** The addresses that others reach the node at, best first. */
+  readonly addresses: readonly string[];
   /** Serve the network at once, rather than when the node calls Open. */
   readonly open: boolean;
   /** A silent leader is replaced after so many seconds; absent: 5. */
   readonly leaderTtlSeconds?: number | undefined;
 }
 
-/** A later line: the node has another address. */
+/** A later line: the node has other addresses. */
 export interface AddressChange {
-  readonly externalAddress: string;
+  readonly addresses: readonly string[];
 }
 
 /** Input that is not what the node writes. */
@@ -61,7 +61,7 @@ export function parseSettings(line: string): Settings {
     socket: text(given.socket, "socket"),
     credentials: files(given.credentials, "credentials"),
     listen: { host: text(host, "listen.host"), port: count(port, "listen.port") },
-    externalAddress: text(given.externalAddress, "externalAddress"),
+    addresses: texts(given.addresses, "addresses"),
     open: given.open === true,
     ...(leaderTtlSeconds !== undefined && {
       leaderTtlSeconds: count(leaderTtlSeconds, "leaderTtlSeconds"),
@@ -71,8 +71,8 @@ export function parseSettings(line: string): Settings {
 
 /** Reads a later line. */
 export function parseAddressChange(line: string): AddressChange {
-  const { externalAddress } = record(parseJson(line), "change");
-  return { externalAddress: text(externalAddress, "externalAddress") };
+  const { addresses } = record(parseJson(line), "change");
+  return { addresses: texts(addresses, "addresses") };
 }
 
 function parseJson(line: string): unknown {
@@ -100,6 +100,11 @@ function record(value: unknown, name: string): Readonly<Record<string, unknown>>
 function text(value: unknown, name: string): string {
   if (typeof value === "string") return value;
   throw new SettingsError(`${name} is not a text`);
+}
+
+function texts(value: unknown, name: string): readonly string[] {
+  if (Array.isArray(value)) return value.map((each) => text(each, name));
+  throw new SettingsError(`${name} is not a list of texts`);
 }
 
 function count(value: unknown, name: string): number {

@@ -24,7 +24,7 @@ export class TestMember implements AsyncDisposable {
   readonly ownerKey: KeyPair = generateKeyPair();
   readonly ownershipSecret: Uint8Array = crypto.getRandomValues(new Uint8Array(32));
   readonly id: string = nodeId(this.key.publicKey);
-  readonly ownAddress = new Value("");
+  readonly ownAddresses = new Value<readonly string[]>([]);
   readonly port = new Value<number | undefined>();
   readonly tree = new LogTree();
   /** DER of the CA, once there is a cluster. */
@@ -44,12 +44,18 @@ export class TestMember implements AsyncDisposable {
       socket: this.socket,
       credentials: this.#files,
       listen: { host: "127.0.0.1", port: 0 },
-      externalAddress: "",
+      addresses: [],
       open: false,
       leaderTtlSeconds: 1,
     };
-    const { ownAddress, port, tree } = this;
-    const parts = { settings, store, consensus: new SimulatedConsensus(members), ownAddress, port };
+    const { ownAddresses, port, tree } = this;
+    const parts = {
+      settings,
+      store,
+      consensus: new SimulatedConsensus(members),
+      ownAddresses,
+      port,
+    };
     this.#supervisor = new Supervisor(member(parts), { tree, rootDn: settings.dn });
     this.#supervisor.start();
   }

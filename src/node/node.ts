@@ -2,7 +2,7 @@
 // together, and nothing else happens.
 //
 //   root ─┬─ console, kernel            what a person sees, what the kernel says
-//         ├─ network ── time            address ──────────────────────────┐
+//         ├─ network ── time            addresses ─────────────────────────┐
 //         ├─ storage                    disk, ESP, TPM ─┐                 │
 //         ├─ enrolment  ◄───────────────────────────────┘                 │
 //         │     ├─ wants ─► consensus, curator                            │
@@ -47,7 +47,7 @@ const CURATOR_STOP_MS = 5_000;
 /** What the parts tell each other. */
 class News {
   readonly network = new Value<NetworkStatus>(noNetwork);
-  readonly address = new Value("");
+  readonly addresses = new Value<readonly string[]>([]);
   readonly storage = new StorageNews();
   readonly consensus = new Control<Member>();
   readonly curator = new Control<CuratorSettings>();
@@ -116,10 +116,10 @@ function runCluster(
   news: News,
   power: (request: PowerRequest) => void,
 ) {
-  const { membership, isOpen, address, consensus: etcd, curator: member } = news;
+  const { membership, isOpen, addresses, consensus: etcd, curator: member } = news;
   const { lock, isReached, names, owner: user } = news;
   const { roles: ownRoles, storage } = news;
-  const common = { paths, membership, isOpen, address, roles: ownRoles, lock, storage };
+  const common = { paths, membership, isOpen, addresses, roles: ownRoles, lock, storage };
   const owner = program.owner === undefined ? {} : { etcdOwner: program.owner };
   const controls = { consensus: etcd, curator: member, ...owner };
   const known = () => {
@@ -165,11 +165,13 @@ async function curatorEnded({ running }: Control<CuratorSettings>): Promise<void
 }
 
 /** Turns news of one part into the words of another, so that neither knows the other. */
-function translate({ network: from, address, membership, apiCredentials }: News): Runnable {
+function translate({ network: from, addresses, membership, apiCredentials }: News): Runnable {
   return async ({ run, healthy, done }) => {
-    run("address", async (context) => {
+    run("addresses", async (context) => {
       context.healthy();
-      for await (const { addresses } of from.watch(context.signal)) address.set(addresses[0] ?? "");
+      for await (const { addresses: next } of from.watch(context.signal)) {
+        if (next.join() !== addresses.current?.join()) addresses.set(next);
+      }
     });
     run("credentials", async (context) => {
       context.healthy();

@@ -74,8 +74,14 @@ class Cluster implements AsyncDisposable {
   }
 
   /** Says that a node is reached at an address, in a call that comes from `from`. */
-  async report({ id }: Peer, externalAddress: string, from: string): Promise<void> {
-    const request = { nodeId: id, status: { externalAddress } };
+  async report(peer: Peer, externalAddress: string, from: string): Promise<void> {
+    await this.reportAll(peer, [externalAddress], from);
+  }
+
+  /** The same of several addresses, best first. */
+  async reportAll({ id }: Peer, addresses: readonly string[], from: string): Promise<void> {
+    const [externalAddress = ""] = addresses;
+    const request = { nodeId: id, status: { externalAddress, addresses: [...addresses] } };
     const call: Call = { ...nodeCall(id), remoteAddress: from };
     await updateNodeStatus(this.leader)(create(UpdateNodeStatusRequestSchema, request), call);
     this.leader.heartbeats.record(id);
@@ -96,6 +102,10 @@ class Cluster implements AsyncDisposable {
 
   ranges({ id }: Peer): readonly string[] {
     return this.leader.stored(id)?.podRanges ?? [];
+  }
+
+  addresses({ id }: Peer): readonly string[] {
+    return this.leader.stored(id)?.status?.addresses ?? [];
   }
 
   address({ id }: Peer): string | undefined {
@@ -121,7 +131,8 @@ class Cluster implements AsyncDisposable {
     }
     end.abort();
     const publicKey = wireguardKey(number);
-    const own = { id, publicKey, address: address(number), podRanges: this.ranges({ id, number }) };
+    const addresses = [address(number)];
+    const own = { id, publicKey, addresses, podRanges: this.ranges({ id, number }) };
     await applyPeers(device, planPeers(meshPeers(nodes.values()), own).peers);
     return [...device.peers.keys()].map((key) => Buffer.from(key, "base64")[0] ?? 0).toSorted();
   }
@@ -264,6 +275,67 @@ test("a bad node that wants another's pods, or its traffic, may publish neither"
   const inside6 = range6.replace("/64", "7");
   expect(await codeOf(cluster.report(bad, inside6, inside6))).toBe(Code.invalidArgument);
   expect(await cluster.peersOf(victim)).toEqual([2]);
+});
+
+test.each([
+  ["fe80::1"],
+  ["127.0.0.1"],
+  ["::ffff:192.0.2.1"],
+  ["10.192.3.7"],
+  [address(2)],
+  ["192.0.2.1\nPrivateKey = x"],
+])("a bad node that names %p behind its own address is refused", async (second) => {
+  await using cluster = await Cluster.start();
+  const [victim, bad] = [await cluster.worker(1), await cluster.worker(2)];
+  const reporting = cluster.reportAll(bad, [address(2), second], address(2));
+  expect(await codeOf(reporting)).toBe(Code.invalidArgument);
+  expect(cluster.addresses(bad)).toEqual([address(2)]);
+  expect(await cluster.peersOf(victim)).toEqual([2]);
+});
+
+test("a bad node with addresses without end is refused", async () => {
+  await using cluster = await Cluster.start();
+  const bad = await cluster.worker(2);
+  const more = Array.from({ length: 8 }, (_, index) => `fd00::${index + 1}`);
+  const reporting = cluster.reportAll(bad, [address(2), ...more], address(2));
+  expect(await codeOf(reporting)).toBe(Code.invalidArgument);
+  await cluster.reportAll(bad, [address(2), ...more.slice(1)], address(2));
+  expect(cluster.addresses(bad)).toHaveLength(8);
+});
+
+test("a bad node that wants another's second address goes without it, and keeps its own", async () => {
+  await using cluster = await Cluster.start();
+  const [victim, bad] = [await cluster.worker(1), await cluster.worker(2)];
+  await cluster.reportAll(victim, [address(1), "fd00::1"], address(1));
+  for (const wanted of ["fd00::1", address(1)]) {
+    await cluster.reportAll(bad, [address(2), wanted, "fd00::2"], address(2));
+    expect(cluster.addresses(bad)).toEqual([address(2), "fd00::2"]);
+  }
+  expect(cluster.addresses(victim)).toEqual([address(1), "fd00::1"]);
+  // Neither may it publish the network of an address that it did not get.
+  const taking = cluster.publish(bad, wireguardKey(2), ["fd00::1/128"]);
+  expect(await codeOf(taking)).toBe(Code.invalidArgument);
+  await cluster.publish(bad, wireguardKey(2), [`${address(2)}/32`, "fd00::2/128"]);
+});
+
+test("who calls from another's second address gets it; the other keeps his first", async () => {
+  await using cluster = await Cluster.start();
+  const [one, two] = [await cluster.worker(1), await cluster.worker(2)];
+  await cluster.reportAll(one, [address(1), "fd00::1"], address(1));
+  const ranges = cluster.ranges(one);
+  await cluster.publish(one, wireguardKey(1), [`${address(1)}/32`, "fd00::1/128", ...ranges]);
+  await cluster.reportAll(two, ["fd00::1", address(2)], "fd00::1");
+  expect(cluster.addresses(two)).toEqual(["fd00::1", address(2)]);
+  expect(cluster.addresses(one)).toEqual([address(1)]);
+  const prefixes = cluster.leader.stored(one.id)?.clusternet?.prefixes.map(({ cidr }) => cidr);
+  expect(prefixes).toEqual([`${address(1)}/32`, ...ranges]);
+  // It has moved there only just now; and a word that is repeated keeps nobody out.
+  await cluster.reportAll(one, [address(1), "fd00::1"], "fd00::1");
+  expect(cluster.addresses(one)).toEqual([address(1)]);
+  cluster.pass(11_000, one, two);
+  await cluster.reportAll(two, [address(2), "fd00::1"], "fd00::1");
+  await cluster.reportAll(one, [address(1), "fd00::1"], "fd00::1");
+  expect(cluster.addresses(one)).toEqual([address(1), "fd00::1"]);
 });
 
 test("a bad node with a leader that lets everything through gets no prefix twice", async () => {

@@ -137,7 +137,7 @@ export class ControlPlane implements AsyncDisposable {
 
   async #spawnCurator(): Promise<void> {
     this.#curator = this.#startRole("curator");
-    const start = { dn: "root.curator", externalAddress: "127.0.0.1" };
+    const start = { dn: "root.curator", addresses: ["127.0.0.1"] };
     this.#curator.send(settingsLine(present(this.#settings), start).trimEnd());
     await settle("the curator's socket", START_MS, () => existsSync(this.#socket));
   }

@@ -76,15 +76,31 @@ test.each([1, 15, 65])("getCaCertificate refuses a nonce of %i bytes", async (le
 
 test("getCurrentLeader tells each address, and fails when there is none", async () => {
   const address = new Value<LeaderAddress | undefined>();
-  address.set({ id: "a", host: "10.0.0.1", port: 7835 });
+  address.set({ id: "a", hosts: ["10.0.0.1"], port: 7835 });
   const leaders = getCurrentLeader("b", address)(create(GetCurrentLeaderRequestSchema), testCall());
   const told = leaders[Symbol.asyncIterator]();
   const first = { leaderNodeId: "a", leaderHost: "10.0.0.1", leaderPort: 7835, thisNodeId: "b" };
   expect((await told.next()).value).toEqual(first);
-  address.set({ id: "b", host: "10.0.0.2", port: 7835 });
+  address.set({ id: "b", hosts: ["10.0.0.2"], port: 7835 });
   expect((await told.next()).value).toMatchObject({ leaderNodeId: "b", leaderHost: "10.0.0.2" });
   address.set(undefined);
   await expect(told.next()).rejects.toMatchObject({ code: Code.unavailable });
+});
+
+test.each([
+  ["10.9.0.1", "10.0.0.1"],
+  ["fd00::9", "fd00::1"],
+  // A caller by a socket of this machine.
+  ["", "10.0.0.1"],
+])("getCurrentLeader tells who comes from %p the address %p", async (remoteAddress, host) => {
+  const hosts = ["10.0.0.1", "fd00::1"];
+  const address = new Value<LeaderAddress | undefined>({ id: "a", hosts, port: 7835 });
+  const call = { ...testCall(), remoteAddress };
+  const leaders = getCurrentLeader("b", address)(create(GetCurrentLeaderRequestSchema), call);
+  for await (const { leaderHost } of leaders) {
+    expect(leaderHost).toBe(host);
+    break;
+  }
 });
 
 const node = generateKeyPair();

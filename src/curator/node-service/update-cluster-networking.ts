@@ -1,6 +1,7 @@
 // Curator.UpdateNodeClusterNetworking: takes in a node's part of the encrypted
 // network between nodes.
 import { hostCidr, parsePrefix } from "../../base/format/ip-prefix.ts";
+import { allAddresses } from "../../base/format/reached.ts";
 import { isWireguardKey } from "../../base/format/wireguard-key.ts";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -17,8 +18,8 @@ export function updateClusterNetworking(
   return async ({ clusternet }, call) => {
     const { id } = reportingNode(leader, call);
     const decide = ({ status, podRanges }: Readonly<Node>): NodeChange => {
-      const address = status?.externalAddress ?? "";
-      if (address === "") {
+      const addresses = allAddresses(status);
+      if (addresses.length === 0) {
         throw new RpcError(
           Code.failedPrecondition,
           "node has no address: it has to report its status",
@@ -31,7 +32,7 @@ export function updateClusterNetworking(
       checkKey(leader, id, clusternet.wireguardPubkey);
       checkPrefixes(
         clusternet.prefixes.map(({ cidr }) => cidr),
-        [hostCidr(address), ...podRanges],
+        [...addresses.map(hostCidr), ...podRanges],
       );
       return { fields: { clusternet } };
     };
@@ -59,7 +60,7 @@ function checkPrefixes(prefixes: readonly string[], own: readonly string[]): voi
     if (own.includes(cidr)) continue;
     const shown = JSON.stringify(cidr.slice(0, 64));
     if (parsePrefix(cidr) === undefined) throw invalid(`${shown} is not a canonical prefix`);
-    throw invalid(`${shown} is neither the node's own address nor a pod range allotted to it`);
+    throw invalid(`${shown} is neither an own address of the node nor a pod range allotted to it`);
   }
 }
 

@@ -7,12 +7,16 @@
 //     call from his own.
 //
 // Who is refused loses the address that he had before, as by his own word he has left it:
-// two that swap addresses would else wait for each other.
+// two that swap addresses would else wait for each other. Of several addresses the first decides;
+// of the others a node goes without those that it does not get.
 import { hostAddressFault } from "../../base/format/host-address.ts";
 import { formatPrefix, hostCidr, isWithin, parsePrefix } from "../../base/format/ip-prefix.ts";
+import { allAddresses } from "../../base/format/reached.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import type { Node } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
+import type { NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Leader } from "./leader.ts";
+import { MOST_ADDRESSES } from "./limits.ts";
 import type { CachedNode } from "./node-cache.ts";
 import { changeNode } from "./nodes.ts";
 import { POD_NETWORK, podNetwork6 } from "./pod-ranges.ts";
@@ -23,17 +27,38 @@ const CLAIM_MS = 60_000;
 /** A node that says where it is reached. */
 export interface Claim {
   readonly id: string;
-  readonly address: string;
+  /** Best first; one at least. */
+  readonly addresses: readonly string[];
   /** Where its call came from. */
   readonly remoteAddress: string;
 }
 
-/** Throws invalidArgument for what is no address of a node. */
-export async function requireHostAddress(leader: Leader, address: string): Promise<void> {
+/** The addresses in a status, best first. Throws invalidArgument for what are none of a node. */
+export async function requireAddresses(
+  leader: Leader,
+  status: NodeStatus,
+): Promise<readonly string[]> {
+  const { externalAddress, addresses } = status;
+  await requireHostAddress(leader, "external_address", externalAddress);
+  if (addresses.length > MOST_ADDRESSES) {
+    throw invalid(`status has more than ${MOST_ADDRESSES} addresses`);
+  }
+  if (new Set(addresses).size !== addresses.length) throw invalid("an address occurs twice");
+  if (addresses.length > 0 && addresses[0] !== externalAddress) {
+    throw invalid("status.external_address is not the first of status.addresses");
+  }
+  for (const address of addresses) await requireHostAddress(leader, "addresses", address);
+  return allAddresses(status);
+}
+
+async function requireHostAddress(leader: Leader, field: string, address: string) {
   const fault = hostAddressFault(address) ?? (await podFault(leader, address));
   if (fault === undefined) return;
-  const shown = JSON.stringify(address.slice(0, 64));
-  throw new RpcError(Code.invalidArgument, `status.external_address ${shown} is ${fault}`);
+  throw invalid(`status.${field} ${JSON.stringify(address.slice(0, 64))} is ${fault}`);
+}
+
+function invalid(reason: string): RpcError {
+  return new RpcError(Code.invalidArgument, reason);
 }
 
 /** One among the addresses of pods would draw those of somebody else's pods to it. */
@@ -47,24 +72,44 @@ async function podFault(leader: Leader, address: string): Promise<string | undef
 }
 
 /**
- * Sees to it that nobody else has the address. Throws alreadyExists, naming the holder, where
- * that one keeps it. Hold the lock of the mesh from here until the claim is written.
+ * Gives the node those of the addresses that nobody else keeps. Throws alreadyExists, naming the
+ * holder, where that is not even the first. Hold the lock of the mesh from here until what comes
+ * back is written.
  */
-export async function claimAddress(leader: Leader, claim: Claim): Promise<void> {
-  const { id, address } = claim;
+export async function claimAddresses(leader: Leader, claim: Claim): Promise<readonly string[]> {
+  const { id, addresses } = claim;
+  const before = allAddresses(leader.nodes.get(id)?.node.status);
+  const got: string[] = [];
+  for (const address of addresses) {
+    // Who has it already has not moved there, however often he says so.
+    const reason = before.includes(address) ? undefined : await claimOne(leader, claim, address);
+    if (reason === undefined) got.push(address);
+    else if (got.length === 0) {
+      await dropAddresses(leader, id, () => true);
+      throw new RpcError(Code.alreadyExists, reason);
+    }
+  }
+  return got;
+}
+
+/** Takes an address from whoever has it; gives the reason where he keeps it. */
+async function claimOne(
+  leader: Leader,
+  { id, remoteAddress }: Claim,
+  address: string,
+): Promise<string | undefined> {
   // The leader's own node calls itself, by whatever way.
-  const isFromThere = claim.remoteAddress === address || id === leader.self;
-  const isHolder = (each: CachedNode) => each.id !== id && addressOf(each.node) === address;
+  const isFromThere = remoteAddress === address || id === leader.self;
+  const isHolder = (each: CachedNode) =>
+    each.id !== id && allAddresses(each.node.status).includes(address);
   for (const { id: holder } of leader.nodes.list().filter(isHolder)) {
     const reason = refusal(leader, holder, address, isFromThere);
-    if (reason !== undefined) {
-      await dropAddress(leader, id);
-      throw new RpcError(Code.alreadyExists, `address ${address} is node ${holder}'s: ${reason}`);
-    }
-    await dropAddress(leader, holder);
+    if (reason !== undefined) return `address ${address} is node ${holder}'s: ${reason}`;
+    await dropAddresses(leader, holder, (held) => held === address);
     leader.log.warning(`Node ${holder} has lost the address ${address} to node ${id}`);
   }
   if (isFromThere) leader.addressMoves.record(id, address);
+  return undefined;
 }
 
 /** Why the holder keeps the address; undefined where it loses it. */
@@ -81,26 +126,33 @@ function refusal(
 }
 
 /** Hold the lock of the mesh: then nobody else changes addresses. */
-function dropAddress(leader: Leader, id: string): Promise<void> {
+function dropAddresses(
+  leader: Leader,
+  id: string,
+  isLost: (address: string) => boolean,
+): Promise<void> {
   return changeNode(leader, id, (node) => {
     const { status } = node;
-    if (status === undefined || status.externalAddress === "") return {};
-    return { fields: { status: { ...status, externalAddress: "" }, ...networkingAt(node, "") } };
+    const before = allAddresses(status);
+    const left = before.filter((address) => !isLost(address));
+    if (status === undefined || left.length === before.length) return {};
+    return { fields: { status: reachedAt(status, left), ...networkingAt(node, left) } };
   });
 }
 
-function addressOf({ status }: Readonly<Node>): string {
-  return status?.externalAddress ?? "";
+/** A status with other addresses. */
+export function reachedAt(status: NodeStatus, addresses: readonly string[]): NodeStatus {
+  return { ...status, externalAddress: addresses[0] ?? "", addresses: [...addresses] };
 }
 
-/** The node's networking once it is at an address: without the one that it has left. */
+/** The node's networking once it is at these addresses: without those that it has left. */
 export function networkingAt(
   { status, clusternet }: Readonly<Node>,
-  address: string,
+  addresses: readonly string[],
 ): Partial<Node> {
-  const before = status?.externalAddress ?? "";
-  if (clusternet === undefined || before === "" || before === address) return {};
-  const left = hostCidr(before);
-  const prefixes = clusternet.prefixes.filter(({ cidr }) => cidr !== left);
+  const left = allAddresses(status).filter((address) => !addresses.includes(address));
+  if (clusternet === undefined || left.length === 0) return {};
+  const gone = new Set(left.map(hostCidr));
+  const prefixes = clusternet.prefixes.filter(({ cidr }) => !gone.has(cidr));
   return { clusternet: { ...clusternet, prefixes } };
 }

@@ -1,5 +1,6 @@
 // Where the nodes of the cluster are, for those who have to find it again.
 import { create } from "@bufbuild/protobuf";
+import { allAddresses } from "../../base/format/reached.ts";
 import {
   type ClusterDirectory,
   ClusterDirectorySchema,
@@ -32,6 +33,6 @@ function isMember({ node }: CachedNode): boolean {
 }
 
 function entry(each: CachedNode) {
-  const host = each.node.status?.externalAddress ?? "";
-  return { id: each.id, addresses: [{ host }], consensusMember: isMember(each) };
+  const addresses = allAddresses(each.node.status).map((host) => ({ host }));
+  return { id: each.id, addresses, consensusMember: isMember(each) };
 }

@@ -26,6 +26,8 @@ export const ASKED_LABEL_BYTES = 2_048;
 export const REPORT_RATE = { burst: 120, perSecond: 0.2 };
 /** A node's status, encoded. */
 export const STATUS_BYTES = 1_024;
+/** Addresses of one node. */
+export const MOST_ADDRESSES = 8;
 /** A status that says nothing new is not written again before this. */
 export const STATUS_AGE_MS = 600_000;
 /** Networks that are reached through one node. */

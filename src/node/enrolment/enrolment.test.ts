@@ -89,7 +89,7 @@ async function start(
     isOpen: new Value(false),
     roles: new Value<NodeRoles>(),
     lock: new Value<Lock>(),
-    address: new Value("127.0.0.1"),
+    addresses: new Value<readonly string[]>(["127.0.0.1"]),
   };
   const controls = { consensus: new Control<Member>(), curator: new Control<CuratorSettings>() };
   const storage = new StorageNews();

@@ -26,17 +26,17 @@ export async function createDevice({ privateKey }: MeshKey): Promise<void> {
   });
   const link = ["ip", "link", "add", "dev", DEVICE, "mtu", MTU, "group", LINK_GROUP];
   await run([...link, "type", "wireguard"]);
-  await synchronize(deviceConfiguration(privateKey, []));
+  await synchronize(deviceConfiguration(privateKey, [], []));
   await run(["ip", "link", "set", "dev", DEVICE, "up"]);
   const route = ["ip", "route", "replace", CLUSTER_NETWORK, "dev", DEVICE];
   await run([...route, "protocol", ROUTE_PROTOCOL]);
 }
 
-/** What changes the device's peers. */
-export function peerTools({ privateKey }: MeshKey): PeerTools {
+/** What changes the device's peers. `own` are this node's addresses. */
+export function peerTools({ privateKey }: MeshKey, own: () => readonly string[]): PeerTools {
   return {
-    replaceAll: (peers) => synchronize(deviceConfiguration(privateKey, peers)),
-    set: async (peer) => void (await run(["wg", "set", DEVICE, ...peerArguments(peer)])),
+    replaceAll: (peers) => synchronize(deviceConfiguration(privateKey, peers, own())),
+    set: async (peer) => void (await run(["wg", "set", DEVICE, ...peerArguments(peer, own())])),
     remove: async (key) => void (await run(["wg", "set", DEVICE, "peer", key, "remove"])),
     present: async () => {
       const { text } = await run(["wg", "show", DEVICE, "peers"]);

@@ -27,8 +27,8 @@ export { meshPeers } from "./peers.ts";
 export interface MeshOptions {
   readonly nodeId: string;
   readonly curator: Client<typeof Curator>;
-  /** The node's address; empty while it has none. */
-  readonly address: Value<string>;
+  /** The node's addresses, best first. */
+  readonly addresses: Value<readonly string[]>;
   readonly told: Told;
   /** All nodes that take part, as the cluster tells. */
   readonly peers: Value<readonly MeshPeer[]>;
@@ -55,11 +55,11 @@ export function mesh(options: MeshOptions): Runnable {
 
 /** Keeps the device's peers as the cluster tells; a node that is gone is no peer any more. */
 async function follow(
-  { nodeId, peers, address, told }: MeshOptions,
+  { nodeId, peers, addresses, told }: MeshOptions,
   key: MeshKey,
   { signal, log }: Pick<Context, "signal" | "log">,
 ): Promise<void> {
-  const tools = peerTools(key);
+  const tools = peerTools(key, () => addresses.current ?? []);
   const refusals = new RefusalLog(() => performance.now());
   let known = "";
   let present: readonly MeshPeer[] = [];
@@ -67,7 +67,7 @@ async function follow(
     const own = {
       id: nodeId,
       publicKey: key.publicKey,
-      address: address.current ?? "",
+      addresses: addresses.current ?? [],
       podRanges: told.podRanges.current ?? [],
     };
     const plan = planPeers(all, own, present);

@@ -39,14 +39,14 @@ test("peers are the nodes with a key and an address, by ID", () => {
   ];
   expect(meshPeers(nodes).map(({ id }) => id)).toEqual(["a", "c"]);
   expect(meshPeers(nodes).at(-1)).toEqual({
-    ...{ id: "c", publicKey: key, address: "10.1.0.4" },
+    ...{ id: "c", publicKey: key, addresses: ["10.1.0.4"] },
     ...{ prefixes: ["10.1.0.4/32"], podRanges: [] },
   });
 });
 
 test("the configuration names the device's key and every peer", () => {
   const peers = meshPeers([node("a", "10.1.0.2"), node("b", "fd00::2")]);
-  expect(deviceConfiguration("secret", peers).split("\n")).toEqual([
+  expect(deviceConfiguration("secret", peers, []).split("\n")).toEqual([
     "[Interface]",
     "PrivateKey = secret",
     "ListenPort = 7838",
@@ -58,9 +58,20 @@ test("the configuration names the device's key and every peer", () => {
   ]);
 });
 
+test("a peer with both families is dialled by the one that this node has", () => {
+  const peer = { ...meshPeer("a", 1), addresses: ["192.0.2.1", "fd00::1"] };
+  const at = (...addresses: readonly string[]) =>
+    /^Endpoint = (.*)$/m.exec(deviceConfiguration("secret", [peer], addresses))?.[1];
+  expect(at("fd00::9")).toBe("[fd00::1]:7838");
+  expect(at("fd00::9", "192.0.2.9")).toBe("192.0.2.1:7838");
+  const six = { ...own, addresses: ["fd00::9"] };
+  expect(planPeers([peer], six).refused.size).toBe(0);
+  expect(planPeers([meshPeer("b", 2)], six).refused.get("b")).toContain("IPv4 addresses only");
+});
+
 test("one peer is told as the whole is", () => {
   const [peer = meshPeer("none", 0)] = meshPeers([node("a", "fd00::2")]);
-  expect(peerArguments(peer).join(" ")).toBe(
+  expect(peerArguments(peer, []).join(" ")).toBe(
     `peer ${key} endpoint [fd00::2]:7838 persistent-keepalive 25 allowed-ips fd00::2/128`,
   );
 });
@@ -68,28 +79,30 @@ test("one peer is told as the whole is", () => {
 const own = {
   id: "own",
   publicKey: wireguardKey(99),
-  address: "192.0.2.99",
+  addresses: ["192.0.2.99"],
   podRanges: ["10.192.99.0/24"],
 };
 const [a, b] = [meshPeer("a", 1), meshPeer("b", 2)];
 
 test("planPeers takes all that hold only what is theirs, and not this node", () => {
-  const self = { ...meshPeer("own", 99), address: "fe80::1%nope" };
+  const self = { ...meshPeer("own", 99), addresses: ["fe80::1%nope"] };
   const { peers, refused } = planPeers([a, b, self], own);
   expect(peers).toEqual([a, b]);
   expect(refused.size).toBe(0);
 });
 
 test.each([
-  ["an address with a zone", { address: "fe80::1%nope" }, "canonical"],
-  ["a line in its address", { address: "192.0.2.2\nPrivateKey = x" }, "canonical"],
-  ["a loopback address", { address: "127.0.0.1" }, "loopback"],
+  ["an address with a zone", { addresses: ["fe80::1%nope"] }, "canonical"],
+  ["a line in its address", { addresses: ["192.0.2.2\nPrivateKey = x"] }, "canonical"],
+  ["a loopback address", { addresses: ["127.0.0.1"] }, "loopback"],
   ["no key", { publicKey: "AAAA" }, "key"],
   ["a line in its key", { publicKey: `${wireguardKey(2)}\n` }, "key"],
   ["another's key", { publicKey: wireguardKey(1) }, "is a's"],
   ["this node's key", { publicKey: own.publicKey }, "is own's"],
-  ["another's address", { address: "192.0.2.1", prefixes: [] }, "192.0.2.1 is a's"],
-  ["this node's address", { address: own.address, prefixes: [] }, "is own's"],
+  ["another's address", { addresses: ["192.0.2.1"], prefixes: [] }, "192.0.2.1 is a's"],
+  ["this node's address", { addresses: own.addresses, prefixes: [] }, "is own's"],
+  ["another's address behind its own", { addresses: ["192.0.2.2", "192.0.2.1"] }, "is a's"],
+  ["no address of a family that this node has", { addresses: ["fd00::2"] }, "IPv6 addresses only"],
   ["another's address as a network", { prefixes: ["192.0.2.1/32"] }, "not allotted"],
   ["another's pods", { prefixes: ["10.192.1.0/24"] }, "not allotted"],
   ["part of another's pods, by the leader's word", both("10.192.1.128/25"), "is a's"],
@@ -107,9 +120,9 @@ function both(cidr: string) {
 }
 
 test("planPeers keeps what the device has, whoever else comes to want it", () => {
-  const { publicKey, address, prefixes, podRanges } = b;
+  const { publicKey, addresses, prefixes, podRanges } = b;
   // Before b in the order of the IDs.
-  const thief = { ...a, publicKey, address, prefixes, podRanges };
+  const thief = { ...a, publicKey, addresses, prefixes, podRanges };
   expect(planPeers([thief, b], own).peers).toEqual([thief]);
   expect(planPeers([thief, b], own, [a, b]).peers).toEqual([b]);
   expect(planPeers([thief, b], own, [a, b]).refused.get("a")).toContain("is b's");

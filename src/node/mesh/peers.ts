@@ -1,4 +1,5 @@
 // The nodes of the encrypted network, and what WireGuard is told of them. Decisions only.
+import { isIP } from "node:net";
 import { hostAddressFault } from "../../base/format/host-address.ts";
 import { joinHostPort } from "../../base/format/host-port.ts";
 import {
@@ -8,6 +9,7 @@ import {
   type Prefix,
   parsePrefix,
 } from "../../base/format/ip-prefix.ts";
+import { allAddresses, nearest } from "../../base/format/reached.ts";
 import { isWireguardKey } from "../../base/format/wireguard-key.ts";
 import type { Node } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
@@ -23,8 +25,8 @@ export interface MeshPeer {
   readonly id: string;
   /** Base64. */
   readonly publicKey: string;
-  /** IP address. */
-  readonly address: string;
+  /** IP addresses, best first. */
+  readonly addresses: readonly string[];
   /** What is reached through it, by its own word. */
   readonly prefixes: readonly string[];
   /** The networks of its pods, by the leader's word. */
@@ -43,17 +45,17 @@ export function meshPeers(nodes: Iterable<Node>): readonly MeshPeer[] {
   return [...nodes]
     .filter(({ state }) => state === NodeState.UP)
     .flatMap(({ id, status, clusternet, podRanges }) => {
-      const address = status?.externalAddress ?? "";
+      const addresses = allAddresses(status);
       const publicKey = clusternet?.wireguardPubkey ?? "";
-      if (address === "" || publicKey === "") return [];
+      if (addresses.length === 0 || publicKey === "") return [];
       const prefixes = clusternet?.prefixes.map(({ cidr }) => cidr) ?? [];
-      return [{ id, publicKey, address, prefixes, podRanges }];
+      return [{ id, publicKey, addresses, prefixes, podRanges }];
     })
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** What this node itself holds in the network. */
-export type OwnPart = Pick<MeshPeer, "id" | "publicKey" | "address" | "podRanges">;
+export type OwnPart = Pick<MeshPeer, "id" | "publicKey" | "addresses" | "podRanges">;
 
 /**
  * Decides about all peers but this node. The leader has checked what they say, but what comes
@@ -81,23 +83,26 @@ export function planPeers(
 
 /** What nobody else can have any more: keys, addresses and networks, with whose they are. */
 class Holdings {
+  readonly #own: readonly string[];
   readonly #names = new Map<string, string>();
   readonly #networks: { readonly network: Prefix; readonly holder: string }[] = [];
 
-  constructor({ id, publicKey, address, podRanges }: OwnPart) {
-    this.#add(id, [publicKey, address], networks([hostCidr(address), ...podRanges]));
+  constructor({ id, publicKey, addresses, podRanges }: OwnPart) {
+    this.#own = addresses;
+    this.#add(id, [publicKey, ...addresses], networks([...addresses.map(hostCidr), ...podRanges]));
   }
 
   /** Gives the peer what it wants, all of it; else says why it gets nothing. */
-  take({ id, publicKey, address, prefixes, podRanges }: MeshPeer): string | undefined {
+  take({ id, publicKey, addresses, prefixes, podRanges }: MeshPeer): string | undefined {
     if (!isWireguardKey(publicKey)) return "its key is none";
-    const fault = hostAddressFault(address);
+    const fault = addresses.map(hostAddressFault).find((each) => each !== undefined);
     if (fault !== undefined) return `its address is ${fault}`;
-    for (const name of [publicKey, address]) {
+    if (nearest(addresses, this.#own) === undefined) return noFamily(addresses);
+    for (const name of [publicKey, ...addresses]) {
       const holder = this.#names.get(name);
       if (holder !== undefined) return `${name} is ${holder}'s`;
     }
-    const allowed = new Set([hostCidr(address), ...podRanges]);
+    const allowed = new Set([...addresses.map(hostCidr), ...podRanges]);
     const foreign = prefixes.find((cidr) => !allowed.has(cidr));
     if (foreign !== undefined) return `${JSON.stringify(foreign)} is not allotted to it`;
     const wanted = networks(prefixes);
@@ -105,7 +110,7 @@ class Holdings {
     if (wanted.length !== prefixes.length) return "its networks are no prefixes";
     const met = this.#networks.find(({ network }) => wanted.some((own) => overlaps(own, network)));
     if (met !== undefined) return `${formatPrefix(met.network)} is ${met.holder}'s`;
-    this.#add(id, [publicKey, address], wanted);
+    this.#add(id, [publicKey, ...addresses], wanted);
     return undefined;
   }
 
@@ -119,29 +124,42 @@ function networks(prefixes: readonly string[]): Prefix[] {
   return prefixes.flatMap((cidr) => parsePrefix(cidr) ?? []);
 }
 
-/** The device's configuration, see wg(8). It holds the private key. */
-export function deviceConfiguration(privateKey: string, peers: readonly MeshPeer[]): string {
-  const own = ["[Interface]", `PrivateKey = ${privateKey}`, `ListenPort = ${MESH_PORT}`];
-  const others = peers.flatMap(({ publicKey, address, prefixes }) => [
+/** Why somebody is not reached who has nothing of what this node has. */
+function noFamily(addresses: readonly string[]): string {
+  const family = addresses.some((address) => isIP(address) === 4) ? "IPv4" : "IPv6";
+  return `it has ${family} addresses only, and this node has none of those`;
+}
+
+/** The device's configuration, see wg(8). It holds the private key; `own` are own addresses. */
+export function deviceConfiguration(
+  privateKey: string,
+  peers: readonly MeshPeer[],
+  own: readonly string[],
+): string {
+  const device = ["[Interface]", `PrivateKey = ${privateKey}`, `ListenPort = ${MESH_PORT}`];
+  const others = peers.flatMap(({ publicKey, addresses, prefixes }) => [
     "[Peer]",
     `PublicKey = ${publicKey}`,
-    `Endpoint = ${endpoint(address)}`,
+    `Endpoint = ${endpoint(addresses, own)}`,
     `AllowedIPs = ${prefixes.join(", ")}`,
     `PersistentKeepalive = ${KEEPALIVE_SECONDS}`,
   ]);
-  return `${[...own, ...others].join("\n")}\n`;
+  return `${[...device, ...others].join("\n")}\n`;
 }
 
 /** One peer, as `wg set` takes it: nothing of it is secret. */
-export function peerArguments({ publicKey, address, prefixes }: MeshPeer): readonly string[] {
+export function peerArguments(
+  { publicKey, addresses, prefixes }: MeshPeer,
+  own: readonly string[],
+): readonly string[] {
   return [
-    ...["peer", publicKey, "endpoint", endpoint(address)],
+    ...["peer", publicKey, "endpoint", endpoint(addresses, own)],
     ...["persistent-keepalive", String(KEEPALIVE_SECONDS), "allowed-ips", prefixes.join(",")],
   ];
 }
 
-function endpoint(address: string): string {
-  return joinHostPort(address, MESH_PORT);
+function endpoint(addresses: readonly string[], own: readonly string[]): string {
+  return joinHostPort(nearest(addresses, own) ?? "", MESH_PORT);
 }
 
 /** The public keys whose last handshake is not too old, of `wg show … latest-handshakes`. */

@@ -8,13 +8,16 @@ import { wireguardKey } from "./test-peers.ts";
 
 /** A node that publishes, and what it goes by. */
 function publisher(cluster: TestCluster, own: string) {
-  const address = new Value(own);
-  const told = { address: new Value<string>(), podRanges: new Value<readonly string[]>() };
+  const addresses = new Value<readonly string[]>([own]);
+  const told = {
+    addresses: new Value<readonly string[]>(),
+    podRanges: new Value<readonly string[]>(),
+  };
   const { curator } = cluster;
   const running = testSupervisor((context) =>
-    publish({ curator, address, told }, wireguardKey(1), context),
+    publish({ curator, addresses, told }, wireguardKey(1), context),
   );
-  return { address, told, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
+  return { addresses, told, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
 }
 
 async function until(networks: readonly unknown[], count: number): Promise<void> {
@@ -26,10 +29,10 @@ test("publish waits until the cluster knows the address, and says each thing onc
   await using node = publisher(cluster, "192.0.2.1");
   await sleep(20);
   expect(cluster.networks).toEqual([]);
-  node.told.address.set("192.0.2.1");
+  node.told.addresses.set(["192.0.2.1"]);
   await until(cluster.networks, 1);
   // What is published comes back as news of the own record.
-  node.told.address.set("192.0.2.1");
+  node.told.addresses.set(["192.0.2.1"]);
   await sleep(20);
   node.told.podRanges.set(["10.192.1.0/24", "fd00:1::/64"]);
   await until(cluster.networks, 2);
@@ -42,15 +45,15 @@ test("publish waits until the cluster knows the address, and says each thing onc
 test("publish follows the address, and says it anew when it was lost and is back", async () => {
   await using cluster = await testCluster();
   await using node = publisher(cluster, "fd00::1");
-  node.told.address.set("fd00::1");
+  node.told.addresses.set(["fd00::1"]);
   await until(cluster.networks, 1);
-  node.told.address.set("");
+  node.told.addresses.set([]);
   await sleep(20);
-  node.told.address.set("fd00::1");
+  node.told.addresses.set(["fd00::1"]);
   await until(cluster.networks, 2);
-  node.address.set("fd00::2");
+  node.addresses.set(["fd00::2"]);
   await sleep(20);
-  node.told.address.set("fd00::2");
+  node.told.addresses.set(["fd00::2"]);
   await until(cluster.networks, 3);
   expect(cluster.networks.flat()).toEqual(["fd00::1/128", "fd00::1/128", "fd00::2/128"]);
 });
@@ -59,9 +62,19 @@ test("publish goes on asking while it is refused", async () => {
   await using cluster = await testCluster();
   cluster.isLeaderless = true;
   await using node = publisher(cluster, "192.0.2.1");
-  node.told.address.set("192.0.2.1");
+  node.told.addresses.set(["192.0.2.1"]);
   await sleep(50);
   cluster.isLeaderless = false;
   await until(cluster.networks, 1);
   expect(cluster.networks).toEqual([["192.0.2.1/32"]]);
+});
+
+test("publish tells the networks of all addresses, of both families, that the cluster knows", async () => {
+  await using cluster = await testCluster();
+  await using node = publisher(cluster, "192.0.2.1");
+  node.addresses.set(["192.0.2.1", "fd00::1", "fd00::2"]);
+  // The second was somebody else's.
+  node.told.addresses.set(["192.0.2.1", "fd00::2"]);
+  await until(cluster.networks, 1);
+  expect(cluster.networks).toEqual([["192.0.2.1/32", "fd00::2/128"]]);
 });

@@ -9,8 +9,8 @@ import { together } from "../control/control.ts";
 
 /** What the cluster says of this node. */
 export interface Told {
-  /** Where it is reached; empty where the cluster knows of no address. */
-  readonly address: Value<string>;
+  /** Where it is reached, best first; none where the cluster knows of no address. */
+  readonly addresses: Value<readonly string[]>;
   /** The networks of its pods, as the leader has allotted them. */
   readonly podRanges: Value<readonly string[]>;
 }
@@ -18,24 +18,25 @@ export interface Told {
 /** What is published, and to whom. */
 export interface PublishOptions {
   readonly curator: Pick<Client<typeof Curator>, "updateNodeClusterNetworking">;
-  /** The node's address; empty while it has none. */
-  readonly address: Value<string>;
+  /** The node's addresses, best first. */
+  readonly addresses: Value<readonly string[]>;
   readonly told: Told;
 }
 
 const RETRY_MS = 1_000;
 
-/** Tells the cluster the key, the address and the pod ranges, now and whenever they change. */
+/** Tells the cluster the key, the addresses and the pod ranges, now and whenever they change. */
 export async function publish(
-  { curator, address, told }: PublishOptions,
+  { curator, addresses, told }: PublishOptions,
   publicKey: string,
   { signal, log }: Pick<Context, "signal" | "log">,
 ): Promise<void> {
   const parts = new Value("");
   const update = () => {
+    const known = told.addresses.current ?? [];
     // With an address the cluster takes its network away as well: that is published anew.
-    const own = told.address.current === address.current ? hostCidr(address.current ?? "") : "";
-    const next = own === "" ? "" : [own, ...(told.podRanges.current ?? [])].join();
+    const own = known.filter((each) => addresses.current?.includes(each) === true).map(hostCidr);
+    const next = own.length === 0 ? "" : [...own, ...(told.podRanges.current ?? [])].join();
     // What is published comes back as news.
     if (next !== parts.current) parts.set(next);
   };
@@ -52,11 +53,11 @@ export async function publish(
       await persist(call, isCurrent, { signal: ended, log });
     }
   };
-  const sources = [address, told.address, told.podRanges];
+  const sources = [addresses, told.addresses, told.podRanges];
   await together(signal, [...sources.map(follow), tell]);
 }
 
-/** The cluster refuses until the node's status has told it the same address. */
+/** The cluster refuses until the node's status has told it the same addresses. */
 async function persist(
   call: () => Promise<unknown>,
   isCurrent: () => boolean,

@@ -12,7 +12,7 @@ export function meshPeer(id: string, number: number): MeshPeer {
   const address = `192.0.2.${number}`;
   const podRanges = [`10.192.${number}.0/24`];
   const prefixes = [`${address}/32`, ...podRanges];
-  return { id, publicKey: wireguardKey(number), address, prefixes, podRanges };
+  return { id, publicKey: wireguardKey(number), addresses: [address], prefixes, podRanges };
 }
 
 /** A device in memory. Like wg(8) it takes a whole configuration or nothing of it. */

@@ -9,11 +9,13 @@ import { hosts, hostsFile, type Names } from "./hosts.ts";
 
 test("hostsFile names this machine and every node that has an address", () => {
   const names = new Map([
-    ["b", "10.1.0.3"],
-    ["a", "10.1.0.2"],
-    ["nowhere", ""],
+    ["b", ["10.1.0.3"]],
+    ["a", ["fd00::2", "10.1.0.2"]],
+    ["nowhere", []],
   ]);
-  expect(hostsFile(names)).toBe("127.0.0.1 localhost\n::1 localhost\n10.1.0.2 a\n10.1.0.3 b\n");
+  expect(hostsFile(names)).toBe(
+    "127.0.0.1 localhost\n::1 localhost\nfd00::2 a\n10.1.0.2 a\n10.1.0.3 b\n",
+  );
 });
 
 test("hosts follows the names; removed nodes vanish, everyone may read", async () => {
@@ -25,7 +27,7 @@ test("hosts follows the names; removed nodes vanish, everyone may read", async (
     while (!isSo()) await sleep(2, AbortSignal.timeout(5_000));
   };
   await until(() => existsSync(path));
-  names.set(new Map([["a", "10.1.0.2"]]));
+  names.set(new Map([["a", ["10.1.0.2"]]]));
   await until(() => readFileSync(path, "utf8").includes("10.1.0.2 a"));
   names.set(new Map());
   await until(() => !readFileSync(path, "utf8").includes("10.1.0.2 a"));

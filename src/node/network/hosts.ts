@@ -5,16 +5,17 @@ import type { Value } from "../../base/event/event.ts";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 
-/** Addresses of nodes by ID. */
-export type Names = ReadonlyMap<string, string>;
+/** Addresses of nodes by ID, best first. */
+export type Names = ReadonlyMap<string, readonly string[]>;
 
 /** What every machine has. */
 const LOCAL = ["127.0.0.1 localhost", "::1 localhost"];
 
 /** The hosts file's content, see hosts(5). */
 export function hostsFile(names: Names): string {
-  const known = [...names].filter(([, address]) => address !== "");
-  const lines = known.map(([id, address]) => `${address} ${id}`).toSorted();
+  const sorted = [...names].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  // Whoever looks a name up gets its addresses in this order, and tries one after the other.
+  const lines = sorted.flatMap(([id, addresses]) => addresses.map((each) => `${each} ${id}`));
   return `${[...LOCAL, ...lines].join("\n")}\n`;
 }
 

@@ -40,7 +40,7 @@ async function start() {
   const news = {
     membership: new Value<Credentials>(),
     isOpen: new Value(false),
-    address: new Value(""),
+    addresses: new Value<readonly string[]>([]),
   };
   const supervisor = new Supervisor(curator(control, news, { command }), {
     rootDn: "root.curator",
@@ -66,8 +66,8 @@ test("curator gets its settings and takes part in the node's log", async () => {
 
 test("curator hears of each new address of the node", async () => {
   await using running = await start();
-  running.news.address.set("10.1.0.2");
-  await running.said("is at 10.1.0.2");
+  running.news.addresses.set(["10.1.0.2", "fd00::2"]);
+  await running.said("is at 10.1.0.2, fd00::2");
 });
 
 test("curator is opened once the node has credentials, not before", async () => {
@@ -80,12 +80,12 @@ test("curator is opened once the node has credentials, not before", async () => 
 
 test("curator that crashed is started and opened again", async () => {
   await using running = await start();
-  const { membership, isOpen, address } = running.news;
+  const { membership, isOpen, addresses } = running.news;
   membership.set(await someCredentials());
   await isOpen.first(running.signal, (open) => open);
-  address.set("crash");
+  addresses.set(["crash"]);
   await isOpen.first(running.signal, (open) => !open);
-  address.set("10.1.0.2");
+  addresses.set(["10.1.0.2"]);
   await isOpen.first(running.signal, (open) => open);
 });
 

@@ -27,8 +27,8 @@ export interface CuratorProgram {
 export interface CuratorNews {
   /** Set once the node is a member of its cluster. */
   readonly membership: Value<Credentials>;
-  /** The node's address; empty while it has none. */
-  readonly address: Value<string>;
+  /** The node's addresses, best first. */
+  readonly addresses: Value<readonly string[]>;
   /** True while the curator on this node serves the network. */
   readonly isOpen: Value<boolean>;
 }
@@ -86,19 +86,19 @@ async function open(settings: CuratorSettings, news: CuratorNews, { log, signal 
   }
 }
 
-/** Tells the curator of the node's address, now and whenever it changes. */
-async function tellAddress(
-  address: Value<string>,
+/** Tells the curator of the node's addresses, now and whenever they change. */
+async function tellAddresses(
+  addresses: Value<readonly string[]>,
   send: (text: string) => void,
   signal: AbortSignal,
 ) {
-  for await (const next of address.watch(signal)) send(addressLine(next));
+  for await (const next of addresses.watch(signal)) send(addressLine(next));
 }
 
 /** The process itself: its settings go in by stdin, its log comes out by stdout. */
 async function runProcess(
   settings: CuratorSettings,
-  { address }: CuratorNews,
+  { addresses }: CuratorNews,
   { command = roleCommand("curator"), cgroup }: CuratorProgram,
   context: Context,
 ): Promise<void> {
@@ -111,7 +111,7 @@ async function runProcess(
     stdin: "pipe",
     signalsHealthy: false,
     onStart: (_, send) => {
-      send(settingsLine(settings, { dn, externalAddress: address.current ?? "" }));
+      send(settingsLine(settings, { dn, addresses: addresses.current ?? [] }));
       started.resolve(send);
     },
     onStdout: lineImporter(tree, dn, parseOwn),
@@ -119,7 +119,7 @@ async function runProcess(
   });
   await together(context.signal, [
     (signal) => running({ ...context, signal }),
-    async (signal) => tellAddress(address, await within(started.promise, signal), signal),
+    async (signal) => tellAddresses(addresses, await within(started.promise, signal), signal),
   ]);
 }
 

@@ -2,7 +2,7 @@
 // reached and what it runs, and follows what the cluster wants of it.
 //
 //   membership ─► connection to the leader ─┬─ heartbeat
-//                                           ├─ status     ◄─ address
+//                                           ├─ status     ◄─ addresses
 //                                           ├─ fetch      ─► roles ─► control plane
 //                                           └─ directory  ─► ESP, names
 import { Value } from "../../base/event/event.ts";
@@ -58,7 +58,7 @@ export interface RolesOptions extends CuratorNews {
 /** The life of the node as a member. */
 export function roles(options: RolesOptions): Runnable {
   return async ({ signal, log, run, healthy }) => {
-    const { membership, paths, names, address, owner } = options;
+    const { membership, paths, names, addresses, owner } = options;
     const own = await membership.first(signal);
     const peers = new Value<readonly MeshPeer[]>();
     const known = new Value(directoryNames(paths.esp.clusterDirectory));
@@ -67,8 +67,11 @@ export function roles(options: RolesOptions): Runnable {
     const status = new Value<NodeStatus | undefined>();
     const isRefused = new Value(false);
     run("heartbeat", heartbeat(curator, { isReached: options.isReached, isRefused }));
-    const told = { address: new Value<string>(), podRanges: new Value<readonly string[]>() };
-    run("status", statusPush(curator, own.nodeId, status, told.address));
+    const told = {
+      addresses: new Value<readonly string[]>(),
+      podRanges: new Value<readonly string[]>(),
+    };
+    run("status", statusPush(curator, own.nodeId, status, told.addresses));
     const isUnlockKeyDue = new Value<boolean>();
     const record = { roles: options.roles, ...told, isUnlockKeyDue };
     run("fetch", ownRecord(curator, own.nodeId, paths.data.roles, record));
@@ -79,7 +82,7 @@ export function roles(options: RolesOptions): Runnable {
     run("owner", ownerFile(owner, paths.data.owner));
     if (options.hasMesh) {
       const { meshKey: keyFile } = paths.data;
-      run("mesh", mesh({ nodeId: own.nodeId, curator, address, told, peers, keyFile }));
+      run("mesh", mesh({ nodeId: own.nodeId, curator, addresses, told, peers, keyFile }));
     }
     const connect = async (present: Credentials) => {
       const { join } = await options.lock.first(signal);
@@ -92,7 +95,7 @@ export function roles(options: RolesOptions): Runnable {
     run("unlockkey", followUnlockKey(curator, partition, options.lock, isUnlockKeyDue));
     run("epochs", asMember(options.roles, recoveryEpochs(options)));
     run("revocations", asMember(options.roles, consensusRevocations(options)));
-    run("names", ownName(own.nodeId, address, known, names));
+    run("names", ownName(own.nodeId, addresses, known, names));
     healthy();
     log.info(`Member of the cluster as ${own.nodeId}`);
     await followStatus(options, status, signal);
@@ -140,32 +143,32 @@ function consensusRevocations(options: RolesOptions): Work {
 /** Adds to what the cluster says where this node itself is, which it knows first. */
 function ownName(
   id: string,
-  address: Value<string>,
+  addresses: Value<readonly string[]>,
   known: Value<Names>,
   names: Value<Names>,
 ): Runnable {
   return async ({ signal, healthy }) => {
-    const update = () => names.set(new Map(known.current).set(id, address.current ?? ""));
+    const update = () => names.set(new Map(known.current).set(id, addresses.current ?? []));
     healthy();
     const follow = (source: Value<unknown>) => async (ended: AbortSignal) => {
       for await (const _ of source.watch(ended)) update();
     };
-    await together(signal, [follow(address), follow(known)]);
+    await together(signal, [follow(addresses), follow(known)]);
   };
 }
 
 /** Makes a new status whenever something that it is made of changes. */
 async function followStatus(
-  { address, isOpen, version, bootId }: RolesOptions,
+  { addresses, isOpen, version, bootId }: RolesOptions,
   status: Value<NodeStatus | undefined>,
   signal: AbortSignal,
 ): Promise<void> {
   const update = () => {
-    const facts = { address: address.current ?? "", isCuratorOpen: isOpen.current === true };
+    const facts = { addresses: addresses.current ?? [], isCuratorOpen: isOpen.current === true };
     status.set(nodeStatus({ ...facts, version, bootId }));
   };
   const follow = (source: Value<unknown>) => async (ended: AbortSignal) => {
     for await (const _ of source.watch(ended)) update();
   };
-  await together(signal, [follow(address), follow(isOpen)]);
+  await together(signal, [follow(addresses), follow(isOpen)]);
 }

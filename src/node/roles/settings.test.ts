@@ -15,12 +15,12 @@ test("curatorSettings name ports and files, and no secret", () => {
 });
 
 test("settingsLine and addressLine are one line of JSON each", () => {
-  const line = settingsLine(settings, { dn: "root.curator", externalAddress: "" });
+  const line = settingsLine(settings, { dn: "root.curator", addresses: [] });
   expect(line.indexOf("\n")).toBe(line.length - 1);
   expect(JSON.parse(line)).toMatchObject({
     nodeId: "metropolis-1",
     dn: "root.curator",
     open: false,
   });
-  expect(addressLine("10.1.0.2")).toBe('{"externalAddress":"10.1.0.2"}\n');
+  expect(addressLine(["10.1.0.2", "fd00::2"])).toBe('{"addresses":["10.1.0.2","fd00::2"]}\n');
 });

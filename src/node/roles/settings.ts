@@ -41,8 +41,8 @@ export function curatorSettings(
 export interface CuratorStart {
   /** The DN that it logs under. */
   readonly dn: string;
-  /** Empty while the node has none. */
-  readonly externalAddress: string;
+  /** The node's, best first. */
+  readonly addresses: readonly string[];
 }
 
 /** The first line of the curator's standard input. The port is opened by a call, later. */
@@ -50,7 +50,7 @@ export function settingsLine(settings: CuratorSettings, start: CuratorStart): st
   return `${JSON.stringify({ ...settings, ...start, open: false })}\n`;
 }
 
-/** A later line: the node has another address. */
-export function addressLine(externalAddress: string): string {
-  return `${JSON.stringify({ externalAddress })}\n`;
+/** A later line: the node has other addresses. */
+export function addressLine(addresses: readonly string[]): string {
+  return `${JSON.stringify({ addresses })}\n`;
 }

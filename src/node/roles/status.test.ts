@@ -8,7 +8,7 @@ import { nodeStatus, statusPush } from "./status.ts";
 import { testCluster } from "./test-cluster.ts";
 
 const facts = {
-  address: "10.1.0.2",
+  addresses: ["10.1.0.2"],
   isCuratorOpen: true,
   version: parseVersion("VERSION_ID=0.1.0\n"),
   bootId: "8a4b0a4e-7f2f-4a3b-9d53-2f6d2f9a1c11",
@@ -24,7 +24,7 @@ test("nodeStatus says where the node is reached and what runs there", () => {
 
 test("nodeStatus leaves out a curator that is not open, and is none without an address", () => {
   expect(nodeStatus({ ...facts, isCuratorOpen: false })?.runningCurator).toBeUndefined();
-  expect(nodeStatus({ ...facts, address: "" })).toBeUndefined();
+  expect(nodeStatus({ ...facts, addresses: [] })).toBeUndefined();
 });
 
 /** Waits until so many statuses were pushed. */
@@ -41,7 +41,7 @@ test("statusPush pushes what is new, and only that", async () => {
   await until(cluster.pushes, 1);
   status.set(nodeStatus(facts));
   await sleep(20);
-  status.set(nodeStatus({ ...facts, address: "10.1.0.3" }));
+  status.set(nodeStatus({ ...facts, addresses: ["10.1.0.3"] }));
   await until(cluster.pushes, 2);
   const seen = cluster.pushes.map(({ nodeId, status }) => `${nodeId} ${status?.externalAddress}`);
   expect(seen).toEqual(["metropolis-1 10.1.0.2", "metropolis-1 10.1.0.3"]);
@@ -63,13 +63,31 @@ test("statusPush is started again until the cluster takes the status", async () 
 test("statusPush asks for an address again that the cluster has given to somebody else", async () => {
   await using cluster = await testCluster();
   const status = new Value(nodeStatus(facts));
-  const told = new Value<string>();
+  const told = new Value<readonly string[]>();
   await using _ = testSupervisor(statusPush(cluster.curator, "metropolis-1", status, told));
   await until(cluster.pushes, 1);
-  told.set("10.1.0.2");
+  told.set(["10.1.0.2"]);
   await sleep(20);
   expect(cluster.pushes.length).toBe(1);
-  told.set("");
+  told.set([]);
   await until(cluster.pushes, 2);
   expect(cluster.pushes[1]?.status?.externalAddress).toBe("10.1.0.2");
+});
+
+test("nodeStatus says all addresses, but not more than the cluster takes", () => {
+  const many = Array.from({ length: 12 }, (_, index) => `fd00::${index + 1}`);
+  const status = nodeStatus({ ...facts, addresses: ["10.1.0.2", ...many] });
+  expect(status?.externalAddress).toBe("10.1.0.2");
+  expect(status?.addresses).toEqual(["10.1.0.2", ...many.slice(0, 7)]);
+});
+
+test("statusPush asks for one of several again that the cluster keeps for somebody else", async () => {
+  await using cluster = await testCluster();
+  const status = new Value(nodeStatus({ ...facts, addresses: ["10.1.0.2", "fd00::2"] }));
+  const told = new Value<readonly string[]>();
+  await using _ = testSupervisor(statusPush(cluster.curator, "metropolis-1", status, told));
+  await until(cluster.pushes, 1);
+  told.set(["10.1.0.2"]);
+  await until(cluster.pushes, 2);
+  expect(cluster.pushes[1]?.status?.addresses).toEqual(["10.1.0.2", "fd00::2"]);
 });

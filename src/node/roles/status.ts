@@ -11,8 +11,8 @@ import { CURATOR_PORT } from "./settings.ts";
 
 /** What a status is made of. */
 export interface StatusFacts {
-  /** Empty while the network has none. */
-  readonly address: string;
+  /** Best first. */
+  readonly addresses: readonly string[];
   readonly isCuratorOpen: boolean;
   readonly version: Version;
   /** As the kernel shows it, with hyphens. */
@@ -21,35 +21,43 @@ export interface StatusFacts {
 
 /** The status of a node; undefined while it has no address, without which there is none. */
 export function nodeStatus(facts: StatusFacts): NodeStatus | undefined {
-  if (facts.address === "") return undefined;
+  const addresses = facts.addresses.slice(0, MOST_ADDRESSES);
+  const [externalAddress] = addresses;
+  if (externalAddress === undefined) return undefined;
   return create(NodeStatusSchema, {
-    externalAddress: facts.address,
+    externalAddress,
+    addresses,
     version: facts.version,
     bootId: Uint8Array.fromHex(facts.bootId.replaceAll("-", "")),
     ...(facts.isCuratorOpen ? { runningCurator: { port: CURATOR_PORT } } : {}),
   });
 }
 
-/** Who has lost his address to somebody else asks for it again after so long. */
+/** The cluster takes no more. */
+const MOST_ADDRESSES = 8;
+
+/** Who has lost an address to somebody else asks for it again after so long, and ever later. */
 const AGAIN_MS = 1_000;
+const LATEST_MS = 60_000;
 
 /**
  * Pushes each new status of the node to the cluster; again where the cluster, by `told`, has
- * another address than the node has told it.
+ * other addresses than the node has told it.
  */
 export function statusPush(
   curator: Client<typeof Curator>,
   nodeId: string,
   status: Value<NodeStatus | undefined>,
-  told: Value<string>,
+  told: Value<readonly string[]>,
 ): Runnable {
   return async ({ signal, log, healthy }) => {
     healthy();
     let pushed: NodeStatus | undefined;
     const push = async (next: NodeStatus) => {
-      await curator.updateNodeStatus({ nodeId, status: next }, { signal });
-      log.info(`This node is reached at ${next.externalAddress}`);
+      // Before it comes back as news. Where it fails all is begun anew.
       pushed = next;
+      await curator.updateNodeStatus({ nodeId, status: next }, { signal });
+      log.info(`This node is reached at ${next.addresses.join(", ")}`);
     };
     const follow = async (ended: AbortSignal) => {
       for await (const next of status.watch(ended)) {
@@ -57,14 +65,27 @@ export function statusPush(
         if (pushed === undefined || !equals(NodeStatusSchema, pushed, next)) await push(next);
       }
     };
+    const missing = () => {
+      const known = told.current;
+      if (pushed === undefined || known === undefined) return [];
+      return pushed.addresses.filter((each) => !known.includes(each));
+    };
     const repeat = async (ended: AbortSignal) => {
-      for await (const address of told.watch(ended)) {
-        if (pushed === undefined || address === pushed.externalAddress) continue;
+      for await (const _ of told.watch(ended)) {
         // What was pushed a moment ago may not have come back yet.
-        await sleep(AGAIN_MS, ended);
-        if (told.current !== pushed.externalAddress) await push(pushed);
+        for (let pauseMs = AGAIN_MS; missing().length > 0; pauseMs = later(pauseMs)) {
+          await sleep(pauseMs, ended);
+          const text = missing().join(", ");
+          if (text === "" || pushed === undefined) break;
+          log.info(`The cluster does not have ${text} as this node's yet`);
+          await push(pushed);
+        }
       }
     };
     await together(signal, [follow, repeat]);
   };
+}
+
+function later(pauseMs: number): number {
+  return Math.min(2 * pauseMs, LATEST_MS);
 }

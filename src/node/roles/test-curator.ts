@@ -28,9 +28,9 @@ async function main(): Promise<void> {
   });
   tell(dn, `is the curator of ${nodeId}`);
   for await (const line of { [Symbol.asyncIterator]: () => lines }) {
-    const { externalAddress } = JSON.parse(line);
-    if (externalAddress === "crash") process.exit(3);
-    if (externalAddress !== "") tell(dn, `is at ${externalAddress}`);
+    const { addresses } = JSON.parse(line);
+    if (addresses[0] === "crash") process.exit(3);
+    if (addresses.length > 0) tell(dn, `is at ${addresses.join(", ")}`);
   }
 }
 

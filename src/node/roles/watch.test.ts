@@ -54,7 +54,10 @@ test("ownRecord keeps the roles of this node, and writes them down", async () =>
   await using cluster = await testCluster();
   const path = join(folder, "roles.pb");
   const roles = new Value<NodeRoles>();
-  const told = { address: new Value<string>(), podRanges: new Value<readonly string[]>() };
+  const told = {
+    addresses: new Value<readonly string[]>(),
+    podRanges: new Value<readonly string[]>(),
+  };
   const isUnlockKeyDue = new Value<boolean>();
   const record = { roles, ...told, isUnlockKeyDue };
   await using _ = testSupervisor(ownRecord(cluster.curator, "one", path, record));
@@ -63,7 +66,8 @@ test("ownRecord keeps the roles of this node, and writes them down", async () =>
   cluster.events.set({ nodes: [{ ...member("one", "10.1.0.2"), ...one }] });
   const own = await roles.first(AbortSignal.timeout(5_000));
   expect(own.consensusMember).toBeDefined();
-  expect([told.address.current, told.podRanges.current]).toEqual(["10.1.0.2", ["10.192.1.0/24"]]);
+  expect(told.addresses.current).toEqual(["10.1.0.2"]);
+  expect(told.podRanges.current).toEqual(["10.192.1.0/24"]);
   expect(isUnlockKeyDue.current).toBe(true);
   expect(fromBinary(NodeRolesSchema, readFileSync(path))).toEqual(own);
   expect(cluster.watches).toEqual(["nodeInCluster"]);
@@ -84,6 +88,17 @@ test("applyEvent keeps no address that is none, whoever let it through", () => {
   applyEvent(nodes, create(WatchEventSchema, { nodes: [...add, member("good", "10.1.0.2")] }));
   const addresses = [...nodes.values()].map(({ status }) => status?.externalAddress);
   expect(addresses).toEqual(["", "", "", "10.1.0.2"]);
+});
+
+test("applyEvent and directoryOf keep every address that is one, in order", () => {
+  const nodes = new Map<string, Node>();
+  const addresses = ["127.0.0.1", "10.1.0.2", "fe80::1", "fd00::2"];
+  const status = { externalAddress: "127.0.0.1", addresses };
+  const one = { id: "one", roles: { consensusMember: {} }, status };
+  applyEvent(nodes, create(WatchEventSchema, { nodes: [one] }));
+  expect(nodes.get("one")?.status?.externalAddress).toBe("10.1.0.2");
+  const hosts = directoryOf(nodes, new Set()).nodes[0]?.addresses.map(({ host }) => host);
+  expect(hosts).toEqual(["10.1.0.2", "fd00::2"]);
 });
 
 test("directoryOf names members that can be reached, in order", () => {
@@ -137,11 +152,11 @@ test("directory is written once it is complete, and whenever it changes", async 
   cluster.events.set({ nodes: [member("two", "10.1.0.3")] });
   await written(2);
   expect([...(names.current ?? [])]).toEqual([
-    ["one", "10.1.0.2"],
-    ["two", "10.1.0.3"],
+    ["one", ["10.1.0.2"]],
+    ["two", ["10.1.0.3"]],
   ]);
   expect(directoryNames(path)).toEqual(names.current ?? new Map());
   cluster.events.set({ nodeTombstones: [{ nodeId: "two" }] });
   await written(1);
-  expect([...(names.current ?? [])]).toEqual([["one", "10.1.0.2"]]);
+  expect([...(names.current ?? [])]).toEqual([["one", ["10.1.0.2"]]]);
 });

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { create, equals, toBinary } from "@bufbuild/protobuf";
 import type { Value } from "../../base/event/event.ts";
 import { hostAddressFault } from "../../base/format/host-address.ts";
+import { allAddresses } from "../../base/format/reached.ts";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import type { Client } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
@@ -37,8 +38,8 @@ export function describeRoles(roles: NodeRoles): string {
 /** What the cluster says of this node. */
 export interface OwnRecord {
   readonly roles: Value<NodeRoles>;
-  /** Where it is reached; empty where the cluster knows of no address. */
-  readonly address: Value<string>;
+  /** Where it is reached, best first; none where the cluster knows of no address. */
+  readonly addresses: Value<readonly string[]>;
   /** The networks of its pods. */
   readonly podRanges: Value<readonly string[]>;
   /** Whether another unlock key waits for it; set whenever the record is told. */
@@ -50,7 +51,7 @@ export function ownRecord(
   curator: Client<typeof Curator>,
   nodeId: string,
   path: string,
-  { roles, address, podRanges, isUnlockKeyDue }: OwnRecord,
+  { roles, addresses, podRanges, isUnlockKeyDue }: OwnRecord,
 ): Runnable {
   return async ({ signal, log, healthy }) => {
     const kind = { case: "nodeInCluster", value: { nodeId } } as const;
@@ -62,8 +63,8 @@ export function ownRecord(
       const next = own?.roles;
       if (own === undefined || next === undefined) continue;
       isUnlockKeyDue.set(own.isUnlockKeyDue);
-      const reached = own.status?.externalAddress ?? "";
-      if (reached !== address.current) address.set(reached);
+      const reached = allAddresses(own.status);
+      if (addresses.current?.join() !== reached.join()) addresses.set(reached);
       if (podRanges.current?.join() !== own.podRanges.join()) podRanges.set(own.podRanges);
       if (roles.current !== undefined && equals(NodeRolesSchema, roles.current, next)) continue;
       await writeFileAtomic(path, toBinary(NodeRolesSchema, next));
@@ -79,11 +80,13 @@ export function applyEvent(nodes: Map<string, Node>, event: WatchEvent): void {
   for (const { nodeId } of event.nodeTombstones) nodes.delete(nodeId);
 }
 
-/** A node, without an address that is none: it would become a name, a peer and a target. */
+/** A node, without addresses that are none: they would become names, peers and targets. */
 function reachable(node: Node): Node {
   const { status } = node;
-  if (status === undefined || hostAddressFault(status.externalAddress) === undefined) return node;
-  return { ...node, status: { ...status, externalAddress: "" } };
+  const all = allAddresses(status);
+  const addresses = all.filter((address) => hostAddressFault(address) === undefined);
+  if (status === undefined || addresses.length === all.length) return node;
+  return { ...node, status: { ...status, externalAddress: addresses[0] ?? "", addresses } };
 }
 
 /**
@@ -101,7 +104,7 @@ export function directoryOf(
   return create(ClusterDirectorySchema, {
     nodes: members.map(({ id, status }) => ({
       id,
-      addresses: [{ host: status?.externalAddress ?? "" }],
+      addresses: allAddresses(status).map((host) => ({ host })),
       consensusMember: served.has(id),
     })),
   });
@@ -120,11 +123,11 @@ export function noteServing(served: Set<string>, nodes: ReadonlyMap<string, Node
 /** Where the nodes in a directory file were last; none where it cannot be read. */
 export function directoryNames(path: string): Names {
   const { nodes = [] } = readDirectory(path) ?? {};
-  return new Map(nodes.map(({ id, addresses }) => [id, addresses[0]?.host ?? ""]));
+  return new Map(nodes.map(({ id, addresses }) => [id, addresses.map(({ host }) => host)]));
 }
 
 function namesOf(nodes: ReadonlyMap<string, Node>): Names {
-  return new Map([...nodes.values()].map(({ id, status }) => [id, status?.externalAddress ?? ""]));
+  return new Map([...nodes.values()].map(({ id, status }) => [id, allAddresses(status)]));
 }
 
 /** What is heard of the cluster as a whole. */
