@@ -1,13 +1,13 @@
 // Curator.FollowRecovery: tells a consensus member which recovery epochs to hold, and
 // hears which of them lie on its disk.
-import { Code, type Handler, type ResponseInit, RpcError } from "../../base/rpc/rpc.ts";
+import type { Handler, ResponseInit } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type {
   Recovery_Epoch as Epoch,
   Recovery,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { noteStored } from "../recovery/epochs.ts";
-import { callingMember } from "../state/callers.ts";
+import { callingMember, countReport } from "../state/callers.ts";
 import type { Leader } from "../state/leader.ts";
 import { whileHearing } from "./while-hearing.ts";
 
@@ -29,9 +29,7 @@ async function hear(
   requests: AsyncIterable<{ readonly storedEpochs: readonly bigint[] }>,
 ): Promise<void> {
   for await (const { storedEpochs } of requests) {
-    if (!leader.reports.take(id)) {
-      throw new RpcError(Code.resourceExhausted, `node ${id} reports too often, try later`);
-    }
+    countReport(leader, id);
     await leader.recovery.change((record) =>
       noteStored(record, id, storedEpochs) ? record : undefined,
     );

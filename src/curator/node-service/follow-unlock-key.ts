@@ -2,14 +2,14 @@
 // only one as soon as the node's disk opens with it.
 import { fromBinary } from "@bufbuild/protobuf";
 import { keyCheck } from "../../base/pki/key-check.ts";
-import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
+import type { Handler } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import {
   type Node,
   NodeSchema,
 } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import { afterReport } from "../recovery/unlock-keys.ts";
-import { callingNode } from "../state/callers.ts";
+import { callingNode, countReport } from "../state/callers.ts";
 import { keys } from "../state/keys.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode, findNode } from "../state/nodes.ts";
@@ -32,9 +32,7 @@ async function hear(
   requests: AsyncIterable<{ readonly check: Uint8Array }>,
 ): Promise<void> {
   for await (const { check } of requests) {
-    if (!leader.reports.take(id)) {
-      throw new RpcError(Code.resourceExhausted, `node ${id} reports too often, try later`);
-    }
+    countReport(leader, id);
     const { unlockKeyGeneration } = await leader.recovery.current();
     await changeNode(leader, id, (node) => {
       const fields = afterReport(node, check, unlockKeyGeneration);
