@@ -9,6 +9,7 @@
 // Nobody without the CA's key makes one that counts, and no part fits into another.
 import { createPrivateKey, sign, verify, X509Certificate } from "node:crypto";
 import { FormatError } from "../format/format.ts";
+import { hashedStream } from "../format/hashed-stream.ts";
 import { TAR_END, TarReader, tarFile } from "../format/tar.ts";
 import type { Issuer } from "./certificate.ts";
 import { certificateDer, certificatePem, privateKeyPem } from "./keys.ts";
@@ -48,7 +49,7 @@ export async function* signedBackup(
 ): AsyncGenerator<Uint8Array> {
   yield* small("ca.pem", new TextEncoder().encode(certificatePem(certificate)));
   const hash = new Bun.CryptoHasher("sha256");
-  yield* tarFile("snapshot.db", bytes, hashed(parts, hash));
+  yield* tarFile("snapshot.db", bytes, hashedStream(parts, hash));
   const snapshot = { bytes, sha256: hash.digest("hex") };
   const manifest = manifestText(facts, fingerprint(certificate), snapshot);
   yield* small("manifest.json", manifest);
@@ -87,7 +88,7 @@ async function readBackup(
   const ca = readCa(await readSmall(archive, "ca.pem"), caFingerprint);
   const bytes = await archive.next("snapshot.db");
   const hash = new Bun.CryptoHasher("sha256");
-  for await (const part of hashed(archive.content(bytes), hash)) await take(part);
+  for await (const part of hashedStream(archive.content(bytes), hash)) await take(part);
   await archive.skipFill(bytes);
   const manifest = await readSmall(archive, "manifest.json");
   const signature = await readSmall(archive, "manifest.sig", SIGNATURE_BYTES);
@@ -169,14 +170,4 @@ async function readSmall(
   const parts = await Array.fromAsync(archive.content(bytes));
   await archive.skipFill(bytes);
   return new Uint8Array(Buffer.concat(parts));
-}
-
-async function* hashed(
-  source: AsyncIterable<Uint8Array>,
-  hash: Bun.CryptoHasher,
-): AsyncGenerator<Uint8Array> {
-  for await (const part of source) {
-    hash.update(part);
-    yield part;
-  }
 }

@@ -1,6 +1,7 @@
 // A backup on the operator's disk: opened with his recovery key, and believed only when
 // the cluster's CA has signed it.
 import { createReadStream } from "node:fs";
+import { hashedStream } from "../../base/format/hashed-stream.ts";
 import { decryptStream, SealedBoxError } from "../../base/pki/age.ts";
 import { BackupError, type BackupFacts, verifyBackup } from "../../base/pki/signed-backup.ts";
 import { fingerprint } from "../../base/pki/verify.ts";
@@ -28,8 +29,7 @@ export async function* checkedContent(
 ): AsyncGenerator<Uint8Array> {
   const hash = new Bun.CryptoHasher("sha256");
   let last: Uint8Array = new Uint8Array();
-  for await (const part of decrypted(context, file)) {
-    hash.update(part);
+  for await (const part of hashedStream(decrypted(context, file), hash)) {
     yield last;
     last = part;
   }
@@ -50,20 +50,13 @@ function decrypted(context: ContextFolder, file: string): AsyncGenerator<Uint8Ar
 export async function checkBackup(context: ContextFolder, file: string): Promise<CheckedBackup> {
   const caFingerprint = backupCa(context);
   const hash = new Bun.CryptoHasher("sha256");
-  const content = hashed(decrypted(context, file), hash);
+  const content = hashedStream(decrypted(context, file), hash);
   try {
     const facts = await verifyBackup(content, caFingerprint, async () => {});
     return { ...facts, digest: hash.digest("hex") };
   } catch (cause) {
     if (!(cause instanceof SealedBoxError || cause instanceof BackupError)) throw cause;
     throw new UserError(`${file} is refused: ${cause.message}. Take another backup`, { cause });
-  }
-}
-
-async function* hashed(parts: AsyncIterable<Uint8Array>, hash: Bun.CryptoHasher) {
-  for await (const part of parts) {
-    hash.update(part);
-    yield part;
   }
 }
 
