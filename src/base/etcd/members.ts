@@ -1,4 +1,4 @@
-// The members of an etcd cluster, and the care of one of them.
+// The members of an etcd cluster, and the maintenance of one of them.
 import {
   AlarmRequest_AlarmAction as Action,
   AlarmType,

@@ -100,16 +100,17 @@ export async function unseal(
   }
 }
 
-type Place = (name: string) => string;
+/** The path of a scratch file. */
+type FilePath = (name: string) => string;
 
-async function loadSealed(run: Tools, file: Place): Promise<void> {
+async function loadSealed(run: Tools, file: FilePath): Promise<void> {
   await run([...PRIMARY, "-c", file("primary")]);
   const parts = ["-u", file("public"), "-r", file("private"), "-c", file("sealed")];
   await run(["load", "-Q", "-C", file("primary"), ...parts]);
 }
 
 /** Has the TPM check the signature, for which it gives a ticket. */
-async function verifyPolicy(run: Tools, file: Place): Promise<void> {
+async function verifyPolicy(run: Tools, file: FilePath): Promise<void> {
   // In the owner's hierarchy: in the null one a verified signature gives no ticket.
   await run(["loadexternal", "-Q", "-C", "o", "-u", file("key"), "-c", file("key.ctx")]);
   const message = ["-g", "sha256", "-m", file("message"), "-s", file("signature"), "-f", "ecdsa"];
@@ -117,7 +118,7 @@ async function verifyPolicy(run: Tools, file: Place): Promise<void> {
 }
 
 async function writeParts(
-  file: Place,
+  file: FilePath,
   sealed: Uint8Array,
   key: PolicyKey,
   { policy, reference, signature }: SignedPolicy,
@@ -148,7 +149,7 @@ function splitSealed(sealed: Uint8Array): readonly [Uint8Array, Uint8Array] {
 
 async function prove(
   run: Tools,
-  file: Place,
+  file: FilePath,
   session: string,
   { pcrs }: SignedPolicy,
 ): Promise<Uint8Array> {
@@ -163,7 +164,7 @@ async function prove(
 /** A salted session for the time of `work`. */
 async function inSession<R>(
   run: Tools,
-  file: Place,
+  file: FilePath,
   kind: "--hmac-session" | "--policy-session",
   work: (session: string) => Promise<R>,
 ): Promise<R> {

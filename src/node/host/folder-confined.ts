@@ -20,7 +20,7 @@ export interface Parts {
 }
 
 /** From all to next to nothing. */
-const LADDER: readonly Parts[] = [
+const FALLBACKS: readonly Parts[] = [
   { hasFilters: true, hasViews: true },
   { hasFilters: true, hasViews: false },
   { hasFilters: false, hasViews: true },
@@ -46,7 +46,7 @@ export function confinementHere(
 /** How much works: a command under it can read our own executable. Undefined: nothing does. */
 export async function partsHere(confiner: Confiner, folder: string): Promise<Parts | undefined> {
   const confinement = confinementOf(programs.curator ?? raise("curator"));
-  for (const parts of LADDER) {
+  for (const parts of FALLBACKS) {
     const here = confinementHere(confinement, folder, parts);
     try {
       await run(confinedCommand(confiner, here, ["/usr/bin/test", "-r", self]));
