@@ -36,8 +36,8 @@ const WRITE = [
   ...["make-dir", "make-reg", "make-sock", "make-fifo", "make-sym"],
 ].join();
 const WRITE_FILE = "read-file,write-file,truncate";
-/** Device nodes are made where they belong, and nowhere else. */
-const WRITE_DEVICES = `${WRITE},make-char,make-block`;
+/** Nodes of disks are made where they belong, and no others: the TPM is one. */
+const WRITE_DEVICES = `${WRITE},make-block`;
 
 /** The arguments of setpriv before the program; what a view names and is not there gives nothing. */
 export function setprivArguments(privileges: Privileges): readonly string[] {
