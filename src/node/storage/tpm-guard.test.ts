@@ -1,5 +1,5 @@
-// Tests of the guard with a software TPM. It has booted nothing and its registers are empty, so
-// that is what releases are signed for here.
+// Tests of the guard with a software TPM. It has booted nothing and its registers are empty, but for
+// the state of Secure Boot, so that is what releases are signed for here.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
   openSoftwareTpm,
@@ -26,6 +26,8 @@ let sealed: SealedKey;
 beforeAll(async () => {
   software = await softwareTpm();
   tpm = await openSoftwareTpm(software);
+  await expect(guard().requireSealable()).rejects.toThrow("PCR 7 is empty");
+  await tpm.measure(7, "Secure Boot");
   atBoot = await tpm.pcrs(IMAGE_PCRS);
   sealed = await guard().seal(secret);
 });

@@ -79,8 +79,22 @@ function requireSecureBoot({ isSecureBoot }: Boot): void {
   );
 }
 
+/** Where firmware measures the state of Secure Boot. */
+const SECURE_BOOT_PCR = 7;
+
+/** What is sealed to an empty register opens to whatever firmware without that habit starts. */
+async function requireMeasured({ tpm }: Boot): Promise<void> {
+  const state = (await tpm.pcrs([SECURE_BOOT_PCR])).get(SECURE_BOOT_PCR);
+  if (state?.some((byte) => byte !== 0)) return;
+  throw new SealError(
+    "the firmware has not measured the state of Secure Boot (PCR 7 is empty)",
+    "Update the firmware, or let the cluster not use TPMs (--bootstrap-tpm-mode disabled)",
+  );
+}
+
 async function requireSealable(boot: Boot): Promise<void> {
   requireSecureBoot(boot);
+  await requireMeasured(boot);
   const signed = await signedPolicy(boot, newestKey(boot.image), EPOCH);
   const present = await boot.tpm.pcrs(signed.pcrs);
   if (Buffer.compare(pcrPolicy(present), signed.policy) !== 0) throw await difference(boot);
