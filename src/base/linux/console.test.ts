@@ -28,6 +28,13 @@ test("Consoles.writeLine writes to all that can be opened", () => {
   }
 });
 
+test("Consoles.writeLine lets no line move the cursor or clear the screen", () => {
+  const path = join(home, "plain");
+  writeFileSync(path, "");
+  new Consoles([path]).writeLine("\u001b[2J\rall\u0007 is\u009bwell\nat root.é");
+  expect(readFileSync(path, "utf8")).toBe("?[2J?all? is?well\nat root.é\n");
+});
+
 test("Consoles.writeLine drops a line that a console cannot take", () => {
   // /dev/full refuses every write.
   expect(new Consoles(["/dev/full"]).writeLine("lost")).toBeUndefined();

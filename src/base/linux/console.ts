@@ -25,9 +25,14 @@ export class Consoles {
 
   /** Writes text, which may have several lines, and a line end. Never throws. */
   writeLine(text: string): void {
-    const bytes = Buffer.from(`${text}\n`);
+    const bytes = Buffer.from(`${printable(text)}\n`);
     for (const fd of this.#fds) writePatiently(fd, bytes);
   }
+}
+
+/** A text that moves no cursor, changes no colours and clears no screen: lines may be anybody's. */
+export function printable(text: string): string {
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "?");
 }
 
 function openConsole(path: string): readonly number[] {

@@ -2,6 +2,7 @@
 // wants to see of the log tree, in the handbook's format.
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { printable } from "../../base/linux/console.ts";
 import { type Entry, formatEntry, type LogTree } from "../../base/logtree/logtree.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { forConsole, isForConsole } from "./filter.ts";
@@ -59,9 +60,4 @@ function oneConsole(path: string, tree: LogTree): Runnable {
 function show(device: number, entry: Entry): void {
   if (!isForConsole(entry)) return;
   writeSync(device, `${printable(formatEntry(forConsole(entry))).replaceAll("\n", "\r\n")}\r\n`);
-}
-
-/** Programs' lines must not move the cursor or change colours. */
-function printable(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "?");
 }
