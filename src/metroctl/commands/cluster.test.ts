@@ -53,7 +53,7 @@ test("cluster show tells what holds for all of it", async () => {
 });
 
 test.each<[MessageInitShape<typeof DatabaseSchema>, string]>([
-  [{ state: 2 }, "; FULL: only deleting is possible"],
+  [{ state: 2 }, "; FULL: what makes it larger is refused"],
   [{ state: 3, alarmNodeIds: ["a", "b"] }, "; ALARM: out of space at a, b"],
 ])("cluster show tells of a database that is full: %p", async (fields, text) => {
   plane.database = { ...plane.database, ...fields };

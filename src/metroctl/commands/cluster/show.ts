@@ -72,7 +72,7 @@ function databaseText(database: Database): string {
     case State.ALARM:
       return `${sizes}; ${file}; ALARM: out of space at ${alarmNodeIds.join(", ")}`;
     case State.FULL:
-      return `${sizes}; ${file}; FULL: only deleting is possible`;
+      return `${sizes}; ${file}; FULL: what makes it larger is refused`;
     default:
       return `${sizes}; ${file}`;
   }
