@@ -7,11 +7,6 @@ import { TAKEN_OVER } from "./foreign.ts";
 /** How such a boot can end: the node serves its cluster, keeps its data locked, or never starts. */
 export type Ending = "serves" | "locked" | "not booted" | "taken over";
 
-/** What the board hands over at power-on. */
-interface Attack {
-  readonly boardTexts?: readonly string[];
-}
-
 /** What was seen of a boot. */
 export interface AttackedBoot {
   readonly ending: Ending;
@@ -38,17 +33,20 @@ const SIGNS: readonly (readonly [Ending, RegExp])[] = [
 
 /**
  * Boots a copy of the owned machine after `attack` was done to it, until it is clear how that
- * ends; `look` then sees the machine, switched off, before it is removed.
+ * ends; `look` then sees the machine, switched off, before it is removed. `boardTexts` are what
+ * the board hands over at power-on.
  */
 export async function bootAttacked(
   name: string,
-  attack: (machine: Machine) => Promise<Attack | undefined>,
+  attack: (machine: Machine) => Promise<void>,
   look: (boot: AttackedBoot) => Promise<void> | void,
+  boardTexts: readonly string[] = [],
 ): Promise<void> {
   const { owned } = await golden();
   await using cluster = await continueFrom(name, owned);
   const machine = cluster.machine();
-  await machine.powerOn(await attack(machine));
+  await attack(machine);
+  await machine.powerOn({ boardTexts });
   const limit = performance.now() + patience(cluster, END_MS);
   const target = { host: machine.address, port: API_PORT };
   let ending: Ending | undefined;

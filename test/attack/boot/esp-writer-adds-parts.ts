@@ -46,7 +46,6 @@ export function espWriterAddsParts(): void {
           "loader/addons/c.addon.efi": unsigned,
           "loader/addons/d.addon.efi": strange,
         });
-        return undefined;
       },
       expectUnmoved,
     );
@@ -59,7 +58,6 @@ export function espWriterAddsParts(): void {
       async (machine) => {
         const own = foreign.signAsOwner(addon(FROM_ESP));
         await plantAll(machine, foreign, { "loader/addons/a.addon.efi": own });
-        return undefined;
       },
       expectLocked,
     );
@@ -80,7 +78,6 @@ export function espWriterAddsParts(): void {
           ...besides(await imageOn(machine.files.disk), parts),
           "loader/credentials/e.cred": "foreign",
         });
-        return undefined;
       },
       expectLocked,
     );
@@ -94,7 +91,6 @@ export function espWriterAddsParts(): void {
         const image = `/EFI/Linux/${await imageOn(machine.files.disk)}`;
         const entry = firstEntry([`linux ${image}`, `options ${FROM_ESP}`]);
         await plantAll(machine, foreign, entry);
-        return undefined;
       },
       expectLocked,
     );
@@ -108,7 +104,6 @@ export function espWriterAddsParts(): void {
         const image = `/EFI/Linux/${await imageOn(machine.files.disk)}`;
         const entry = firstEntry([`linux ${image}`, "initrd /foreign.cpio"]);
         await plantAll(machine, foreign, { ...entry, "foreign.cpio": foreign.initramfs });
-        return undefined;
       },
       expectNotBooted,
     );
@@ -121,7 +116,6 @@ export function espWriterAddsParts(): void {
       async (machine) => {
         const image = foreign.sign(foreignImage(foreign.initramfs));
         await plantAll(machine, foreign, { "EFI/Linux/zz.efi": image });
-        return undefined;
       },
       (boot) => {
         expectNotBooted(boot);

@@ -87,7 +87,6 @@ export function firmwareOwner(): void {
       async ({ files }) => {
         await plant(files.disk, { foreign: program, "dev/": "" });
         await startDirectly(files);
-        return undefined;
       },
       expectUnmoved,
     );
@@ -112,7 +111,6 @@ export function firmwareOwner(): void {
           text("LoaderEntryDefault", "zz.conf"),
           text("LoaderEntryOneShot", "zz.conf"),
         ]);
-        return undefined;
       },
       expectNotBooted,
     );
@@ -131,7 +129,6 @@ export function firmwareOwner(): void {
         });
         truncateSync(disk, Bun.file(disk).size + XBOOTLDR_BYTES + 2 ** 21);
         await addPartition(disk, foreign);
-        return undefined;
       },
       expectNotBooted,
     );

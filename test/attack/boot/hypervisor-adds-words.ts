@@ -22,9 +22,9 @@ export function hypervisorAddsWords(): void {
       "smbios-stub",
       async ({ files }) => {
         await plant(files.disk, { foreign: program, "dev/": "" });
-        return { boardTexts: [`${STUB}=${FROM_ESP}`] };
       },
       expectLocked,
+      [`${STUB}=${FROM_ESP}`],
     );
   });
 
@@ -37,24 +37,18 @@ export function hypervisorAddsWords(): void {
       async ({ files: { disk } }) => {
         const image = `EFI/Linux/${await imageOn(disk)}`;
         await plant(disk, { foreign: program, "dev/": "", [image]: signAsOwner(endless) });
-        return { boardTexts: [`${STUB}=${FROM_ESP}`] };
       },
       ({ ending }) => expect(ending).toBe("taken over"),
+      [`${STUB}=${FROM_ESP}`],
     );
   });
 
   test("a hypervisor that adds words for entries of the boot loader changes nothing", async () => {
-    await bootAttacked(
-      "smbios-loader",
-      async () => ({
-        boardTexts: [
-          `${LOADER}=${FROM_ESP}`,
-          "io.systemd.boot.entries-extra:evil.conf=linux /EFI/Linux/metropolis-a.efi",
-          "io.systemd.boot.timeout=menu-force",
-          "io.systemd.credential:foreign=secret",
-        ],
-      }),
-      expectUnmoved,
-    );
+    await bootAttacked("smbios-loader", async () => {}, expectUnmoved, [
+      `${LOADER}=${FROM_ESP}`,
+      "io.systemd.boot.entries-extra:evil.conf=linux /EFI/Linux/metropolis-a.efi",
+      "io.systemd.boot.timeout=menu-force",
+      "io.systemd.credential:foreign=secret",
+    ]);
   });
 }
