@@ -18,6 +18,7 @@
 // no disk. It does not know what is inside the node's own files.
 export { BUNDLE_FILES, type Bundle, openBundle, openBundleBytes } from "./bundle.ts";
 export { type BundleInput, writeBundle } from "./bundle-writer.ts";
+export { type DiskContent, diskContent, isInstallation } from "./disk-content.ts";
 export { EPOCH, epochReference } from "./epoch.ts";
 export { ImageError } from "./image-error.ts";
 export { type InstalledDisk, type InstallOptions, writeNodeDisk } from "./install.ts";

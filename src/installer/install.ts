@@ -10,6 +10,7 @@ import {
 import {
   BUNDLE_FILES,
   type Bundle,
+  diskContent,
   ESP_PATHS,
   type InstalledDisk,
   minimumDiskBytes,
@@ -18,7 +19,7 @@ import {
   writeNodeDisk,
 } from "../image/image.ts";
 import { checkFirmware, checkSecurity, type Security } from "./checks.ts";
-import { chooseDisk } from "./disks.ts";
+import { type Candidate, chooseDisk, disksAmong, warnings } from "./disks.ts";
 import { InstallerError } from "./installer-error.ts";
 import type { Medium } from "./medium.ts";
 import { stepPrinter } from "./step-printer.ts";
@@ -55,7 +56,9 @@ export async function install(machine: Machine, print: Print): Promise<void> {
   const { version } = bundle.manifest;
   print(`This medium installs Metropolis ${version}`);
   const needBytes = minimumDiskBytes(bundle.file(BUNDLE_FILES.system).size);
-  const disk = chooseDisk(machine.disks(), { medium: medium.disk, needBytes });
+  const disks = await lookAt(machine);
+  const disk = chooseDisk(disks, { medium: medium.disk, needBytes });
+  for (const warning of warnings(disks, disk)) print(warning);
   const progress = stepPrinter(print);
   await bundle.verify(progress, INSTALLED_FILES);
   // The handbook promises this line as it is.
@@ -63,6 +66,20 @@ export async function install(machine: Machine, print: Print): Promise<void> {
   const installed = await write(disk, bundle, medium.parameters, progress);
   tellFirmware(machine, disk, installed, print);
   print(`Installed Metropolis ${version} to ${disk.path}`);
+}
+
+/** The machine's disks, and what lies on each. */
+function lookAt({ disks }: Machine): Promise<readonly Candidate[]> {
+  return Promise.all(
+    disksAmong(disks()).map(async (disk) => ({
+      ...disk,
+      content: await diskContent(placeOf(disk)),
+    })),
+  );
+}
+
+function placeOf({ path, size, sectorSize }: BlockDevice) {
+  return { path, size: Number(size), sectorSize: sectorSize === 4096 ? 4096 : 512 } as const;
 }
 
 function parseParameters(bytes: Uint8Array): NodeParameters {
@@ -84,7 +101,7 @@ async function write(
   return await writeNodeDisk({
     disk: disk.path,
     diskBytes: Number(disk.size),
-    sectorSize: disk.sectorSize === 4096 ? 4096 : 512,
+    sectorSize: placeOf(disk).sectorSize,
     bundle,
     parameters,
     progress,

@@ -22,6 +22,7 @@ import { api, type NodeCredentials, type PowerRequest } from "./api/api.ts";
 import type { Member } from "./consensus/config.ts";
 import { consensus } from "./consensus/consensus.ts";
 import { Control } from "./control/control.ts";
+import { Troubles } from "./control/troubles.ts";
 import { enrolment } from "./enrolment/enrolment.ts";
 import { type Host, hostOf } from "./host/host.ts";
 import { formatVersion } from "./host/version.ts";
@@ -49,6 +50,7 @@ class News {
   readonly network = new Value<NetworkStatus>(noNetwork);
   readonly addresses = new Value<readonly string[]>([]);
   readonly storage = new StorageNews();
+  readonly troubles = new Troubles();
   readonly consensus = new Control<Member>();
   readonly curator = new Control<CuratorSettings>();
   readonly membership = new Value<Credentials>();
@@ -147,6 +149,7 @@ function runCluster(
       consensus: etcd,
       names,
       isReached,
+      troubles: news.troubles.all,
       hasMesh,
       version,
       bootId,

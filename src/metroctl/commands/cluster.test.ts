@@ -61,6 +61,12 @@ test.each<[MessageInitShape<typeof DatabaseSchema>, string]>([
   expect(stdout).toContain(text);
 });
 
+test("cluster show tells what is wrong with nodes", async () => {
+  const id = plane.addNode({ status: { troubles: ["disk /dev/vdb cannot be read"] } });
+  const { stdout } = await plane.metroctl("cluster", "show");
+  expect(stdout).toContain(`trouble                ${id} disk /dev/vdb cannot be read\n`);
+});
+
 test("cluster configure changes one field, and only if nobody else did", async () => {
   const words = ["kubernetes.node_labels_to_synchronize", "^rack$", "zone"];
   const { stdout, stderr, exitCode } = await plane.metroctl(

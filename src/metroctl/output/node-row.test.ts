@@ -20,6 +20,7 @@ const node = create(NodeSchema, {
     externalAddress: "10.1.0.2",
     version: { release: { major: 0n, minor: 1n, patch: 2n } },
     bootId: Uint8Array.of(0x0b, 0xad, 0xca, 0xfe),
+    troubles: ["the clock is wrong", "disk /dev/vdb: \u001b[31mEIO"],
   },
   roles: { kubernetesController: {}, consensusMember: {} },
   tpmUsage: NodeTPMUsage.NODE_TPM_USAGE_PRESENT_AND_USED,
@@ -47,6 +48,7 @@ test("nodeRow fills the original's columns as the original does, then ours", () 
     ["labels", "a:1,b:"],
     ["consensus", "voter"],
     ["boot id", "0badcafe"],
+    ["troubles", "the clock is wrong; disk /dev/vdb: \ufffd[31mEIO"],
   ]);
 });
 

@@ -32,6 +32,7 @@ export const nodeColumns = [
   "labels",
   "consensus",
   "boot id",
+  "troubles",
 ] as const;
 
 /** One row. It has more cells than the table shows; `--columns` names them. */
@@ -49,6 +50,7 @@ export function nodeRow(node: Node): Row {
     heartbeat: heartbeatWord(node),
     labels: (node.labels?.pairs ?? []).map(({ key, value }) => `${key}:${value}`).join(","),
     consensus: consensusWord(node),
+    troubles: (status?.troubles ?? []).map(printable).join("; "),
     "boot id": Buffer.from(status?.bootId ?? []).toString("hex"),
     fingerprint: fingerprintOf(node),
     hardware: hardwareText(registration?.hardware),

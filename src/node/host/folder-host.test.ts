@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { Value } from "../../base/event/event.ts";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { Supervisor } from "../../base/supervisor/supervisor.ts";
+import { Troubles } from "../control/troubles.ts";
 import type { NetworkStatus } from "../network/network.ts";
 import { StorageNews } from "../storage/storage.ts";
 import { folderHost } from "./folder-host.ts";
@@ -65,7 +66,11 @@ test("prepare forgets what a machine forgets without power, and nothing else", (
 test("the parts of folderHost give a console, and the ground to stand on", async () => {
   const { parts, prepare } = host();
   prepare();
-  const news = { network: new Value<NetworkStatus>(), storage: new StorageNews() };
+  const news = {
+    network: new Value<NetworkStatus>(),
+    storage: new StorageNews(),
+    troubles: new Troubles(),
+  };
   const { console: screen, storage } = parts(news);
   const tree = new LogTree();
   const supervisor = new Supervisor(

@@ -15,6 +15,7 @@ import type { Logger } from "../../base/logtree/logtree.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
 import type { EtcdProgram } from "../consensus/consensus.ts";
+import type { Troubles } from "../control/troubles.ts";
 import type { NetworkStatus } from "../network/network.ts";
 import type { CuratorProgram } from "../roles/curator.ts";
 import type { Paths } from "../storage/paths.ts";
@@ -30,6 +31,7 @@ export const FAST_ELECTION_MS = 500;
 export interface HostNews {
   readonly network: Value<NetworkStatus>;
   readonly storage: StorageNews;
+  readonly troubles: Troubles;
 }
 
 /** A machine, or what stands for one. */

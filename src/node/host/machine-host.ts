@@ -53,7 +53,7 @@ export function machineHost(): Host {
       kernel: kernelLog(),
       network: network(news.network),
       time: time(news.network),
-      storage: storage(news.storage, where),
+      storage: storage(news.storage, where, news.troubles),
       ports: ports(),
     }),
     release: () => releaseData(where.data.root),

@@ -47,6 +47,8 @@ export interface RolesOptions extends CuratorNews {
   readonly names: Value<Names>;
   /** Set to the public key of the cluster's owner. */
   readonly owner: Value<Uint8Array>;
+  /** What is wrong with this machine. */
+  readonly troubles: Value<readonly string[]>;
   /** Whether this host can take part in the encrypted network. */
   readonly hasMesh: boolean;
   /** Curators that may know the leader. */
@@ -159,16 +161,16 @@ function ownName(
 
 /** Makes a new status whenever something that it is made of changes. */
 async function followStatus(
-  { addresses, isOpen, version, bootId }: RolesOptions,
+  { addresses, isOpen, version, bootId, troubles }: RolesOptions,
   status: Value<NodeStatus | undefined>,
   signal: AbortSignal,
 ): Promise<void> {
   const update = () => {
     const facts = { addresses: addresses.current ?? [], isCuratorOpen: isOpen.current === true };
-    status.set(nodeStatus({ ...facts, version, bootId }));
+    status.set(nodeStatus({ ...facts, version, bootId, troubles: troubles.current ?? [] }));
   };
   const follow = (source: Value<unknown>) => async (ended: AbortSignal) => {
     for await (const _ of source.watch(ended)) update();
   };
-  await together(signal, [follow(addresses), follow(isOpen)]);
+  await together(signal, [follow(addresses), follow(isOpen), follow(troubles)]);
 }

@@ -12,6 +12,7 @@ const facts = {
   isCuratorOpen: true,
   version: parseVersion("VERSION_ID=0.1.0\n"),
   bootId: "8a4b0a4e-7f2f-4a3b-9d53-2f6d2f9a1c11",
+  troubles: ["disk /dev/vdb cannot be read"],
 };
 
 test("nodeStatus says where the node is reached and what runs there", () => {
@@ -20,6 +21,7 @@ test("nodeStatus says where the node is reached and what runs there", () => {
   expect(status?.runningCurator?.port).toBe(7835);
   expect(status?.version?.release?.minor).toBe(1n);
   expect(status?.bootId.toHex()).toBe("8a4b0a4e7f2f4a3b9d532f6d2f9a1c11");
+  expect(status?.troubles).toEqual(["disk /dev/vdb cannot be read"]);
 });
 
 test("nodeStatus leaves out a curator that is not open, and is none without an address", () => {

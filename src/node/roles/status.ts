@@ -17,6 +17,8 @@ export interface StatusFacts {
   readonly version: Version;
   /** As the kernel shows it, with hyphens. */
   readonly bootId: string;
+  /** What is wrong with the machine, in sentences. */
+  readonly troubles: readonly string[];
 }
 
 /** The status of a node; undefined while it has no address, without which there is none. */
@@ -28,6 +30,7 @@ export function nodeStatus(facts: StatusFacts): NodeStatus | undefined {
     externalAddress,
     addresses,
     version: facts.version,
+    troubles: [...facts.troubles],
     bootId: Uint8Array.fromHex(facts.bootId.replaceAll("-", "")),
     ...(facts.isCuratorOpen ? { runningCurator: { port: CURATOR_PORT } } : {}),
   });

@@ -1,6 +1,6 @@
 // Tests of finding the node's disk, on files that stand for disks.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileDevice } from "../../base/format/block-device.ts";
@@ -66,15 +66,26 @@ test("partitionName sets numbers apart with a p", () => {
   expect(partitionName("nvme0n1", 4)).toBe("nvme0n1p4");
 });
 
+const found = (espId?: string) => findBootDisk({ systemId, espId }, source);
+
+/** Another node's disk, of the same release: only what is random at an installation differs. */
+const another = [
+  [types.esp, guid("5")],
+  [types.systemA, guid("6")],
+  [types.systemB, systemId],
+  [types.data, guid("8")],
+] as const;
+
 test("findBootDisk finds the partitions beside the system", async () => {
   await disk("sda", [[types.data, guid("7")]]);
   await disk("nvme0n1", whole);
   await disk("sdb", []);
-  expect(await findBootDisk(systemId, source)).toEqual({
+  expect(await found()).toEqual({
     disk: join(source.devices, "nvme0n1"),
     esp: join(source.devices, "nvme0n1p1"),
     data: join(source.devices, "nvme0n1p4"),
     slot: "b",
+    troubles: [],
   });
 });
 
@@ -84,19 +95,54 @@ test("findBootDisk knows slot A by its type", async () => {
     return [type, index === 2 ? guid("3") : id];
   });
   await disk("vda", swapped);
-  expect((await findBootDisk(systemId, source)).slot).toBe("a");
+  expect((await found()).slot).toBe("a");
 });
 
-test("findBootDisk wants the system on exactly one disk", async () => {
-  await expect(findBootDisk(systemId, source)).rejects.toThrow("0 disks have it");
+test.each([
+  [guid("1"), "vdb", "vda"],
+  [guid("5"), "vda", "vdb"],
+])(
+  "of two installations of a release, findBootDisk takes the one whose ESP was started",
+  async (espId, own, other) => {
+    await disk("vda", another);
+    await disk("vdb", whole);
+    const { disk: name, data, troubles } = await found(espId);
+    expect([name, data]).toEqual([join(source.devices, own), join(source.devices, `${own}4`)]);
+    expect(troubles).toEqual([
+      `disk ${join(source.devices, other)} holds an installation too and is left alone; ` +
+        `this is ${join(source.devices, own)}`,
+    ]);
+  },
+);
+
+test("findBootDisk names the disks where there is not one", async () => {
+  await expect(found()).rejects.toThrow("no disk has it");
   await disk("vda", whole);
+  const [vda, vdb] = ["vda", "vdb"].map((name) => join(source.devices, name));
+  await expect(found(guid("9"))).rejects.toThrow(
+    `${vda} has it, but partition ${guid("9")} was started, which is not there`,
+  );
   await disk("vdb", whole);
-  await expect(findBootDisk(systemId, source)).rejects.toThrow("2 disks have it");
+  // A copy of a disk, sector by sector.
+  await expect(found(guid("1"))).rejects.toThrow(
+    `${vda} and ${vdb} both have it; take one of them out of the machine`,
+  );
+});
+
+test("findBootDisk leaves a disk alone that gives read errors, and names it", async () => {
+  await disk("vda", whole);
+  await disk("vdb", []);
+  const bad = join(source.devices, "vdb");
+  rmSync(bad);
+  // Reading its beginning is EIO.
+  symlinkSync("/proc/self/mem", bad);
+  const { data, troubles } = await found(guid("1"));
+  expect(data).toBe(join(source.devices, "vda4"));
+  expect(troubles).toEqual([expect.stringContaining(`disk ${bad} cannot be read and is left`)]);
+  expect(troubles[0]).toContain("EIO");
 });
 
 test("findBootDisk wants exactly one partition of each kind", async () => {
   await disk("vda", [...whole, [types.data, guid("5")]]);
-  await expect(findBootDisk(systemId, source)).rejects.toThrow(
-    "find data partition: 2 of them on the disk",
-  );
+  await expect(found()).rejects.toThrow("find data partition: 2 of them on the disk");
 });

@@ -1,14 +1,19 @@
 // The disk that the verified system lies on, and the node's partitions there.
 //
 // The signed kernel command line names the system's partition by the first half of
-// its root hash. Only the disk that holds this partition is looked at: a partition
-// with our type on another disk may be an attacker's, or another installation's.
+// its root hash; the boot loader names the ESP that it was started from. Only the disk
+// that holds both is used: a partition with our type on another disk may be an
+// attacker's, or another node's, which was installed from the same release.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileDevice } from "../../base/format/block-device.ts";
-import { FormatError } from "../../base/format/format.ts";
-import { type Partition, readGpt } from "../../base/format/gpt.ts";
-import { PARTITION_TYPE, type Slot } from "../../image/image.ts";
+import type { Partition } from "../../base/format/gpt.ts";
+import {
+  type DiskContent,
+  diskContent,
+  isInstallation,
+  PARTITION_TYPE,
+  type Slot,
+} from "../../image/image.ts";
 
 /** No disk, or one that does not have exactly what a node needs. */
 export class DiskError extends Error {
@@ -59,18 +64,26 @@ function disks({ sysfs }: DiskSource): readonly Disk[] {
     }));
 }
 
-/** The partitions of a disk; none if it has no table that can be read. */
-async function partitionsOf(disk: Disk, source: DiskSource): Promise<readonly Partition[]> {
-  if (disk.bytes === 0) return [];
-  const path = join(source.devices, disk.name);
-  await using device = await fileDevice(path, { size: disk.bytes });
-  try {
-    return (await readGpt(device, disk.sectorSize)).partitions;
-  } catch (error) {
-    // Other disks of the machine are none of our business, whatever is on them.
-    if (error instanceof FormatError) return [];
-    throw error;
-  }
+/** A disk, and what lies on it. */
+interface Seen {
+  readonly disk: Disk;
+  readonly path: string;
+  readonly content: DiskContent;
+}
+
+/** Looks at all of them at once, so that one that is slow holds nobody up longer than itself. */
+function lookAtAll(source: DiskSource): Promise<readonly Seen[]> {
+  return Promise.all(
+    disks(source).map(async (disk) => {
+      const path = join(source.devices, disk.name);
+      const { bytes: size, sectorSize } = disk;
+      return { disk, path, content: await diskContent({ path, size, sectorSize }) };
+    }),
+  );
+}
+
+function partitionsOf({ content }: Seen): readonly Partition[] {
+  return content.kind === "table" ? content.partitions : [];
 }
 
 /** `vda` and 4 make `vda4`, `nvme0n1` and 4 make `nvme0n1p4`. */
@@ -102,28 +115,73 @@ function only(partitions: readonly Partition[], type: string, what: string): Par
   return partition;
 }
 
-/** Finds the node's disk by the GUID of the system partition. */
+/** Which disk is looked for. */
+export interface BootClue {
+  /** The GUID of the system partition. */
+  readonly systemId: string;
+  /** The GUID of the ESP that the firmware has started, where that is known. */
+  readonly espId?: string | undefined;
+}
+
+/** The node's own disk, and what is wrong with the others, if anything. */
+export interface FoundDisk extends BootDisk {
+  readonly troubles: readonly string[];
+}
+
+/**
+ * Finds the node's disk: the one that has the system and, as another installation of the same
+ * release has the very same system, the ESP that was started. No other disk is ever touched.
+ */
 export async function findBootDisk(
-  systemId: string,
+  { systemId, espId }: BootClue,
   source: DiskSource = machine,
-): Promise<BootDisk> {
-  const found: { disk: Disk; partitions: readonly Partition[]; system: Partition }[] = [];
-  for (const disk of disks(source)) {
-    const partitions = await partitionsOf(disk, source);
-    const system = partitions.find(({ id }) => id === systemId);
-    if (system !== undefined) found.push({ disk, partitions, system });
+): Promise<FoundDisk> {
+  const all = await lookAtAll(source);
+  const withSystem = all.filter((each) => partitionsOf(each).some(({ id }) => id === systemId));
+  const started = withSystem.filter(
+    (each) => espId === undefined || partitionsOf(each).some(({ id }) => id === espId),
+  );
+  const [own] = started;
+  if (own === undefined || started.length > 1) {
+    throw new DiskError(notOne({ all, withSystem, started }, { systemId, espId }));
   }
-  const [first] = found;
-  if (first === undefined || found.length > 1) {
-    throw new DiskError(
-      `find disk with system partition ${systemId}: ${found.length} disks have it`,
-    );
-  }
-  const { disk, partitions, system } = first;
+  const { disk, path } = own;
+  const partitions = partitionsOf(own);
+  const system = partitions.find(({ id }) => id === systemId);
   return {
-    disk: join(source.devices, disk.name),
+    disk: path,
     esp: deviceOf(disk, only(partitions, PARTITION_TYPE.esp, "ESP"), source),
     data: deviceOf(disk, only(partitions, PARTITION_TYPE.data, "data"), source),
-    slot: system.type === PARTITION_TYPE.systemB ? "b" : "a",
+    slot: system?.type === PARTITION_TYPE.systemB ? "b" : "a",
+    troubles: troublesOf(all, own),
   };
+}
+
+/** What an operator should know of the disks that are left alone. */
+function troublesOf(all: readonly Seen[], own: Seen): readonly string[] {
+  return all.flatMap((each) => {
+    if (each.content.kind === "unreadable") {
+      return [`disk ${each.path} cannot be read and is left alone: ${each.content.reason}`];
+    }
+    if (each === own || !isInstallation(each.content)) return [];
+    return [`disk ${each.path} holds an installation too and is left alone; this is ${own.path}`];
+  });
+}
+
+/** Why there is not one disk to start from. */
+function notOne(
+  seen: Readonly<Record<"all" | "withSystem" | "started", readonly Seen[]>>,
+  { systemId, espId }: BootClue,
+): string {
+  const names = (disks: readonly Seen[]) => disks.map(({ path }) => path).join(" and ");
+  const what = `find the disk that was started, with system partition ${systemId}`;
+  const unreadable = seen.all.flatMap(({ path, content }) =>
+    content.kind === "unreadable" ? [`; ${path} cannot be read: ${content.reason}`] : [],
+  );
+  if (seen.withSystem.length === 0) return `${what}: no disk has it${unreadable.join("")}`;
+  if (seen.started.length > 1) {
+    return `${what}: ${names(seen.started)} both have it; take one of them out of the machine`;
+  }
+  const started = `partition ${espId} was started, which is not there${unreadable.join("")}`;
+  return `${what}: ${names(seen.withSystem)} has it, but ${started}`;
 }

@@ -6,12 +6,13 @@
 //                                           growth (wipe) ◄──────────┘
 import { readFileSync } from "node:fs";
 import { Value } from "../../base/event/event.ts";
-import { EfiVariables, isSecureBoot } from "../../base/linux/efi-variables.ts";
+import { bootPartition, EfiVariables, isSecureBoot } from "../../base/linux/efi-variables.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { openTpm } from "../../base/tpm/tpm.ts";
 import { runningSlotId, type Slot } from "../../image/image.ts";
 import { Control, whileWanted } from "../control/control.ts";
-import { findBootDisk } from "./boot-disk.ts";
+import type { Troubles } from "../control/troubles.ts";
+import { type FoundDisk, findBootDisk } from "./boot-disk.ts";
 import { bootImage } from "./boot-image.ts";
 import { type DataPartition, dataPartition } from "./data.ts";
 import { mountEsp } from "./esp.ts";
@@ -41,9 +42,11 @@ export class StorageNews {
 }
 
 /** Finds the disk, mounts the ESP, and lets the data partition grow once it is mounted. */
-export function storage(news: StorageNews, paths: Paths): Runnable {
+export function storage(news: StorageNews, paths: Paths, troubles: Troubles): Runnable {
   return async ({ log, run, healthy, done }) => {
-    const disk = await findBootDisk(runningSlotId(readFileSync("/proc/cmdline", "utf8")));
+    const disk = await ownDisk();
+    for (const trouble of disk.troubles) log.warning(capital(trouble));
+    troubles.note("disks", disk.troubles);
     log.info(`This system runs from slot ${disk.slot.toUpperCase()} of ${disk.disk}`);
     await mountEsp(disk.esp, paths.esp.root, log);
     const vault = await openVault(paths, disk.slot);
@@ -60,6 +63,16 @@ export function storage(news: StorageNews, paths: Paths): Runnable {
     news.ground.set({ partition, slot: disk.slot, vault });
     done();
   };
+}
+
+/** The disk that this system was started from. */
+function ownDisk(): Promise<FoundDisk> {
+  const systemId = runningSlotId(readFileSync("/proc/cmdline", "utf8"));
+  return findBootDisk({ systemId, espId: bootPartition(new EfiVariables()) });
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 async function openVault({ esp, ephemeral }: Paths, slot: Slot): Promise<Vault> {

@@ -8,6 +8,7 @@ import {
   type Database,
   type GetClusterInfoResponse,
   GetClusterInfoResponseSchema,
+  type Node,
   Database_State as State,
 } from "../../../gen/metropolis/proto/api/management_pb.ts";
 import {
@@ -26,8 +27,13 @@ export default defineCommand({
     using cluster = await openCluster(args);
     const info = await cluster.management.getClusterInfo({});
     const leader = await leaderOf(cluster);
+    const nodes = await cluster.nodes();
     const record = toJson(GetClusterInfoResponseSchema, info);
-    await print(args, rows(cluster, info, leader), [{ ...Object(record), leaderNodeId: leader }]);
+    await print(
+      args,
+      [...rows(cluster, info, leader), ...troubles(nodes)],
+      [{ ...Object(record), leaderNodeId: leader }],
+    );
   },
 });
 
@@ -60,6 +66,13 @@ function rows({ ca }: Cluster, info: GetClusterInfoResponse, leader: string) {
     }),
   ];
   return facts.map(([name, value]) => ({ name, value }));
+}
+
+/** What nodes say that is wrong with them. */
+function troubles(nodes: readonly Node[]) {
+  return nodes.flatMap(({ id, status }) =>
+    (status?.troubles ?? []).map((text) => ({ name: "trouble", value: `${id} ${text}` })),
+  );
 }
 
 /** How full the database is, and what follows from that. */
