@@ -76,7 +76,7 @@ export const programs: Readonly<Record<string, ProgramRow>> = {
       ...(["sys_time", "sys_chroot", "mknod", "ipc_lock"] as const),
     ],
     systemCalls: ["mount", "system", "clone3", "clock", "chroot", "device", "keyring"],
-    ports: ["7839/tcp", "7847/tcp"],
+    ports: ["7839/tcp", "7847/tcp", "7847/udp"],
   },
   curator: {
     path: "/usr/lib/metropolis/curator",

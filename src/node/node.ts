@@ -35,8 +35,11 @@ import { controlPlane } from "./roles/control-plane.ts";
 import { curator } from "./roles/curator.ts";
 import { roles } from "./roles/roles.ts";
 import type { CuratorSettings } from "./roles/settings.ts";
+import { directoryNames } from "./roles/watch.ts";
 import type { Credentials } from "./storage/credentials.ts";
+import type { Paths } from "./storage/paths.ts";
 import { StorageNews } from "./storage/storage.ts";
+import { Whereabouts } from "./whereabouts/whereabouts.ts";
 
 /** By these init knows what the machine shall do. */
 const EXIT_CODES: Readonly<Record<PowerRequest, number>> = { reboot: 64, powerOff: 65 };
@@ -61,6 +64,11 @@ class News {
   readonly lock = new Value<Lock>();
   readonly isReached = new Value(false);
   readonly owner = new Value<Uint8Array>();
+  readonly whereabouts: Whereabouts;
+
+  constructor({ esp }: Paths) {
+    this.whereabouts = new Whereabouts(directoryNames(esp.clusterDirectory));
+  }
 }
 
 /** The life of the node agent; without arguments on a machine of its own. */
@@ -72,7 +80,7 @@ export async function main(args: readonly string[]): Promise<void> {
   host.prepare();
   await host.confine(tree.logger("root"));
   const ending = new Value<number>();
-  const news = new News();
+  const news = new News(host.paths);
   const power = (request: PowerRequest) => ending.set(EXIT_CODES[request]);
   const supervisor = new Supervisor(node(host, news, power), { tree });
   process.on("SIGTERM", () => ending.set(0));
@@ -120,14 +128,15 @@ function runCluster(
 ) {
   const { membership, isOpen, addresses, consensus: etcd, curator: member } = news;
   const { lock, isReached, names, owner: user } = news;
-  const { roles: ownRoles, storage } = news;
-  const common = { paths, membership, isOpen, addresses, roles: ownRoles, lock, storage };
+  const { roles: ownRoles, storage, whereabouts } = news;
+  const held = { lock, storage, whereabouts };
+  const common = { paths, membership, isOpen, addresses, roles: ownRoles, ...held };
   const owner = program.owner === undefined ? {} : { etcdOwner: program.owner };
   const controls = { consensus: etcd, curator: member, ...owner };
   const known = () => {
     // What its own curator says, it has from the etcd of this node.
     const own = isOpen.current === true ? membership.current?.nodeId : undefined;
-    return knownAt(paths.esp.clusterDirectory, own);
+    return knownAt(paths.esp.clusterDirectory, own, (id) => whereabouts.candidates(id));
   };
   run("consensus", consensus(etcd, { ...program, unused: () => curatorEnded(member) }));
   run("curator", curator(member, common, curatorProgram));
@@ -156,7 +165,7 @@ function runCluster(
     }),
   );
   run("controlplane", controlPlane({ ...common, ...controls, known }));
-  run("recovery", recovery(lock, isReached));
+  run("recovery", recovery({ lock, isReached, addresses, whereabouts }));
   run("hosts", hosts(names, paths.ephemeral.hosts));
   run("api", api({ credentials: news.apiCredentials, owner: user, tree, power }));
 }

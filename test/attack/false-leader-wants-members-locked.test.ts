@@ -22,9 +22,16 @@ import { clusterKey, type KeySurroundings } from "../../src/node/enrolment/clust
 import { folderPartition } from "../../src/node/host/folder-partition.ts";
 import { EpochFile } from "../../src/node/recovery/epoch-file.ts";
 import { type Lock, RECOVERY_PORT, recovery } from "../../src/node/recovery/recovery.ts";
-import { quietLog, type TestMember, testMembers } from "../../src/node/recovery/test-member.ts";
+import {
+  quietLog,
+  type TestMember,
+  testMeeting,
+  testMembers,
+} from "../../src/node/recovery/test-member.ts";
+import { directoryNames } from "../../src/node/roles/watch.ts";
 import { dataPassphrase } from "../../src/node/storage/keys.ts";
 import { paths } from "../../src/node/storage/paths.ts";
+import { Whereabouts } from "../../src/node/whereabouts/whereabouts.ts";
 import { ControlPlane } from "../cluster/control-plane.ts";
 import { ca, directoryOf, freshAddress, Node } from "./impostors.ts";
 
@@ -71,7 +78,8 @@ async function switchedOn(peerHost: string) {
   const secrets = { ...own, join: joinKey, isSealed: true, isStale: false, epoch: 1 };
   const lock = new Value<Lock>();
   const signal = AbortSignal.timeout(DEADLINE_MS);
-  const all: KeySurroundings = { paths: where, partition, lock, log, signal };
+  const whereabouts = new Whereabouts(directoryNames(where.esp.clusterDirectory));
+  const all: KeySurroundings = { paths: where, partition, lock, whereabouts, log, signal };
   const storageSecurity = NodeStorageSecurity.AUTHENTICATED_ENCRYPTED;
   return { lock, text, opening: clusterKey(all, { ...secrets, storageSecurity }) };
 }
@@ -79,7 +87,7 @@ async function switchedOn(peerHost: string) {
 /** A member that serves at an address, at the port of the product. */
 function serveAt(host: string, lock: Lock): AsyncDisposable {
   const listen = { host, port: RECOVERY_PORT };
-  return testSupervisor(recovery(new Value(lock), new Value(false), listen));
+  return testSupervisor(recovery(testMeeting(lock), listen));
 }
 
 async function codeOf(call: Promise<unknown>): Promise<Code> {

@@ -53,7 +53,7 @@ function robbed({ lock }: TestMember, other: TestMember): Lock["epochs"] {
 function gather({ lock }: TestMember, all: readonly TestMember[]): Promise<Uint8Array> {
   const { log } = quietLog();
   // A disk that any key opens: what counts here is which key is made.
-  const outside = { places: () => placesOf(all), opens: async () => true };
+  const outside = { places: placesOf(all), opens: async () => true };
   return gatherShares(lock, outside, log, AbortSignal.timeout(WATCHED_MS));
 }
 

@@ -189,6 +189,18 @@ export class ProcessCluster implements AsyncDisposable {
     await Promise.all(numbers.map((number) => this.machine(number).kill()));
   }
 
+  /** Switches a machine on at another address than it had, as a new network gives it one. */
+  async powerOnAt(number: number, address: string): Promise<void> {
+    await this.machine(number).powerOn({ environment: { ADDRESS: address } });
+  }
+
+  /** The operator knows the cluster by these addresses, and no others. */
+  lookAt(...endpoints: readonly string[]): void {
+    const context = new ContextFolder(this.operator.folder, this.#name);
+    const { members: _, ...reach } = context.reach();
+    context.saveReach({ ...reach, endpoints });
+  }
+
   /** Switches machines on, all at once. */
   async powerOn(...numbers: readonly number[]): Promise<void> {
     await Promise.all(numbers.map((number) => this.machine(number).powerOn()));

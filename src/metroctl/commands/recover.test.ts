@@ -33,6 +33,8 @@ class LockedNode {
   readonly key = crypto.getRandomValues(new Uint8Array(32));
   readonly id: string;
   received: Uint8Array | undefined;
+  /** Where it was told that others are. */
+  readonly introduced = new Map<string, string>();
   server: Server | undefined;
   /** In its box; its own unless a test says otherwise. */
   joinKey = generateKeyPair();
@@ -58,6 +60,10 @@ class LockedNode {
               epochs: [{ epoch: 3n, threshold: 0, members }],
               operatorEncryptedClusterUnlockKey: await operatorBox(operatorKey, this.id, view),
             };
+          },
+          introduce: async ({ members }) => {
+            for (const { nodeId, address } of members) this.introduced.set(nodeId, address);
+            return { nodeId: this.id };
           },
           unlock: async ({ clusterUnlockKey }) => {
             this.received = clusterUnlockKey;
@@ -94,6 +100,33 @@ test("cluster recover gives each node its own key, and says when they are enough
     exitCode: 0,
   });
   expect([a.received, b.received]).toEqual([a.key, b.key]);
+});
+
+const idOf = (letter: string) => `metropolis-${letter.repeat(32)}`;
+
+test("cluster recover tells nodes where the others are, locked or not, and remembers that", async () => {
+  const { publicKey } = ensureRecoveryKey(plane.context);
+  const [a, b] = [locked(idOf("a")), locked(idOf("b"))];
+  const [first, second] = [await a.start(publicKey), await b.start(publicKey)];
+  const at = { [a.id]: "127.0.0.1", [b.id]: "127.0.0.1" };
+  a.received = a.key;
+  plane.context.saveReach({
+    endpoints: ["192.0.2.1"],
+    members: [
+      { id: a.id, host: "192.0.2.1" },
+      { id: idOf("c"), host: "192.0.2.3" },
+    ],
+  });
+  await recover(first, second);
+  expect(Object.fromEntries(a.introduced)).toEqual(at);
+  expect(Object.fromEntries(b.introduced)).toEqual(at);
+  expect(plane.context.reach()).toEqual({
+    endpoints: ["127.0.0.1", "192.0.2.1"],
+    members: [
+      { id: a.id, host: "127.0.0.1" },
+      { id: idOf("c"), host: "192.0.2.3" },
+    ],
+  });
 });
 
 test("cluster recover says how many are missing, and why, and may be repeated", async () => {

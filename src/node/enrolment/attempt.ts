@@ -20,6 +20,7 @@ import type { DataPartition, DataVolume } from "../storage/data.ts";
 import type { Growing } from "../storage/growth.ts";
 import { makeDataTree, type Paths } from "../storage/paths.ts";
 import type { Vault } from "../storage/vault.ts";
+import type { Whereabouts } from "../whereabouts/whereabouts.ts";
 import { markBootGood } from "./boot-mark.ts";
 import { EnrolmentError } from "./enrolment-error.ts";
 import type { Step } from "./machine.ts";
@@ -40,6 +41,8 @@ export interface Surroundings {
   readonly isOpen: Value<boolean>;
   /** Set here to what this node serves while it does not reach its cluster. */
   readonly lock: Value<Lock>;
+  /** Where other nodes may be. */
+  readonly whereabouts: Whereabouts;
   /** Set here to what was heard last, then followed by others. */
   readonly roles: Value<NodeRoles>;
   /** Absent: those of a machine. Tests have their own. */

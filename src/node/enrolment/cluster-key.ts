@@ -20,7 +20,7 @@ import {
   RECOVERY_PORT,
   unlockedKey,
 } from "../recovery/recovery.ts";
-import { connectAsStranger, knownAt, readDirectory } from "../roles/connection.ts";
+import { connectAsStranger, knownAt } from "../roles/connection.ts";
 import { dataPassphrase, UNLOCK_KEY_BYTES } from "../storage/keys.ts";
 import type { Surroundings } from "./attempt.ts";
 import type { NodeSecrets } from "./keyring.ts";
@@ -28,7 +28,10 @@ import type { NodeSecrets } from "./keyring.ts";
 const PAUSE_MS = 1_000;
 
 /** What the search works with. */
-export type KeySurroundings = Pick<Surroundings, "paths" | "partition" | "lock" | "log" | "signal">;
+export type KeySurroundings = Pick<
+  Surroundings,
+  "paths" | "partition" | "lock" | "whereabouts" | "log" | "signal"
+>;
 
 /** Gets it, however long that takes. */
 export async function clusterKey(all: KeySurroundings, secrets: NodeSecrets): Promise<Uint8Array> {
@@ -73,7 +76,8 @@ async function askEverybody(
 ): Promise<Uint8Array> {
   const end = new AbortController();
   const signal = AbortSignal.any([all.signal, end.signal]);
-  const places = () => directoryPlaces(all.paths.esp.clusterDirectory);
+  const places = (id: string) =>
+    all.whereabouts.candidates(id).map((host) => joinHostPort(host, RECOVERY_PORT));
   const ways = [
     askLeader(all, secrets, lock, signal),
     gatherShares(lock, { places, opens: lock.opens }, all.log, signal),
@@ -89,23 +93,14 @@ async function askEverybody(
   }
 }
 
-/** Where the recovery service of each node in a directory file would be, by ID. */
-function directoryPlaces(path: string): ReadonlyMap<string, string> {
-  const { nodes = [] } = readDirectory(path) ?? {};
-  return new Map(
-    nodes.flatMap(({ id, addresses }) =>
-      addresses.slice(0, 1).map(({ host }) => [id, joinHostPort(host, RECOVERY_PORT)] as const),
-    ),
-  );
-}
-
 async function askLeader(
-  { log, paths }: KeySurroundings,
+  { log, paths, whereabouts }: KeySurroundings,
   { join, clusterCa, isSealed }: NodeSecrets,
   { opens }: Lock,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const known = () => knownAt(paths.esp.clusterDirectory);
+  const known = () =>
+    knownAt(paths.esp.clusterDirectory, undefined, (id) => whereabouts.candidates(id));
   using channel = await connectAsStranger(join, clusterCa, known);
   const request = { usingSealedConfiguration: isSealed };
   const curator = channel.client(Curator);

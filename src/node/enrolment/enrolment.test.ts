@@ -28,6 +28,7 @@ import { type Paths, paths } from "../storage/paths.ts";
 import { StorageNews } from "../storage/storage.ts";
 import { testVault } from "../storage/test-guard.ts";
 import type { Vault } from "../storage/vault.ts";
+import { Whereabouts } from "../whereabouts/whereabouts.ts";
 import { enrolment } from "./enrolment.ts";
 
 let root: string;
@@ -89,6 +90,7 @@ async function start(
     isOpen: new Value(false),
     roles: new Value<NodeRoles>(),
     lock: new Value<Lock>(),
+    whereabouts: new Whereabouts(),
     addresses: new Value<readonly string[]>(["127.0.0.1"]),
   };
   const controls = { consensus: new Control<Member>(), curator: new Control<CuratorSettings>() };

@@ -12,6 +12,7 @@ import type { Credentials } from "../storage/credentials.ts";
 import type { Growing } from "../storage/growth.ts";
 import { paths } from "../storage/paths.ts";
 import { Vault } from "../storage/vault.ts";
+import { Whereabouts } from "../whereabouts/whereabouts.ts";
 import type { Surroundings } from "./attempt.ts";
 
 /** Surroundings below a folder, without a TPM unless `given` has one. */
@@ -31,6 +32,7 @@ export function testSurroundings(root: string, given: Partial<Surroundings> = {}
     isOpen: new Value(false),
     roles: new Value<NodeRoles>(),
     lock: new Value<Lock>(),
+    whereabouts: new Whereabouts(),
     etcdutl: "etcdutl",
     storageLog: tree.logger("root.storage"),
     log: tree.logger("root.enrolment"),

@@ -17,8 +17,8 @@ const MAX_SHARE_BYTES = 64;
 /** How often whoever looks at the console is reminded. */
 const REMIND_MS = 60_000;
 
-/** Where nodes were last, as `host:port` of their recovery service, by ID. */
-export type Places = () => ReadonlyMap<string, string>;
+/** Where a node may be, as `host:port` of its recovery service, the likeliest first. */
+export type Places = (nodeId: string) => readonly string[];
 
 /** What is around a locked node. */
 export interface Outside {
@@ -46,7 +46,7 @@ export async function gatherShares(
     reporter.tell([...useful]);
     // The newest first: only that one is sure to be with all members.
     for (const epoch of [...useful].toReversed()) {
-      await askPeers(epoch, places(), tls, signal);
+      await askPeers(epoch, places, tls, signal);
       const key = await unlockedKey(epoch);
       if (key === undefined) continue;
       const { epoch: number } = epoch.epoch;
@@ -70,18 +70,18 @@ interface Tls {
 /** All missing ones at once: one that hangs must not hold up the others. */
 async function askPeers(
   epoch: LockedEpoch,
-  places: ReadonlyMap<string, string>,
+  places: Places,
   tls: Tls,
   signal: AbortSignal,
 ): Promise<void> {
   if (epoch.epoch.threshold < 2) return;
   await Promise.all(
-    missingPeers(epoch).map(async ({ nodeId, joinPublicKey }) => {
-      const target = places.get(nodeId);
-      if (target === undefined) return;
-      const share = await askPeer(epoch, target, joinPublicKey, tls, signal);
-      if (share !== undefined) epoch.shares.set(nodeId, share);
-    }),
+    missingPeers(epoch).flatMap(({ nodeId, joinPublicKey }) =>
+      places(nodeId).map(async (target) => {
+        const share = await askPeer(epoch, target, joinPublicKey, tls, signal);
+        if (share !== undefined) epoch.shares.set(nodeId, share);
+      }),
+    ),
   );
 }
 
@@ -110,7 +110,8 @@ async function askPeer(
   }
 }
 
-function requireKey(der: Uint8Array, key: Uint8Array): void {
+/** Throws a CertificateError for a certificate that does not prove the key. */
+export function requireKey(der: Uint8Array, key: Uint8Array): void {
   const proven = selfSignedKey([der]);
   if (proven !== undefined && constantTimeEqual(proven, key)) return;
   throw new CertificateError("the peer does not prove its join key");

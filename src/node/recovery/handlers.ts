@@ -12,10 +12,23 @@ import {
   RpcError,
 } from "../../base/rpc/rpc.ts";
 import type { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
+import type { Whereabouts } from "../whereabouts/whereabouts.ts";
 import type { Lock } from "./lock.ts";
 import type { LockedEpoch } from "./locked-key.ts";
+import { peersOf } from "./meet.ts";
 
 const KEY_BYTES = 32;
+/** No more others are taken in from one call. */
+const MOST_OTHERS = 16;
+/** As many as a node may publish. */
+const MOST_ADDRESSES = 8;
+
+/** What a node knows of where it and others are. */
+export interface Surveyor {
+  /** Of this node, best first. */
+  readonly addresses: () => readonly string[];
+  readonly whereabouts: Whereabouts;
+}
 
 /**
  * The `authorize` of a lock's server. A key that is of no epoch here is refused before anything
@@ -39,16 +52,35 @@ export function isKnownTo(lock: Lock): (certificates: readonly Uint8Array[]) => 
   };
 }
 
-function isPeer({ epochs }: Lock, key: Uint8Array): boolean {
-  const peers = epochs.flatMap(({ epoch }) => epoch.peers);
-  return peers.some((peer) => constantTimeEqual(peer.joinPublicKey, key));
+function isPeer(lock: Lock, key: Uint8Array): boolean {
+  return peerOf(lock, key) !== undefined;
+}
+
+function peerOf(lock: Lock, key: Uint8Array) {
+  return peersOf(lock).find((peer) => constantTimeEqual(peer.joinPublicKey, key));
 }
 
 /** The handlers of a lock. */
-export function recoveryHandlers(lock: Lock): Partial<Implementation<typeof Recovery>> {
+export function recoveryHandlers(
+  lock: Lock,
+  { addresses, whereabouts }: Surveyor,
+): Partial<Implementation<typeof Recovery>> {
   // To try a key costs a process and a look at the disk.
   const trying = new Mutex();
   return {
+    meet: async ({ addresses: said, others }, call) => {
+      // It has proved its key, but not that it is reached where it calls from, or says.
+      const nodeId = peerOf(lock, callerKey(call))?.nodeId ?? "";
+      for (const address of [...said.slice(0, MOST_ADDRESSES), call.remoteAddress]) {
+        whereabouts.hint({ nodeId, address });
+      }
+      for (const other of others.slice(0, MOST_OTHERS)) whereabouts.hint(other);
+      return { addresses: [...addresses()], others: [...whereabouts.met()] };
+    },
+    introduce: async ({ members }) => {
+      for (const member of members.slice(0, MOST_OTHERS)) whereabouts.hint(member);
+      return { nodeId: lock.nodeId };
+    },
     getShare: async ({ epoch }, call) => ({ share: shareFor(lock, epoch, callerKey(call)) }),
     getLock: async () => {
       requireLocked(lock);

@@ -15,7 +15,7 @@ import { gatherShares, waitingFor } from "./gather.ts";
 import { dial, placesOf, quietLog, serving, type TestMember, testMembers } from "./test-member.ts";
 
 function outside(all: readonly TestMember[], opens = async () => true) {
-  return { places: () => placesOf(all), opens };
+  return { places: placesOf(all), opens };
 }
 
 function gather(

@@ -12,7 +12,10 @@ import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
 import { FollowRecoveryResponseSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { type Recovery, RecoverySchema } from "../../gen/metropolis/proto/private/private_pb.ts";
 import { freePort } from "../consensus/test-etcd.ts";
+import { Whereabouts } from "../whereabouts/whereabouts.ts";
+import type { Places } from "./gather.ts";
 import { emptyLock, held, type Lock } from "./lock.ts";
+import type { Meeting } from "./meet.ts";
 import { recovery } from "./recovery.ts";
 import { shareKeyPair, toHold } from "./stored-epochs.ts";
 
@@ -72,17 +75,24 @@ export function boxed(
   return encryptTo(shareKeyPair(nodeUnlockKey).publicKey, content, share);
 }
 
+/** A member that nobody looks for, as it has no address. */
+export function testMeeting(lock: Lock, isReached: Value<boolean> = new Value(false)): Meeting {
+  const around = { addresses: new Value<readonly string[]>([]), whereabouts: new Whereabouts() };
+  return { lock: new Value(lock), isReached, ...around };
+}
+
 /** Switches a member on: it serves its share. */
 export function serving(
   { lock, port }: TestMember,
   isReached: Value<boolean> = new Value(false),
 ): AsyncDisposable {
-  return testSupervisor(recovery(new Value(lock), isReached, { host: "127.0.0.1", port }));
+  return testSupervisor(recovery(testMeeting(lock, isReached), { host: "127.0.0.1", port }));
 }
 
 /** Where members are. */
-export function placesOf(members: readonly TestMember[]): ReadonlyMap<string, string> {
-  return new Map(members.map(({ id, port }) => [id, `127.0.0.1:${port}`]));
+export function placesOf(members: readonly TestMember[]): Places {
+  return (nodeId) =>
+    members.filter(({ id }) => id === nodeId).map(({ port }) => `127.0.0.1:${port}`);
 }
 
 /** A log that nobody reads, unless he asks for it. */

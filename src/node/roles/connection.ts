@@ -142,10 +142,22 @@ export function knownOf(directory: ClusterDirectory | undefined, own?: string): 
   return { seeds: [...local, ...seeds], members: new Set(members.map(({ id }) => id)), own };
 }
 
-/** The same of the directory on the ESP, as of now. */
-export function knownAt(path: string, own?: string): Known {
-  return knownOf(readDirectory(path), own);
+/**
+ * The same of the directory on the ESP, as of now, with all other places where its members may
+ * be: whoever is dialled there has to prove to be that very member.
+ */
+export function knownAt(path: string, own?: string, candidates?: Candidates): Known {
+  const known = knownOf(readDirectory(path), own);
+  const targets = new Set(known.seeds.map(({ id, target }) => `${id} ${target}`));
+  const others = [...known.members].flatMap((id) =>
+    (candidates?.(id) ?? []).map((host) => ({ id, target: joinHostPort(host, CURATOR_PORT) })),
+  );
+  const isNew = ({ id, target }: Endpoint) => id !== own && !targets.has(`${id} ${target}`);
+  return { ...known, seeds: [...known.seeds, ...others.filter(isNew)] };
 }
+
+/** Where a node may be. */
+export type Candidates = (id: string) => readonly string[];
 
 /** The directory in a file; nothing where it is not written yet, or cut off. */
 export function readDirectory(path: string): ClusterDirectory | undefined {

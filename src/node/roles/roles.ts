@@ -20,14 +20,16 @@ import { followEpochs, followUnlockKey, type Lock } from "../recovery/recovery.t
 import type { Credentials } from "../storage/credentials.ts";
 import type { Paths } from "../storage/paths.ts";
 import type { StorageNews } from "../storage/storage.ts";
+import type { Whereabouts } from "../whereabouts/whereabouts.ts";
 import { connectByJoinKey, connectLeader } from "./connection.ts";
 import type { CuratorNews } from "./curator.ts";
+import { directoryFollows } from "./directory-follows.ts";
 import { type ElectedOptions, withElected } from "./elected.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { ownerFile } from "./owner.ts";
 import { renewal } from "./renewal.ts";
 import { nodeStatus, statusPush } from "./status.ts";
-import { directory, directoryNames, ownRecord } from "./watch.ts";
+import { directory, ownRecord } from "./watch.ts";
 import { isMember, whileMembership } from "./while-role.ts";
 
 /** What the node tells about itself, and what it hears. */
@@ -43,6 +45,8 @@ export interface RolesOptions extends CuratorNews {
   readonly lock: Value<Lock>;
   /** Where the data partition is, whose key may be replaced. */
   readonly storage: Pick<StorageNews, "ground">;
+  /** Told what the cluster says of where its nodes are. */
+  readonly whereabouts: Whereabouts;
   /** Set to where the nodes of the cluster are. */
   readonly names: Value<Names>;
   /** Set to the public key of the cluster's owner. */
@@ -60,10 +64,9 @@ export interface RolesOptions extends CuratorNews {
 /** The life of the node as a member. */
 export function roles(options: RolesOptions): Runnable {
   return async ({ signal, log, run, healthy }) => {
-    const { membership, paths, names, addresses, owner } = options;
+    const { membership, paths, names, addresses, owner, whereabouts } = options;
     const own = await membership.first(signal);
     const peers = new Value<readonly MeshPeer[]>();
-    const known = new Value(directoryNames(paths.esp.clusterDirectory));
     using channel: Channel = connectLeader(membership, options.known);
     const curator = channel.client(Curator);
     const status = new Value<NodeStatus | undefined>();
@@ -77,10 +80,7 @@ export function roles(options: RolesOptions): Runnable {
     const isUnlockKeyDue = new Value<boolean>();
     const record = { roles: options.roles, ...told, isUnlockKeyDue };
     run("fetch", ownRecord(curator, own.nodeId, paths.data.roles, record));
-    run(
-      "directory",
-      directory(curator, paths.esp.clusterDirectory, { names: known, peers, owner }),
-    );
+    run("directory", directory(curator, paths.esp.clusterDirectory, { whereabouts, peers, owner }));
     run("owner", ownerFile(owner, paths.data.owner));
     if (options.hasMesh) {
       const { meshKey: keyFile } = paths.data;
@@ -97,7 +97,8 @@ export function roles(options: RolesOptions): Runnable {
     run("unlockkey", followUnlockKey(curator, partition, options.lock, isUnlockKeyDue));
     run("epochs", asMember(options.roles, recoveryEpochs(options)));
     run("revocations", asMember(options.roles, consensusRevocations(options)));
-    run("names", ownName(own.nodeId, addresses, known, names));
+    run("names", ownName(own.nodeId, addresses, whereabouts.places, names));
+    run("meetings", directoryFollows(whereabouts, paths.esp.clusterDirectory));
     healthy();
     log.info(`Member of the cluster as ${own.nodeId}`);
     await followStatus(options, status, signal);

@@ -17,7 +17,7 @@ import {
   type NodeRoles,
   NodeRolesSchema,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
-import type { Names } from "../network/hosts.ts";
+import { Whereabouts } from "../whereabouts/whereabouts.ts";
 import { testCluster } from "./test-cluster.ts";
 import {
   applyEvent,
@@ -135,9 +135,10 @@ test("noteServing keeps the word of a member that starts again, and takes it wit
 test("directory is written once it is complete, and whenever it changes", async () => {
   await using cluster = await testCluster();
   const path = join(folder, "directory.pb");
-  const names = new Value<Names>();
+  const whereabouts = new Whereabouts();
+  const names = whereabouts.places;
   await using _ = testSupervisor(
-    directory(cluster.curator, path, { names, peers: new Value(), owner: new Value() }),
+    directory(cluster.curator, path, { whereabouts, peers: new Value(), owner: new Value() }),
   );
   const written = async (count: number) => {
     const read = () => fromBinary(ClusterDirectorySchema, readFileSync(path)).nodes.length;

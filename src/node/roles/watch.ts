@@ -23,7 +23,9 @@ import {
 
 import { type MeshPeer, meshPeers } from "../mesh/mesh.ts";
 import type { Names } from "../network/hosts.ts";
+import type { Whereabouts } from "../whereabouts/whereabouts.ts";
 import { knownAt, readDirectory } from "./connection.ts";
+import { withPlaces } from "./directory-follows.ts";
 
 /** The roles as words, for the log. */
 export function describeRoles(roles: NodeRoles): string {
@@ -132,7 +134,8 @@ function namesOf(nodes: ReadonlyMap<string, Node>): Names {
 
 /** What is heard of the cluster as a whole. */
 export interface ClusterNews {
-  readonly names: Value<Names>;
+  /** Told where all nodes are. */
+  readonly whereabouts: Whereabouts;
   readonly peers: Value<readonly MeshPeer[]>;
   /** The public key of the owner. */
   readonly owner: Value<Uint8Array>;
@@ -142,7 +145,7 @@ export interface ClusterNews {
 export function directory(
   curator: Client<typeof Curator>,
   path: string,
-  { names, peers, owner }: ClusterNews,
+  { whereabouts, peers, owner }: ClusterNews,
 ): Runnable {
   return async ({ signal, log, healthy }) => {
     const kind = { case: "nodesInCluster", value: {} } as const;
@@ -155,11 +158,11 @@ export function directory(
       if (!isComplete && event.progress !== Progress.LAST_BACKLOGGED) continue;
       if (!isComplete) healthy();
       isComplete = true;
-      names.set(namesOf(nodes));
+      whereabouts.tell(namesOf(nodes));
       peers.set(meshPeers(nodes.values()));
       noteServing(served, nodes);
-      if (await saveDirectory(path, directoryOf(nodes, served)))
-        log.info("Saved the cluster directory");
+      const next = withPlaces(directoryOf(nodes, served), whereabouts.places.current ?? new Map());
+      if (await saveDirectory(path, next)) log.info("Saved the cluster directory");
     }
   };
 }

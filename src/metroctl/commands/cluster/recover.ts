@@ -6,6 +6,7 @@ import { answer } from "../../output/message.ts";
 import { UserError } from "../../output/user-error.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { chosenContext } from "../../session/context.ts";
+import { introduceNodes, learnSightings } from "../../session/introduce.ts";
 import { ownerCredentials } from "../../session/owner.ts";
 import { reachOf } from "../../session/reach.ts";
 import { missingCount, type Opened, unlockNode } from "../../session/recover.ts";
@@ -41,6 +42,8 @@ export default defineCommand({
       opened.push(attempt.value);
       answer(id === undefined ? `${addresses[at]} is not locked` : `Unlocked node ${id}`);
     }
+    const sightings = await introduceNodes({ ...opener, proxy }, addresses);
+    if (args._.length > 0) learnSightings(context, sightings);
     // Members that are off, or not locked, matter only when they are missed.
     const missing = missingCount(opened, failures.length);
     if (opened.length > 0 && missing === 0)

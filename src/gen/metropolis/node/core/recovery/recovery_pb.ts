@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file metropolis/node/core/recovery/recovery.proto.
  */
 export const file_metropolis_node_core_recovery_recovery: GenFile = /*@__PURE__*/
-  fileDesc("CixtZXRyb3BvbGlzL25vZGUvY29yZS9yZWNvdmVyeS9yZWNvdmVyeS5wcm90bxIdbWV0cm9wb2xpcy5ub2RlLmNvcmUucmVjb3ZlcnkiIAoPR2V0U2hhcmVSZXF1ZXN0Eg0KBWVwb2NoGAEgASgEIiEKEEdldFNoYXJlUmVzcG9uc2USDQoFc2hhcmUYASABKAwiEAoOR2V0TG9ja1JlcXVlc3Qi4wEKD0dldExvY2tSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEkQKBmVwb2NocxgCIAMoCzI0Lm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldExvY2tSZXNwb25zZS5FcG9jaBItCiVvcGVyYXRvcl9lbmNyeXB0ZWRfY2x1c3Rlcl91bmxvY2tfa2V5GAMgASgMGkoKBUVwb2NoEg0KBWVwb2NoGAEgASgEEhEKCXRocmVzaG9sZBgCIAEoDRIOCgZzaGFyZXMYAyADKAkSDwoHbWVtYmVycxgEIAMoCSIrCg1VbmxvY2tSZXF1ZXN0EhoKEmNsdXN0ZXJfdW5sb2NrX2tleRgBIAEoDCIQCg5VbmxvY2tSZXNwb25zZSIeCg5SZXN0b3JlUmVxdWVzdBIMCgRkYXRhGAEgASgMIhEKD1Jlc3RvcmVSZXNwb25zZSIhChBQcm92ZU5vZGVSZXF1ZXN0Eg0KBW5vbmNlGAEgASgMIiIKEVByb3ZlTm9kZVJlc3BvbnNlEg0KBXByb29mGAEgASgMMssECghSZWNvdmVyeRJyCghHZXRTaGFyZRIuLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldFNoYXJlUmVxdWVzdBovLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldFNoYXJlUmVzcG9uc2UiBcI+AhABEnAKB0dldExvY2sSLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5HZXRMb2NrUmVxdWVzdBouLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldExvY2tSZXNwb25zZSIGwj4DCgFlEm0KBlVubG9jaxIsLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LlVubG9ja1JlcXVlc3QaLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5VbmxvY2tSZXNwb25zZSIGwj4DCgFlEnMKB1Jlc3RvcmUSLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5SZXN0b3JlUmVxdWVzdBouLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LlJlc3RvcmVSZXNwb25zZSIFwj4CEAEoATABEnUKCVByb3ZlTm9kZRIvLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LlByb3ZlTm9kZVJlcXVlc3QaMC5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5Qcm92ZU5vZGVSZXNwb25zZSIFwj4CEAFiBnByb3RvMw", [file_metropolis_proto_ext_authorization]);
+  fileDesc("CixtZXRyb3BvbGlzL25vZGUvY29yZS9yZWNvdmVyeS9yZWNvdmVyeS5wcm90bxIdbWV0cm9wb2xpcy5ub2RlLmNvcmUucmVjb3ZlcnkiIAoPR2V0U2hhcmVSZXF1ZXN0Eg0KBWVwb2NoGAEgASgEIiEKEEdldFNoYXJlUmVzcG9uc2USDQoFc2hhcmUYASABKAwiEAoOR2V0TG9ja1JlcXVlc3Qi4wEKD0dldExvY2tSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEkQKBmVwb2NocxgCIAMoCzI0Lm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldExvY2tSZXNwb25zZS5FcG9jaBItCiVvcGVyYXRvcl9lbmNyeXB0ZWRfY2x1c3Rlcl91bmxvY2tfa2V5GAMgASgMGkoKBUVwb2NoEg0KBWVwb2NoGAEgASgEEhEKCXRocmVzaG9sZBgCIAEoDRIOCgZzaGFyZXMYAyADKAkSDwoHbWVtYmVycxgEIAMoCSIrCg1VbmxvY2tSZXF1ZXN0EhoKEmNsdXN0ZXJfdW5sb2NrX2tleRgBIAEoDCIQCg5VbmxvY2tSZXNwb25zZSIeCg5SZXN0b3JlUmVxdWVzdBIMCgRkYXRhGAEgASgMIhEKD1Jlc3RvcmVSZXNwb25zZSIhChBQcm92ZU5vZGVSZXF1ZXN0Eg0KBW5vbmNlGAEgASgMIiIKEVByb3ZlTm9kZVJlc3BvbnNlEg0KBXByb29mGAEgASgMIiwKCFNpZ2h0aW5nEg8KB25vZGVfaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCSJZCgtNZWV0UmVxdWVzdBIRCglhZGRyZXNzZXMYASADKAkSNwoGb3RoZXJzGAIgAygLMicubWV0cm9wb2xpcy5ub2RlLmNvcmUucmVjb3ZlcnkuU2lnaHRpbmciWgoMTWVldFJlc3BvbnNlEhEKCWFkZHJlc3NlcxgBIAMoCRI3CgZvdGhlcnMYAiADKAsyJy5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5TaWdodGluZyJMChBJbnRyb2R1Y2VSZXF1ZXN0EjgKB21lbWJlcnMYASADKAsyJy5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5TaWdodGluZyIkChFJbnRyb2R1Y2VSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJIk0KCExpbmtDYWxsEg8KB2NsdXN0ZXIYASABKAwSDwoHbm9kZV9pZBgCIAEoCRIRCglhZGRyZXNzZXMYAyADKAkSDAoEYXNrcxgEIAEoCDKrBgoIUmVjb3ZlcnkScgoIR2V0U2hhcmUSLi5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5HZXRTaGFyZVJlcXVlc3QaLy5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5HZXRTaGFyZVJlc3BvbnNlIgXCPgIQARJmCgRNZWV0EioubWV0cm9wb2xpcy5ub2RlLmNvcmUucmVjb3ZlcnkuTWVldFJlcXVlc3QaKy5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5NZWV0UmVzcG9uc2UiBcI+AhABEnYKCUludHJvZHVjZRIvLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkludHJvZHVjZVJlcXVlc3QaMC5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5JbnRyb2R1Y2VSZXNwb25zZSIGwj4DCgFlEnAKB0dldExvY2sSLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5HZXRMb2NrUmVxdWVzdBouLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LkdldExvY2tSZXNwb25zZSIGwj4DCgFlEm0KBlVubG9jaxIsLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LlVubG9ja1JlcXVlc3QaLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5VbmxvY2tSZXNwb25zZSIGwj4DCgFlEnMKB1Jlc3RvcmUSLS5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5SZXN0b3JlUmVxdWVzdBouLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LlJlc3RvcmVSZXNwb25zZSIFwj4CEAEoATABEnUKCVByb3ZlTm9kZRIvLm1ldHJvcG9saXMubm9kZS5jb3JlLnJlY292ZXJ5LlByb3ZlTm9kZVJlcXVlc3QaMC5tZXRyb3BvbGlzLm5vZGUuY29yZS5yZWNvdmVyeS5Qcm92ZU5vZGVSZXNwb25zZSIFwj4CEAFiBnByb3RvMw", [file_metropolis_proto_ext_authorization]);
 
 /**
  * @generated from message metropolis.node.core.recovery.GetShareRequest
@@ -224,6 +224,162 @@ export const ProveNodeResponseSchema: GenMessage<ProveNodeResponse> = /*@__PURE_
   messageDesc(file_metropolis_node_core_recovery_recovery, 9);
 
 /**
+ * Where a node is said to be.
+ *
+ * @generated from message metropolis.node.core.recovery.Sighting
+ */
+export type Sighting = Message<"metropolis.node.core.recovery.Sighting"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * A literal address.
+   *
+   * @generated from field: string address = 2;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message metropolis.node.core.recovery.Sighting.
+ * Use `create(SightingSchema)` to create a new message.
+ */
+export const SightingSchema: GenMessage<Sighting> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_recovery_recovery, 10);
+
+/**
+ * @generated from message metropolis.node.core.recovery.MeetRequest
+ */
+export type MeetRequest = Message<"metropolis.node.core.recovery.MeetRequest"> & {
+  /**
+   * Of the caller, best first; none while it has none.
+   *
+   * @generated from field: repeated string addresses = 1;
+   */
+  addresses: string[];
+
+  /**
+   * Members that the caller has met.
+   *
+   * @generated from field: repeated metropolis.node.core.recovery.Sighting others = 2;
+   */
+  others: Sighting[];
+};
+
+/**
+ * Describes the message metropolis.node.core.recovery.MeetRequest.
+ * Use `create(MeetRequestSchema)` to create a new message.
+ */
+export const MeetRequestSchema: GenMessage<MeetRequest> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_recovery_recovery, 11);
+
+/**
+ * @generated from message metropolis.node.core.recovery.MeetResponse
+ */
+export type MeetResponse = Message<"metropolis.node.core.recovery.MeetResponse"> & {
+  /**
+   * Of the node that answers, best first.
+   *
+   * @generated from field: repeated string addresses = 1;
+   */
+  addresses: string[];
+
+  /**
+   * Members that it has met.
+   *
+   * @generated from field: repeated metropolis.node.core.recovery.Sighting others = 2;
+   */
+  others: Sighting[];
+};
+
+/**
+ * Describes the message metropolis.node.core.recovery.MeetResponse.
+ * Use `create(MeetResponseSchema)` to create a new message.
+ */
+export const MeetResponseSchema: GenMessage<MeetResponse> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_recovery_recovery, 12);
+
+/**
+ * @generated from message metropolis.node.core.recovery.IntroduceRequest
+ */
+export type IntroduceRequest = Message<"metropolis.node.core.recovery.IntroduceRequest"> & {
+  /**
+   * @generated from field: repeated metropolis.node.core.recovery.Sighting members = 1;
+   */
+  members: Sighting[];
+};
+
+/**
+ * Describes the message metropolis.node.core.recovery.IntroduceRequest.
+ * Use `create(IntroduceRequestSchema)` to create a new message.
+ */
+export const IntroduceRequestSchema: GenMessage<IntroduceRequest> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_recovery_recovery, 13);
+
+/**
+ * @generated from message metropolis.node.core.recovery.IntroduceResponse
+ */
+export type IntroduceResponse = Message<"metropolis.node.core.recovery.IntroduceResponse"> & {
+  /**
+   * The node that answers.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+};
+
+/**
+ * Describes the message metropolis.node.core.recovery.IntroduceResponse.
+ * Use `create(IntroduceResponseSchema)` to create a new message.
+ */
+export const IntroduceResponseSchema: GenMessage<IntroduceResponse> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_recovery_recovery, 14);
+
+/**
+ * A datagram on port 7847, after the four bytes `MTRO`. A node that reaches no
+ * leader sends it to everybody on its links, and nodes of the same cluster answer
+ * in the same form. It proves nothing: the addresses are hints.
+ *
+ * @generated from message metropolis.node.core.recovery.LinkCall
+ */
+export type LinkCall = Message<"metropolis.node.core.recovery.LinkCall"> & {
+  /**
+   * SHA-256 of the DER of the CA of the cluster.
+   *
+   * @generated from field: bytes cluster = 1;
+   */
+  cluster: Uint8Array;
+
+  /**
+   * @generated from field: string node_id = 2;
+   */
+  nodeId: string;
+
+  /**
+   * Literal addresses of that node, best first.
+   *
+   * @generated from field: repeated string addresses = 3;
+   */
+  addresses: string[];
+
+  /**
+   * Whether whoever hears it shall answer.
+   *
+   * @generated from field: bool asks = 4;
+   */
+  asks: boolean;
+};
+
+/**
+ * Describes the message metropolis.node.core.recovery.LinkCall.
+ * Use `create(LinkCallSchema)` to create a new message.
+ */
+export const LinkCallSchema: GenMessage<LinkCall> = /*@__PURE__*/
+  messageDesc(file_metropolis_node_core_recovery_recovery, 15);
+
+/**
  * Served on port 7847 by nodes of the control plane from boot on, until the
  * cluster can be asked again; and by a new node that waits for a backup. Both
  * sides prove themselves with self-signed certificates of their join keys, or
@@ -244,6 +400,33 @@ export const Recovery: GenService<{
     methodKind: "unary";
     input: typeof GetShareRequestSchema;
     output: typeof GetShareResponseSchema;
+  },
+  /**
+   * Meet tells another member of an epoch where this node is, and where it has
+   * met others; the caller tells the same. Served, and called, while no leader is
+   * reached: all may be at new addresses by then. What is told is a hint. An
+   * address is believed once whoever is there proves his join key, and says
+   * himself that he is there.
+   *
+   *   PERMISSION_DENIED  the caller's key is of no epoch here
+   *
+   * @generated from rpc metropolis.node.core.recovery.Recovery.Meet
+   */
+  meet: {
+    methodKind: "unary";
+    input: typeof MeetRequestSchema;
+    output: typeof MeetResponseSchema;
+  },
+  /**
+   * Introduce lets an operator tell the node where others are, where it cannot
+   * find them itself. They are hints, as with Meet.
+   *
+   * @generated from rpc metropolis.node.core.recovery.Recovery.Introduce
+   */
+  introduce: {
+    methodKind: "unary";
+    input: typeof IntroduceRequestSchema;
+    output: typeof IntroduceResponseSchema;
   },
   /**
    * GetLock tells an operator what the node waits for, and gives the locked key.

@@ -1,0 +1,198 @@
+// Calls over the link: a node that reaches no leader asks everybody beside it who is of its
+// cluster, and those who are answer where they are. That is all there is to go by where all
+// nodes have got new addresses at once.
+//
+// Nothing in a call is proved, and nothing is told that a connection to port 7835 would not
+// tell as well: it gives hints. An answer is as long as the question, and goes to the asker.
+import { createHash } from "node:crypto";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { sleep, type Value } from "../../base/event/event.ts";
+import { RateLimiter } from "../../base/rpc/rpc.ts";
+import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import {
+  type LinkCall,
+  LinkCallSchema,
+} from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
+import type { Whereabouts } from "./whereabouts.ts";
+
+/** What calls begin with, so that nothing else on the port is taken for one. */
+const MAGIC = new TextEncoder().encode("MTRO");
+/** No honest call is longer. */
+const MAX_BYTES = 512;
+/** As many as a node may publish. */
+const MOST_ADDRESSES = 8;
+/** Between two questions; the first few come faster, as others may start in the same moment. */
+const EAGER_MS = 1_000;
+const PATIENT_MS = 5_000;
+const EAGER_TIMES = 30;
+/** Answers in all: a node has some tens of neighbours of its cluster. */
+const ANSWER_RATE = { burst: 100, perSecond: 20 };
+/** Everybody on a link. */
+const ALL_NODES = "ff02::1";
+
+type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+/** Who a node is, and the CA of its cluster, DER. */
+export interface Caller {
+  readonly nodeId: string;
+  readonly clusterCa: Uint8Array;
+}
+
+/** Who calls, and for whom. */
+export interface LinkCallOptions {
+  /** This node. */
+  readonly lock: Value<Caller>;
+  /** The addresses of this node, best first. */
+  readonly addresses: Value<readonly string[]>;
+  /** Whether it reaches its leader: then it only answers. */
+  readonly isReached: Value<boolean>;
+  readonly whereabouts: Whereabouts;
+}
+
+/** A call as it travels. */
+export function encodeCall(call: LinkCall): Uint8Array {
+  return Buffer.concat([MAGIC, toBinary(LinkCallSchema, call)]);
+}
+
+/** A call that has arrived; undefined for what is none. */
+export function decodeCall(bytes: Uint8Array): LinkCall | undefined {
+  if (bytes.length > MAX_BYTES || Buffer.compare(bytes.subarray(0, MAGIC.length), MAGIC) !== 0) {
+    return undefined;
+  }
+  try {
+    return fromBinary(LinkCallSchema, bytes.subarray(MAGIC.length));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where all neighbours hear a call, by the family of the address. */
+export function broadcasts(interfaces: Interfaces) {
+  const all = Object.entries(interfaces).flatMap(([name, addresses]) =>
+    (addresses ?? []).filter(({ internal }) => !internal).map((each) => ({ ...each, name })),
+  );
+  const ipv4 = all.filter(({ family }) => family === "IPv4").flatMap(broadcastAddress);
+  const ipv6 = all
+    .filter(({ family, address }) => family === "IPv6" && address.startsWith("fe80:"))
+    .map(({ name }) => `${ALL_NODES}%${name}`);
+  return { ipv4: [...new Set(ipv4)], ipv6: [...new Set(ipv6)] };
+}
+
+/** None where nobody else has room on the link, as on those of the mesh. */
+function broadcastAddress({ address, netmask }: NetworkInterfaceInfo): readonly string[] {
+  const mask = netmask.split(".").map(Number);
+  if (mask.length !== 4 || (mask[3] ?? 0) >= 254) return [];
+  const bytes = address.split(".").map((byte, at) => Number(byte) | (~(mask[at] ?? 0) & 255));
+  return [bytes.join(".")];
+}
+
+/** Asks while this node reaches no leader, and answers for as long as it runs. */
+export function linkCalls(
+  options: LinkCallOptions,
+  { host, port }: { readonly host: string; readonly port: number },
+): Runnable {
+  return async ({ signal, healthy, log }) => {
+    const lock = await options.lock.first(signal);
+    const neighbours = new Neighbours(options, lock, port);
+    try {
+      await neighbours.listen(host);
+      healthy();
+      log.info(`Answering nodes of this cluster on port ${port}/udp`);
+      for (;;) {
+        await options.isReached.first(signal, (reached) => !reached);
+        for (let times = 0; options.isReached.current === false; times++) {
+          neighbours.ask();
+          await sleep(times < EAGER_TIMES ? EAGER_MS : PATIENT_MS, signal);
+        }
+      }
+    } finally {
+      neighbours.close();
+    }
+  };
+}
+
+/** The sockets of one node, and what is said there. */
+class Neighbours {
+  readonly #options: LinkCallOptions;
+  readonly #nodeId: string;
+  readonly #cluster: Uint8Array;
+  readonly #port: number;
+  readonly #answers = new RateLimiter(ANSWER_RATE);
+  readonly #ipv4 = createSocket({ type: "udp4" });
+  readonly #ipv6 = createSocket({ type: "udp6", ipv6Only: true });
+
+  constructor(options: LinkCallOptions, { nodeId, clusterCa }: Caller, port: number) {
+    this.#options = options;
+    this.#nodeId = nodeId;
+    this.#cluster = createHash("sha256").update(clusterCa).digest();
+    this.#port = port;
+  }
+
+  /** Listens at one address of IPv4, or with `::` at all of both families. */
+  async listen(host: string): Promise<void> {
+    for (const socket of [this.#ipv4, this.#ipv6]) {
+      socket.on("message", (bytes, from) => this.#hear(socket, bytes, from));
+    }
+    const isEverywhere = host === "::";
+    await bound(this.#ipv4, this.#port, isEverywhere ? "0.0.0.0" : host);
+    this.#ipv4.setBroadcast(true);
+    if (!isEverywhere) return;
+    // A kernel without IPv6 has no such socket, and nobody who would be heard there.
+    await bound(this.#ipv6, this.#port, "::").catch(() => undefined);
+  }
+
+  /** Asks everybody; nothing without an address, as nobody could answer with a use. */
+  ask(): void {
+    const { ipv4, ipv6 } = broadcasts(networkInterfaces());
+    const bytes = this.#call(true);
+    if (bytes === undefined) return;
+    for (const to of ipv4) send(this.#ipv4, bytes, this.#port, to);
+    for (const to of ipv6) send(this.#ipv6, bytes, this.#port, to);
+  }
+
+  close(): void {
+    for (const socket of [this.#ipv4, this.#ipv6]) socket.close();
+  }
+
+  #hear(socket: Socket, bytes: Uint8Array, { address, port }: RemoteInfo): void {
+    const call = decodeCall(bytes);
+    if (call === undefined || Buffer.compare(call.cluster, this.#cluster) !== 0) return;
+    if (call.nodeId === this.#nodeId) return;
+    for (const each of call.addresses.slice(0, MOST_ADDRESSES)) {
+      this.#options.whereabouts.hint({ nodeId: call.nodeId, address: each });
+    }
+    if (!call.asks || !this.#answers.take("")) return;
+    const answer = this.#call(false);
+    if (answer !== undefined) send(socket, answer, port, address);
+  }
+
+  #call(asks: boolean): Uint8Array | undefined {
+    const addresses = (this.#options.addresses.current ?? []).slice(0, MOST_ADDRESSES);
+    if (addresses.length === 0) return undefined;
+    const own = { cluster: this.#cluster, nodeId: this.#nodeId, addresses, asks };
+    return encodeCall(create(LinkCallSchema, own));
+  }
+}
+
+function bound(socket: Socket, port: number, address: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  socket.once("error", reject);
+  socket.bind(port, address, () => {
+    socket.off("error", reject);
+    // What cannot be sent or received any more is asked again.
+    socket.on("error", () => {});
+    resolve();
+  });
+  return promise;
+}
+
+/** A call that is lost is made again. */
+function send(socket: Socket, bytes: Uint8Array, port: number, to: string): void {
+  try {
+    socket.send(bytes, port, to, () => {});
+  } catch {
+    // The link has gone down under it.
+  }
+}

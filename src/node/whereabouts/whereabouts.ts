@@ -1,0 +1,108 @@
+// Where the nodes of the cluster are now. What was written down of that may be out of date:
+// networks give machines other addresses, all of them at once after a full stop, and then
+// there is no cluster that could tell.
+//
+//   directory on the ESP, the leader ── tell ──►┐
+//   a link's neighbours, met members ── hint ──►├─► candidates ──► dialled, each with a proof
+//   one that has proved himself there ─ prove ─►┘        places ──► names, directory, etcd
+//
+// A hint decides nothing but whom one tries to reach. An address is believed once the node has
+// proved its key on a connection to it, and said there that this is its own: so nobody takes
+// another's, not even by passing on what is said to that one.
+import { Value } from "../../base/event/event.ts";
+import { hostAddressFault } from "../../base/format/host-address.ts";
+import type { Names } from "../network/hosts.ts";
+
+export { linkCalls } from "./link-calls.ts";
+
+/** Hints that are kept of one node, the newest first. */
+const MOST_HINTS = 8;
+
+/** Where a node was met, for as long as the cluster's word of it is the one of before. */
+interface Meeting {
+  readonly hosts: readonly string[];
+  readonly insteadOf: string;
+}
+
+/** Where a node is said to be. */
+export interface Sighting {
+  readonly nodeId: string;
+  readonly address: string;
+}
+
+/** What this node knows of where others are. */
+export class Whereabouts {
+  /** Where each node is, as far as that can be believed, best first; none where nobody knows. */
+  readonly places = new Value<Names>(new Map());
+  #told: Names;
+  /** Nodes of which hints are wanted, beside those that were told of. */
+  #expected: ReadonlySet<string> = new Set();
+  readonly #met = new Map<string, Meeting>();
+  readonly #hints = new Map<string, readonly string[]>();
+
+  /** `told` is what was written down last. */
+  constructor(told: Names = new Map()) {
+    this.#told = told;
+    this.#publish();
+  }
+
+  /** Takes in what the cluster says. Where that is news, it counts more than who was met. */
+  tell(told: Names): void {
+    this.#told = told;
+    for (const [id, { insteadOf }] of this.#met) {
+      if (this.#word(id) !== insteadOf) this.#met.delete(id);
+    }
+    for (const id of this.#hints.keys()) if (!this.#isWanted(id)) this.#hints.delete(id);
+    this.#publish();
+  }
+
+  /** Wants hints of these nodes, too. */
+  expect(ids: Iterable<string>): void {
+    this.#expected = new Set(ids);
+  }
+
+  /** Takes in where somebody says that a node is; forgets it where that node is a stranger. */
+  hint({ nodeId, address }: Sighting): void {
+    if (!this.#isWanted(nodeId) || hostAddressFault(address) !== undefined) return;
+    const others = (this.#hints.get(nodeId) ?? []).filter((each) => each !== address);
+    this.#hints.set(nodeId, [address, ...others].slice(0, MOST_HINTS));
+  }
+
+  /**
+   * Notes where a node has proved to be; true where that is news. Not all of its addresses need
+   * be among them: one that is known is enough to leave all as it is.
+   */
+  prove(nodeId: string, hosts: readonly string[]): boolean {
+    const known = this.places.current?.get(nodeId) ?? [];
+    if (hosts.some((host) => known.includes(host))) return false;
+    this.#met.set(nodeId, { hosts, insteadOf: this.#word(nodeId) });
+    this.#publish();
+    return true;
+  }
+
+  /** Where a node may be, the likeliest first. */
+  candidates(id: string): readonly string[] {
+    const known = [...(this.places.current?.get(id) ?? []), ...(this.#told.get(id) ?? [])];
+    return [...new Set([...known, ...(this.#hints.get(id) ?? [])])];
+  }
+
+  /** Those who were met elsewhere than they were said to be, for others who look for them. */
+  met(): readonly Sighting[] {
+    return [...this.#met].flatMap(([nodeId, { hosts }]) =>
+      hosts.slice(0, 1).map((address) => ({ nodeId, address })),
+    );
+  }
+
+  #isWanted(id: string): boolean {
+    return this.#told.has(id) || this.#expected.has(id);
+  }
+
+  #word(id: string): string {
+    return (this.#told.get(id) ?? []).join();
+  }
+
+  #publish(): void {
+    const met = [...this.#met].map(([id, { hosts }]) => [id, hosts] as const);
+    this.places.set(new Map([...this.#told, ...met]));
+  }
+}

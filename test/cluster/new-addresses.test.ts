@@ -1,0 +1,82 @@
+// A cluster is switched off, and its network gives its machines other addresses meanwhile: to
+// all, to some, or to one that is away for longer. They find each other without help.
+import { afterAll, beforeAll, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { fromBinary } from "@bufbuild/protobuf";
+import { ClusterDirectorySchema } from "../../src/gen/metropolis/proto/common/common_pb.ts";
+import { paths } from "../../src/node/storage/paths.ts";
+import { type ProcessCluster, processCluster } from "./process-cluster.ts";
+import { settle } from "./support.ts";
+
+const PATIENCE_MS = 60_000;
+
+let cluster: ProcessCluster;
+
+beforeAll(async () => {
+  cluster = await processCluster({ name: "moved", nodes: 3 });
+  await cluster.voters(3);
+});
+afterAll(async () => cluster?.[Symbol.asyncDispose]());
+
+/** Where the directory on the ESP of a machine says that members are. */
+function written(machine: number): readonly string[] {
+  const { clusterDirectory } = paths(cluster.machine(machine).files.directory).esp;
+  const { nodes } = fromBinary(ClusterDirectorySchema, readFileSync(clusterDirectory));
+  return nodes.flatMap(({ addresses }) => addresses.map(({ host }) => host)).toSorted();
+}
+
+/** Switches machines on at new addresses, and waits until all that are on work together. */
+async function comeBack(moved: Readonly<Record<number, string>>, all: readonly string[]) {
+  cluster.lookAt(...all);
+  const start = performance.now();
+  for (const [machine, address] of Object.entries(moved)) {
+    await cluster.powerOnAt(Number(machine), address);
+  }
+  await cluster.voters(all.length);
+  await cluster.write(`at-${all.join("-")}`);
+  return Math.round(performance.now() - start);
+}
+
+/** The directories on the disks of machines follow. */
+async function expectWritten(addresses: readonly string[], ...machines: readonly number[]) {
+  for (const machine of machines) {
+    await settle("a directory with the new addresses", PATIENCE_MS, () =>
+      addresses.every((address) => written(machine).includes(address)),
+    );
+  }
+}
+
+test("all are at new addresses", async () => {
+  await cluster.kill(1, 2, 3);
+  const all = ["10.1.0.51", "10.1.0.52", "10.1.0.53"];
+  const ms = await comeBack({ 1: "10.1.0.51", 2: "10.1.0.52", 3: "10.1.0.53" }, all);
+  console.log(`all three at new addresses: ${ms} ms to three votes and a write`);
+  await expectWritten(all, 1, 2, 3);
+}, 150_000);
+
+test("two are at new addresses", async () => {
+  await cluster.kill(1, 2, 3);
+  const all = ["10.1.0.61", "10.1.0.62", "10.1.0.53"];
+  const ms = await comeBack({ 1: "10.1.0.61", 2: "10.1.0.62", 3: "10.1.0.53" }, all);
+  console.log(`two of three at new addresses: ${ms} ms`);
+  await expectWritten(all, 1, 2, 3);
+}, 150_000);
+
+test("two exchange their addresses", async () => {
+  await cluster.kill(1, 2, 3);
+  const all = ["10.1.0.61", "10.1.0.62", "10.1.0.53"];
+  await comeBack({ 1: "10.1.0.62", 2: "10.1.0.61", 3: "10.1.0.53" }, all);
+  await cluster.nodes();
+}, 150_000);
+
+test("one comes back later, to others that are all elsewhere by then", async () => {
+  await cluster.kill(1, 2, 3);
+  cluster.lookAt("10.1.0.71", "10.1.0.72");
+  await cluster.powerOnAt(1, "10.1.0.71");
+  await cluster.powerOnAt(2, "10.1.0.72");
+  await cluster.write("two-of-three");
+  const all = ["10.1.0.71", "10.1.0.72", "10.1.0.73"];
+  const ms = await comeBack({ 3: "10.1.0.73" }, all);
+  console.log(`one that comes later: ${ms} ms`);
+  await expectWritten(all, 1, 2, 3);
+}, 150_000);
