@@ -6,9 +6,6 @@
 import { FormatError } from "./format.ts";
 import { formatGuid, parseGuid } from "./guid.ts";
 
-/** The vendor GUID under which firmware keeps its boot variables. */
-export const EFI_GLOBAL_GUID = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
-
 /** Where a file is: on which partition, and under which path. */
 export interface EfiFile {
   /** Counted from 1. */

@@ -20,6 +20,7 @@ import {
   type FirmwareVariable,
   writeVariables,
 } from "../../base/format/variable-store.ts";
+import { efiVendor } from "../../base/linux/efi-variables.ts";
 import { host } from "./host.ts";
 import { makePolicyKey, POLICY_KEY, type PolicySigner, policyKeys } from "./policy-keys.ts";
 import type { BuildSettings } from "./settings.ts";
@@ -28,7 +29,6 @@ import { BuildError, type Stage } from "./stage.ts";
 /** Platform key, key exchange key, and the key that signs what may boot. */
 const NAMES = ["PK", "KEK", "db"] as const;
 
-const GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 const SECURITY_DATABASE = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 const SECURE_BOOT_ENABLE = "f0a30bc7-af08-4556-99c4-001009c93a44";
 /** Who put the certificates there; any GUID of our own would do. */
@@ -99,8 +99,8 @@ async function secureBootVariables(keys: string): Promise<readonly FirmwareVaria
     bytes: certificateList(new X509Certificate(pem).raw, OWNER),
   });
   return [
-    trusted("PK", GLOBAL, platform),
-    trusted("KEK", GLOBAL, exchange),
+    trusted("PK", efiVendor.global, platform),
+    trusted("KEK", efiVendor.global, exchange),
     trusted("db", SECURITY_DATABASE, database),
     {
       name: "SecureBootEnable",

@@ -6,25 +6,16 @@ import { readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { fileDevice } from "../../../src/base/format/block-device.ts";
 import { bytesSource } from "../../../src/base/format/byte-source.ts";
-import {
-  decodeBootEntry,
-  EFI_GLOBAL_GUID,
-  encodeBootEntry,
-} from "../../../src/base/format/efi-variable.ts";
+import { decodeBootEntry, encodeBootEntry } from "../../../src/base/format/efi-variable.ts";
 import { writeFat32 } from "../../../src/base/format/fat32.ts";
 import { readGpt } from "../../../src/base/format/gpt.ts";
 import { writeGpt } from "../../../src/base/format/gpt-writer.ts";
+import { efiVendor } from "../../../src/base/linux/efi-variables.ts";
 import type { Machine } from "../../../src/launcher/launcher.ts";
 import { outputs } from "../../vm/golden.ts";
 import { bootAttacked, expectNotBooted, expectUnmoved } from "./attacked-boot.ts";
 import { imageOn, plant } from "./esp.ts";
-import {
-  LOADER_GUID,
-  lasting,
-  readVariables,
-  setVariables,
-  variableText,
-} from "./firmware-variables.ts";
+import { lasting, readVariables, setVariables, variableText } from "./firmware-variables.ts";
 import { type Foreign, FROM_ESP, makeForeign } from "./foreign.ts";
 
 const SECTOR_BYTES = 512;
@@ -52,7 +43,7 @@ async function startDirectly({ disk, variables }: Machine["files"]): Promise<voi
     path: `EFI/Linux/${await imageOn(disk)}`,
   });
   const words = variableText(FROM_ESP);
-  setVariables(variables, [lasting(entry, EFI_GLOBAL_GUID, Buffer.concat([content, words]))]);
+  setVariables(variables, [lasting(entry, efiVendor.global, Buffer.concat([content, words]))]);
 }
 
 /** Adds a partition of the attacker's, with the signed image and an entry of his own for it. */
@@ -105,7 +96,7 @@ export function firmwareOwner(): void {
           "loader/entries/zz.conf": `title Z\nlinux ${image}\ninitrd /foreign.cpio\n`,
         });
         const text = (name: string, value: string) =>
-          lasting(name, LOADER_GUID, variableText(value));
+          lasting(name, efiVendor.loader, variableText(value));
         setVariables(files.variables, [
           text("LoaderConfigTimeout", "1"),
           text("LoaderEntryDefault", "zz.conf"),

@@ -4,9 +4,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { parseGuid } from "../../../src/base/format/guid.ts";
 import { ATTRIBUTE, type FirmwareVariable } from "../../../src/base/format/variable-store.ts";
 
-/** The GUID of the boot loader's own variables. */
-export const LOADER_GUID = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
-
 /** gEfiAuthenticatedVariableGuid: how the store begins. */
 const STORE_ID = "aaf32c78-947b-439a-a180-2e144ec37792";
 const STORE_HEADER_BYTES = 28;
