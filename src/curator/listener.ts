@@ -7,6 +7,7 @@ import { allAddresses } from "../base/format/reached.ts";
 import {
   isReplaced,
   KnownOrigins,
+  noUserOf,
   originOf,
   type ServeOptions,
   type Server,
@@ -74,6 +75,7 @@ export function listener(
           services: leader === undefined ? local : [...local, ...leaderServices(leader)],
           authorize: authorizeMember(ca, parts.nodes, parts.owner),
           isMember: isKnownTo(ca, parts.nodes, parts.owner),
+          isNode: noUserOf(() => ca),
           knownOrigins,
           listen: parts.listen,
           tls,

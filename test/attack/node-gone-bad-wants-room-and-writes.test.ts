@@ -3,6 +3,7 @@
 // etcd full, the leader busy, and room that is for others.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { etcdStore } from "../../src/base/etcd/etcd.ts";
+import { sleep } from "../../src/base/event/event.ts";
 import { selfSigned } from "../../src/base/pki/certificate.ts";
 import { generateKeyPair } from "../../src/base/pki/keys.ts";
 import { nodeId } from "../../src/base/pki/node-id.ts";
@@ -14,10 +15,15 @@ import { NodeStorageSecurity } from "../../src/gen/metropolis/proto/common/commo
 import { connectEtcd } from "../../src/node/consensus/connection.ts";
 import { ControlPlane, controlPlane, type Proof } from "../cluster/control-plane.ts";
 import { settle } from "../cluster/support.ts";
-import { botAddress, secureSocket } from "./strangers.ts";
+import { beginCall, botAddress, secureSocket, session } from "./strangers.ts";
 
 const DEADLINE_MS = 10_000;
 const OFTEN = 200;
+/** Some times what a node may begin at once. */
+const CALLS = 6 * usualLimits.nodeCallRate.burst;
+const PORTION = 50;
+/** Of gRPC: not compressed, of no bytes. */
+const EMPTY_MESSAGE = new Uint8Array(5);
 
 let plane: ControlPlane;
 let owner: Channel;
@@ -126,6 +132,36 @@ test("a bad node that beats without a pause is heard ten times a second", async 
   expect(heard).toBeLessThan(25);
   await ownerIsServed();
 });
+
+/** Begins so many calls, on one connection after the other; gives how many were answered. */
+async function storm(path: string, count: number): Promise<number> {
+  let answered = 0;
+  for (let begun = 0; begun < count; ) {
+    const http2 = await session(plane.ports.api, botAddress(2), bad.proof);
+    for (; begun < count && http2?.destroyed === false; await sleep(5)) {
+      for (let at = 0; at < PORTION; at++, begun++) {
+        const call = beginCall(http2, path).once("response", () => answered++);
+        call.end(EMPTY_MESSAGE);
+      }
+    }
+    await sleep(50);
+    http2?.destroy();
+  }
+  return answered;
+}
+
+test.each([
+  ["of a method that nodes may use", "/metropolis.proto.api.Management/GetClusterInfo"],
+  ["of no method at all", "/nowhere"],
+])(
+  "a bad node that begins calls %s without a pause has to dial again",
+  async (_, path) => {
+    const answered = await storm(path, CALLS);
+    expect(answered).toBeLessThan(CALLS / 2);
+    await ownerIsServed();
+  },
+  60_000,
+);
 
 test("a deleted node has a stranger's room, with as many connections as it likes", async () => {
   await owner.client(Management).deleteNode({

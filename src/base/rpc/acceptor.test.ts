@@ -8,7 +8,7 @@ import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts"
 import { issueCa, issueUser, selfSigned, validFor } from "../pki/certificate.ts";
 import { certificatePem, generateKeyPair, privateKeyPem } from "../pki/keys.ts";
 import { verifyPeer } from "../pki/verify.ts";
-import { Code, connect, memberOf, type ServeLimits, serve, service } from "./rpc.ts";
+import { Code, connect, memberOf, RpcError, type ServeLimits, serve, service } from "./rpc.ts";
 import { failure } from "./test-pair.ts";
 
 const caKeys = generateKeyPair();
@@ -26,7 +26,7 @@ const owner = {
 const nobody = { verify: () => {} };
 
 /** A server that answers everything, within limits. */
-function guarded(limits: Partial<ServeLimits> = {}) {
+function guarded(limits: Partial<ServeLimits> = {}, isNode = () => false) {
   return serve({
     services: [
       service(Health, { check: async () => ({ status: 1 }) }),
@@ -42,6 +42,7 @@ function guarded(limits: Partial<ServeLimits> = {}) {
       }
     },
     isMember: memberOf(() => ca.certificate),
+    isNode,
     listen: { host: "127.0.0.1", port: 0 },
     tls,
     limits,
@@ -190,17 +191,50 @@ test("a stranger's call ends after its time, a member's does not", async () => {
   expect((await own.next()).value?.validHost).toBe("b");
 });
 
+async function codeOf(call: Promise<unknown>): Promise<Code> {
+  const error = await failure(call);
+  return error instanceof RpcError ? error.code : Code.unknown;
+}
+
+/** The reason may be told, or be lost with the connection. */
+const refusals: readonly Code[] = [Code.unavailable, Code.resourceExhausted];
+
 test("strangers who call too often have to dial again, members do not", async () => {
   const strangerCallRate = { burst: 3, perSecond: 0.001 };
   await using server = await guarded({ strangerCallRate });
   using channel = connect({ target: `127.0.0.1:${server.port}`, credentials: nobody });
   for (let count = 0; count < 3; count++) await channel.client(Health).check({});
-  expect(await failure(channel.client(Health).check({}))).toMatchObject({
-    code: Code.unavailable,
-  });
+  expect(refusals).toContain(await codeOf(channel.client(Health).check({})));
   for (let count = 0; count < 6; count++) await check(server.port, owner);
   // From where a member has come strangers have more: they may be machines behind one address.
   expect((await check(server.port, nobody)).status).toBe(1);
+});
+
+test.each([
+  ["of no method here", { ":path": "/nowhere" }],
+  ["of no gRPC", { "content-type": "text/plain" }],
+])("what is %s counts as a call all the same", async (_, header) => {
+  const rate = { burst: 3, perSecond: 0.001 };
+  await using server = await guarded({ strangerCallRate: rate });
+  const http2 = connectHttp2(`https://127.0.0.1:${server.port}`, { rejectUnauthorized: false });
+  http2.on("error", () => {});
+  const ended = new Promise((resolve) => http2.once("close", resolve));
+  const head = { ":method": "POST", ":path": "/x", "content-type": "application/grpc" };
+  for (let count = 0; count < 5; count++) {
+    const stream = http2.request({ ...head, ...header });
+    stream.on("error", () => {}).resume();
+    stream.end();
+  }
+  await ended;
+});
+
+test("a node may begin only so many calls, on all its connections; a user any number", async () => {
+  const nodeCallRate = { burst: 3, perSecond: 0.001 };
+  await using server = await guarded({ nodeCallRate }, () => true);
+  for (let count = 0; count < 3; count++) await check(server.port, owner);
+  expect(refusals).toContain(await codeOf(check(server.port, owner)));
+  await using other = await guarded({ nodeCallRate }, () => false);
+  for (let count = 0; count < 6; count++) await check(other.port, owner);
 });
 
 test("an address may begin only so many connections, one of members more", async () => {

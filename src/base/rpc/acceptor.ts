@@ -26,6 +26,8 @@ export interface Connection {
   readonly remoteAddress: string;
   /** Belongs to somebody we know. */
   readonly isMember: boolean;
+  /** Belongs to a member that is a node, and has little to say. */
+  readonly isNode: boolean;
   /** For counting: the certificate of a member, the address of a stranger; else empty. */
   readonly origin: string;
   /** A member has proved itself from this address. */
@@ -41,6 +43,8 @@ export interface AcceptorOptions {
   readonly limits: ServeLimits;
   /** Tells members from strangers by what they proved. Absent: all are known, and not counted. */
   readonly isMember?: ((certificates: readonly Uint8Array[]) => boolean) | undefined;
+  /** Tells nodes from users among members. Absent: none is a node. */
+  readonly isNode?: ((certificates: readonly Uint8Array[]) => boolean) | undefined;
   /** Where members were seen; absent: what this acceptor sees itself. */
   readonly knownOrigins?: KnownOrigins | undefined;
   /** Gets each connection that passed. */
@@ -57,7 +61,7 @@ export interface SocketAddresses {
 
 const nobody: Connection = {
   ...{ peerCertificates: [], remoteAddress: "", isMember: false, origin: "" },
-  isKnownOrigin: false,
+  ...{ isNode: false, isKnownOrigin: false },
   close: () => {},
 };
 
@@ -164,18 +168,19 @@ export class Acceptor {
 
   #identify(socket: net.Socket, peerCertificates: readonly Uint8Array[]): Connection {
     const remoteAddress = plainAddress(socket.remoteAddress ?? "");
-    const { isMember } = this.#options;
+    const { isMember, isNode } = this.#options;
     const from = originOf(remoteAddress);
     const isKnownOrigin = this.#knownOrigins.has(from);
     const close = () => socket.destroy();
-    const common = { peerCertificates, remoteAddress, isKnownOrigin, close };
+    const common = { peerCertificates, remoteAddress, isNode: false, isKnownOrigin, close };
     if (isMember === undefined) return { ...common, isMember: true, origin: "" };
     const [leaf] = peerCertificates;
     if (leaf === undefined || !isMember(peerCertificates)) {
       return { ...common, isMember: false, origin: from };
     }
     this.#knownOrigins.note(from);
-    return { ...common, isMember: true, origin: Bun.SHA256.hash(leaf, "hex") };
+    const origin = Bun.SHA256.hash(leaf, "hex");
+    return { ...common, isMember: true, isNode: isNode?.(peerCertificates) === true, origin };
   }
 
   /** Ends the connections of members that are none any more. */

@@ -59,6 +59,20 @@ export function memberOf(
   };
 }
 
+/** The `isNode` of such a server: whether those who are members are no users. */
+export function noUserOf(
+  caDer: () => Uint8Array,
+): (certificates: readonly Uint8Array[]) => boolean {
+  return (certificates) => {
+    try {
+      return verifyPeer(certificates, caDer()).kind !== "user";
+    } catch {
+      // Members that are locked, or not committed yet, have keys of their own only.
+      return true;
+    }
+  };
+}
+
 function authenticate(call: Call, caDer: Uint8Array): Peer {
   try {
     const peer = verifyPeer(call.peerCertificates, caDer);

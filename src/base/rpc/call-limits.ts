@@ -10,7 +10,9 @@ import type { ServerCall } from "./server-call.ts";
 export class CallLimits {
   readonly #limits: ServeLimits;
   readonly #strangers: BoundedSet<ServerCall>;
-  readonly #rates: { readonly known: RateLimiter; readonly unknown: RateLimiter };
+  readonly #rates: Readonly<Record<"known" | "unknown" | "node", RateLimiter>>;
+  /** They began more than they may, and are about to be closed. */
+  readonly #greedy = new WeakSet<Connection>();
   readonly #timers = new Map<ServerCall, ReturnType<typeof setTimeout>>();
   /** By certificate. */
   readonly #members = new Map<string, number>();
@@ -26,22 +28,36 @@ export class CallLimits {
     this.#rates = {
       known: new RateLimiter(limits.knownStrangerCallRate),
       unknown: new RateLimiter(limits.strangerCallRate),
+      node: new RateLimiter(limits.nodeCallRate),
     };
+  }
+
+  /**
+   * Counts what begins on a connection, whether it becomes a call or is refused as none of ours:
+   * to refuse costs nearly as much as to serve. Whoever goes on like this has to dial again.
+   */
+  begin(connection: Connection): void {
+    const rate = this.#rateOf(connection);
+    if (rate === undefined || rate.take(connection.origin) || this.#greedy.has(connection)) return;
+    this.#greedy.add(connection);
+    // Who else hears that it began still wants to answer.
+    queueMicrotask(connection.close);
+  }
+
+  #rateOf({ isMember, isNode, isKnownOrigin }: Connection): RateLimiter | undefined {
+    if (isMember) return isNode ? this.#rates.node : undefined;
+    return isKnownOrigin ? this.#rates.known : this.#rates.unknown;
   }
 
   /** Counts a call; throws resourceExhausted where there is no room for it. */
   enter(call: ServerCall, connection: Connection): void {
-    if (!connection.isMember) this.#enterStranger(call, connection);
-    else if (connection.origin !== "") this.#enterMember(connection.origin);
+    if (!connection.isMember) this.#enterStranger(call, connection.origin);
+    else if (connection.origin !== "") this.#enterMember(connection);
+    if (!this.#greedy.has(connection)) return;
+    throw new RpcError(Code.resourceExhausted, "too many calls in too short a time");
   }
 
-  #enterStranger(call: ServerCall, { origin, isKnownOrigin, close }: Connection): void {
-    const rate = isKnownOrigin ? this.#rates.known : this.#rates.unknown;
-    if (!rate.take(origin)) {
-      // To refuse costs nearly as much as to serve: whoever goes on like this has to dial again.
-      close();
-      throw new RpcError(Code.resourceExhausted, "too many calls from this address");
-    }
+  #enterStranger(call: ServerCall, origin: string): void {
     this.#strangers.add(call, origin);
     const { strangerCallMs } = this.#limits;
     const late = new RpcError(
@@ -54,10 +70,11 @@ export class CallLimits {
     );
   }
 
-  #enterMember(origin: string): void {
+  #enterMember({ origin, isNode }: Connection): void {
     const calls = this.#members.get(origin) ?? 0;
     this.#members.set(origin, calls + 1);
-    if (calls < this.#limits.callsPerMember) return;
+    const { callsPerMember, callsPerNode } = this.#limits;
+    if (calls < (isNode ? callsPerNode : callsPerMember)) return;
     throw new RpcError(Code.resourceExhausted, "too many calls under one certificate");
   }
 

@@ -39,6 +39,8 @@ const said: Readonly<Record<string, (limits: ServeLimits) => string>> = {
     `${count(limits.connections)}; ${limits.connectionsPerMember}`,
   "calls under one certificate; on one connection": (limits) =>
     `${count(limits.callsPerMember)}; ${limits.callsPerConnection}`,
+  "calls under a node's certificate; begun under it": ({ callsPerNode, nodeCallRate }) =>
+    `${callsPerNode}; ${rate(nodeCallRate)}`,
   "a member's connection without a call": (limits) => `closed after ${limits.idleMs / 60_000} min`,
 };
 

@@ -14,6 +14,10 @@ export interface ServeLimits {
   readonly connectionsPerMember: number;
   /** Calls that one certificate may have at the same time, on all its connections. */
   readonly callsPerMember: number;
+  /** The same where it is a node's. */
+  readonly callsPerNode: number;
+  /** Calls that nodes may begin, each under its certificate. */
+  readonly nodeCallRate: Rate;
   /** Calls at the same time on one connection. */
   readonly callsPerConnection: number;
   /** Longest request of a user. */
@@ -74,6 +78,9 @@ export const usualLimits: ServeLimits = {
   connections: 20_000,
   connectionsPerMember: 256,
   callsPerMember: 2_048,
+  callsPerNode: 256,
+  // It has some ten open, begins each anew where the leader changes, and few others.
+  nodeCallRate: { burst: 512, perSecond: 128 },
   callsPerConnection: 256,
   requestBytes: 4 << 20,
   nodeRequestBytes: 64 << 10,
@@ -112,6 +119,8 @@ export const smallLimits: ServeLimits = {
   connections: 128,
   connectionsPerMember: 16,
   callsPerMember: 64,
+  callsPerNode: 64,
+  nodeCallRate: { burst: 64, perSecond: 32 },
   callsPerConnection: 32,
   requestBytes: 64 << 10,
   nodeRequestBytes: 4 << 10,

@@ -12,7 +12,7 @@ export type { Listen, ServerTls } from "./acceptor.ts";
 export { originOf } from "./address.ts";
 export { Agreement, type Endpoint, type Known, type Vote } from "./agreement.ts";
 export { Attempts } from "./attempts.ts";
-export { authorizeByOption, memberOf } from "./authorization.ts";
+export { authorizeByOption, memberOf, noUserOf } from "./authorization.ts";
 export { type Channel, type ConnectOptions, connect } from "./channel.ts";
 export { type ClientTls, TlsError } from "./credentials.ts";
 export type { ServerHealth } from "./health.ts";

@@ -1,10 +1,17 @@
 // A gRPC server: services with their handlers behind one acceptor, each call
 // authorized before anything of it is read.
+import type { Http2Server, ServerHttp2Stream } from "node:http2";
 import type { DescMethod } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import { sleep } from "../event/event.ts";
 import type { Peer } from "../pki/peer.ts";
-import { Acceptor, type Connection, type Listen, type ServerTls } from "./acceptor.ts";
+import {
+  Acceptor,
+  type Connection,
+  type Listen,
+  type ServerTls,
+  type SocketAddresses,
+} from "./acceptor.ts";
 import { CallLimits } from "./call-limits.ts";
 import { ServerHealth } from "./health.ts";
 import type { KnownOrigins } from "./known-origins.ts";
@@ -27,6 +34,11 @@ export interface ServeOptions {
    * held to narrower limits. Asked once per connection. Absent: all are known.
    */
   readonly isMember?: ((certificates: readonly Uint8Array[]) => boolean) | undefined;
+  /**
+   * Tells nodes from users among members: they have little to say, and are held to that. Absent:
+   * none is a node.
+   */
+  readonly isNode?: ((certificates: readonly Uint8Array[]) => boolean) | undefined;
   /** Where members were seen, for servers that follow each other on one port. */
   readonly knownOrigins?: KnownOrigins | undefined;
   /** Hears of failures that callers are not told about. */
@@ -129,7 +141,9 @@ class RunningServer implements Server {
       );
     }
     const credentials = grpc.ServerCredentials.createInsecure();
-    return { server, injector: server.createConnectionInjector(credentials) };
+    const injector = server.createConnectionInjector(credentials);
+    onStreams(server, (addresses) => this.#callLimits.begin(this.#acceptor.connection(addresses)));
+    return { server, injector };
   }
 
   #register({ desc, handlers, isPublic = false }: Service): void {
@@ -249,6 +263,21 @@ class RunningServer implements Server {
 interface GrpcServer {
   readonly server: grpc.Server;
   readonly injector: grpc.ConnectionInjector;
+}
+
+/**
+ * Hears of every stream that a client begins. grpc-js tells only of those that are calls of a
+ * method it knows, and answers the others by itself, so this reaches into it; a test holds its
+ * version to it.
+ */
+function onStreams(server: grpc.Server, hear: (addresses: SocketAddresses) => void): void {
+  const http2Servers: unknown = Reflect.get(server, "http2Servers");
+  if (!(http2Servers instanceof Map)) return;
+  for (const http2Server of http2Servers.keys() as MapIterator<Http2Server>) {
+    http2Server.prependListener("stream", ({ session }: ServerHttp2Stream) => {
+      if (session?.socket !== undefined) hear(session.socket);
+    });
+  }
 }
 
 const common: grpc.ServerOptions = {

@@ -6,6 +6,7 @@ import {
   authorizeByOption,
   isReplaced,
   memberOf,
+  noUserOf,
   requireOwner,
   type Server,
   serve,
@@ -55,6 +56,7 @@ export function api({ credentials, owner, tree, power, port = PORT }: ApiOptions
         if (call.peer?.kind === "user") requireOwner(call.peer, owner.current);
       },
       isMember: memberOf(() => current.ca),
+      isNode: noUserOf(() => current.ca),
       limits: smallLimits,
       listen: { host: "::", port },
       tls: security(first),

@@ -9,7 +9,7 @@
 // gives keys by its own rules, to nodes that it still knows.
 import { selfSigned } from "../../base/pki/certificate.ts";
 import { certificatePem, privateKeyPem } from "../../base/pki/keys.ts";
-import { serve, service, smallLimits } from "../../base/rpc/rpc.ts";
+import { noUserOf, serve, service, smallLimits } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 import { linkCalls } from "../whereabouts/whereabouts.ts";
@@ -63,6 +63,7 @@ export async function serveLock(
     services: [service(Recovery, recoveryHandlers(lock, surveyor))],
     authorize: authorizeLocked(lock),
     isMember: isKnownTo(lock),
+    isNode: noUserOf(() => lock.clusterCa),
     limits: smallLimits,
     listen,
     tls: { keyPem: privateKeyPem(lock.join), certificatePem: certificate },
