@@ -86,6 +86,14 @@ test("genusb without --bootstrap refuses a cluster that nobody could find again"
   expect([exitCode, existsSync(image)]).toEqual([1, false]);
 });
 
+test("genusb for a device that is absent says so, and makes no keys", async () => {
+  const words = ["install", "genusb", "/dev/sdzz", "--bootstrap", "--bundle", bundle];
+  const { stderr, exitCode } = await plane.metroctl(...words);
+  expect(stderr).toStartWith("Error: there is no device /dev/sdzz: is it plugged in?");
+  expect([exitCode, existsSync("/dev/sdzz")]).toEqual([1, false]);
+  expect(existsSync(file(contextFiles.ownerKey))).toBe(false);
+});
+
 test("genusb makes media of one cluster with one owner key", async () => {
   await genusb("--bootstrap");
   const first = readFileSync(file(contextFiles.ownerKey), "utf8");

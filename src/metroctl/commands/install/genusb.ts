@@ -37,9 +37,10 @@ export default defineCommand({
   async run({ args }) {
     if (args.bundle === undefined)
       throw new UsageError("--bundle=<installation-bundle-path> is missing");
+    const makeParameters = parametersOf(args);
     // Before the context gets keys that no medium would have.
     checkPaths({ target: args.target, bundle: args.bundle });
-    const parameters = await parametersOf(args);
+    const parameters = await makeParameters();
     say("Generating installer image (this can take a while, see issues/92).");
     using progress = progressBar();
     using interrupted = interrupt();
@@ -61,17 +62,19 @@ type Choice = ClusterArgs &
     readonly label?: string | undefined;
   };
 
-async function parametersOf(args: Choice): Promise<Uint8Array> {
+/** Reads all words at once, and gives what makes the parameters that they mean. */
+function parametersOf(args: Choice): () => Promise<Uint8Array> | Uint8Array {
   const labels = labelList(args.label);
-  if (args.restore === true) return restoring(args, labels.length);
-  return args.bootstrap === true
-    ? bootstrapParameters(args, clusterConfiguration(args), labels)
-    : registerParameters(args, labels);
+  if (args.restore === true) requireForRestoring(args, labels.length);
+  if (args.bootstrap !== true) return () => registerParameters(args, labels);
+  const configuration = clusterConfiguration(args);
+  return args.restore === true
+    ? () => restoreParameters(args, configuration)
+    : () => bootstrapParameters(args, configuration, labels);
 }
 
-function restoring(args: Choice, labels: number): Uint8Array {
+function requireForRestoring(args: Choice, labels: number): void {
   if (args.bootstrap !== true)
     throw new UsageError("--restore is for the first machine: give --bootstrap too");
   if (labels > 0) throw new UsageError("--label: restored nodes keep the labels of the backup");
-  return restoreParameters(args, clusterConfiguration(args));
 }
