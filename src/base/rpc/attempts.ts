@@ -5,22 +5,30 @@ import { Code, RpcError } from "./rpc-error.ts";
 /** Nobody was found to be called before the caller's deadline. */
 export class TooLateError extends RpcError {}
 
-/** How attempts at one thing failed. */
+/** Silence that is no longer than this says nothing. */
+const SILENCE_MS = 1_000;
+
+/** How attempts at one thing failed, beginning now. */
 export class Attempts {
   /** The last reason that somebody gave. */
   #reason: unknown;
   #last: unknown;
+  /** When the reason was given. */
+  #at = performance.now();
 
   /** Takes one more in. */
   failed(error: unknown): void {
     this.#last = error;
-    if (!isCutShort(error)) this.#reason = error;
+    if (isCutShort(error)) return;
+    this.#reason = error;
+    this.#at = performance.now();
   }
 
-  /** What to tell of them: the last failure, behind the last reason where it has none itself. */
+  /** What to tell of them: the last reason, and that only silence came after it. */
   get failure(): unknown {
     const [reason, last] = [this.#reason, this.#last];
     if (last === reason || !(reason instanceof Error) || !(last instanceof RpcError)) return last;
+    if (performance.now() - this.#at < SILENCE_MS) return reason;
     return new RpcError(last.code, `${reason.message}; then ${last.message}`, { cause: reason });
   }
 }
