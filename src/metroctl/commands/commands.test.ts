@@ -111,9 +111,39 @@ test.each([
   ["fd00::2", "[fd00::2]:7835"],
   ["[fd00::2]", "[fd00::2]:7835"],
   ["[fd00::2]:99", "[fd00::2]:99"],
+  ["fe80::1%eth0", "[fe80::1%eth0]:7835"],
+  ["node-1.example.", "node-1.example.:7835"],
 ])("target completes %s", (endpoint, whole) => {
   expect(target(endpoint)).toBe(whole);
 });
+
+test.each([
+  "10.1.0.2:",
+  ":7835",
+  "",
+  "10.1.0.2:0",
+  "10.1.0.2:65536",
+  "10.1.0.300",
+  "10.1.0",
+  "[10.1.0.2]",
+  "fd00::2:99999:1",
+  "[fd00::2",
+  "https://10.1.0.2",
+  "-x",
+  "a b",
+  "a..b",
+])("target refuses %p, and says what to write", (endpoint) => {
+  expect(() => target(endpoint)).toThrow(`"${endpoint}" is no host name or address, nor`);
+});
+
+test.each(["127.0.0.1", "proxy", "socks5://127.0.0.1:1080", "fd00::2", "[fd00::2]", "p:0"])(
+  "a proxy without host and port is refused: %s",
+  (proxy) => {
+    const context = new Remembering("/nonexistent", "demo");
+    expect(() => reachOf({ proxy }, context)).toThrow(UsageError);
+    expect(() => reachOf({ proxy }, context)).toThrow(`--proxy=${proxy}: give host and port`);
+  },
+);
 
 /** A context that remembers one endpoint behind a proxy. */
 class Remembering extends ContextFolder {

@@ -6,6 +6,7 @@ import { say } from "../output/message.ts";
 import { UsageError } from "../output/user-error.ts";
 import { clusterArgs } from "../session/cluster-args.ts";
 import { chosenContext } from "../session/context.ts";
+import { proxyOf, requireEndpoint } from "../session/endpoint.ts";
 import { writeKubeconfig } from "../session/kubeconfig.ts";
 import { takeOwnership } from "../session/take-ownership.ts";
 
@@ -23,10 +24,11 @@ export default defineCommand({
     const endpoint = args.address ?? args.endpoints;
     if (endpoint === undefined || endpoint.includes(","))
       throw new UsageError("name one node: metroctl takeownership <bootstrap-node-address>");
+    requireEndpoint("takeownership", endpoint);
     const context = chosenContext(args);
     const taken = await takeOwnership(context, {
       endpoint,
-      proxy: args.proxy ?? context.reach().proxy,
+      proxy: proxyOf(args) ?? context.reach().proxy,
       acceptAnyCa: args["insecure-accept-and-persist-first-encountered-ca"] === true,
     });
     say(

@@ -6,6 +6,7 @@ import { delimiter, dirname, join } from "node:path";
 import { type Document, isSeq, parseDocument, type YAMLSeq } from "yaml";
 import { UserError } from "../output/user-error.ts";
 import type { ContextFolder } from "./context.ts";
+import { hostOf } from "./endpoint.ts";
 import { target } from "./reach.ts";
 import { replaceFile } from "./replace-file.ts";
 
@@ -46,18 +47,14 @@ export function writeKubeconfig(entry: KubeconfigEntry, path = kubeconfigPath())
   replaceFile(path, document.toString(), 0o600);
 }
 
+/** An endpoint may name the Cluster API's port, which is not Kubernetes's. */
 function cluster({ endpoint, proxy, caPem, nodeId }: KubeconfigEntry) {
   return {
-    server: `https://${target(withoutPort(endpoint), KUBERNETES_PORT)}`,
+    server: `https://${target(hostOf(endpoint), KUBERNETES_PORT)}`,
     "certificate-authority-data": Buffer.from(caPem).toString("base64"),
     "tls-server-name": nodeId,
     ...(proxy === undefined ? {} : { "proxy-url": `socks5://${proxy}` }),
   };
-}
-
-/** An endpoint may name the Cluster API's port, which is not Kubernetes's. */
-function withoutPort(endpoint: string): string {
-  return endpoint.replace(/^([^:]+|\[.+\]):\d+$/, "$1");
 }
 
 /** kubectl asks us for the owner's credentials, so they stay in one place. */

@@ -1,8 +1,8 @@
 // Where the cluster is: from the flags, else from what the context remembers.
-import { joinHostPort } from "../../base/format/host-port.ts";
-import { UsageError, UserError } from "../output/user-error.ts";
+import { UserError } from "../output/user-error.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import type { ContextFolder, Reach } from "./context.ts";
+import { hostAndPort, proxyOf, requireEndpoint } from "./endpoint.ts";
 
 /** The port of the Cluster API, for endpoints that name none. */
 export const CURATOR_PORT = 7835;
@@ -20,6 +20,7 @@ export const SILENCE_MS = 10_000;
  */
 export function reachOf(args: ClusterArgs, context: ContextFolder): Reach {
   const saved = context.reach();
+  const given = proxyOf(args);
   const endpoints = args.endpoints === undefined ? saved.endpoints : splitList(args.endpoints);
   if (endpoints.length === 0)
     throw new UserError(
@@ -28,7 +29,7 @@ export function reachOf(args: ClusterArgs, context: ContextFolder): Reach {
   // Endpoints from a flag are reached as the flags say, not through the saved proxy of others,
   // unless they are among those saved with it.
   const isSaved = endpoints.every((host) => saved.endpoints.includes(host));
-  const proxy = args.proxy ?? (isSaved || args.endpoints === undefined ? saved.proxy : undefined);
+  const proxy = given ?? (isSaved || args.endpoints === undefined ? saved.proxy : undefined);
   // Members were seen through the saved proxy, or without one. Who names endpoints wants those;
   // but who is a member is known all the same.
   const hasEndpoints = args.endpoints !== undefined || proxy !== saved.proxy;
@@ -42,17 +43,15 @@ export function reachOf(args: ClusterArgs, context: ContextFolder): Reach {
 
 function splitList(text: string): readonly string[] {
   const names = text.split(",").map((name) => name.trim());
-  const wrong = names.find((name) => name === "" || /[\s/]/.test(name));
-  if (wrong !== undefined)
-    throw new UsageError(`--endpoints: "${wrong}" is no host name or address`);
+  for (const name of names) requireEndpoint("--endpoints", name);
   return names;
 }
 
-/** `host:port` for a host name, an address, or either with a port. */
+/**
+ * `host:port` for a host name, an address, or either with a port.
+ *
+ * Throws a {@link UserError} for what is none of these.
+ */
 export function target(endpoint: string, port = CURATOR_PORT): string {
-  if (/^\[.+\]:\d+$/.test(endpoint)) return endpoint;
-  if (endpoint.startsWith("[") || /^[^:]*:\d+$/.test(endpoint)) {
-    return endpoint.startsWith("[") ? `${endpoint}:${port}` : endpoint;
-  }
-  return joinHostPort(endpoint, port);
+  return hostAndPort(endpoint, port);
 }

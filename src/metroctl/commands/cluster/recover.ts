@@ -6,6 +6,7 @@ import { answer } from "../../output/message.ts";
 import { UserError } from "../../output/user-error.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { chosenContext } from "../../session/context.ts";
+import { hostOf, requireEndpoint } from "../../session/endpoint.ts";
 import { introduceNodes, learnSightings } from "../../session/introduce.ts";
 import { ownerCredentials } from "../../session/owner.ts";
 import { reachOf } from "../../session/reach.ts";
@@ -25,9 +26,11 @@ export default defineCommand({
   async run({ args }) {
     const context = chosenContext(args);
     const opener = { credentials: ownerCredentials(context), recoveryKey: recoveryKey(context) };
+    for (const address of args._) requireEndpoint("cluster recover", address);
     const { endpoints, members = [], hasEndpoints, proxy } = reachOf(args, context);
     const hosts = hasEndpoints === true ? [] : members.map(({ host }) => host);
-    const known = new Set([...endpoints, ...hosts].map(withoutPort));
+    // An endpoint may name the port of another service.
+    const known = new Set([...endpoints, ...hosts].map(hostOf));
     const addresses = args._.length > 0 ? [...new Set(args._)] : [...known];
 
     const opened: Opened[] = [];
@@ -50,13 +53,8 @@ export default defineCommand({
       return answer("The majority of consensus is unlocked: the cluster comes back by itself.");
     const title =
       opened.length === 0
-        ? "no node was unlocked"
+        ? "no node was unlocked, one that is not locked does not listen there"
         : `${missing} more consensus member${missing === 1 ? "" : "s"} must be unlocked, give their addresses`;
     throw new UserError([title, ...failures].join("\n  "));
   },
 });
-
-/** An endpoint may name the port of another service. */
-function withoutPort(endpoint: string): string {
-  return endpoint.replace(/^(\[.+\]|[^:]+):\d+$/, "$1");
-}
