@@ -5,6 +5,7 @@ import { hashedStream } from "../../base/format/hashed-stream.ts";
 import { decryptStream, SealedBoxError } from "../../base/pki/age.ts";
 import { BackupError, type BackupFacts, verifyBackup } from "../../base/pki/signed-backup.ts";
 import { fingerprint } from "../../base/pki/verify.ts";
+import { errorLine } from "../output/error-line.ts";
 import { printable } from "../output/printable.ts";
 import { ago, utcText } from "../output/time-words.ts";
 import { UserError } from "../output/user-error.ts";
@@ -49,6 +50,7 @@ function decrypted(context: ContextFolder, file: string): AsyncGenerator<Uint8Ar
  */
 export async function checkBackup(context: ContextFolder, file: string): Promise<CheckedBackup> {
   const caFingerprint = backupCa(context);
+  await requireBackup(file);
   const hash = new Bun.CryptoHasher("sha256");
   const content = hashedStream(decrypted(context, file), hash);
   try {
@@ -56,7 +58,27 @@ export async function checkBackup(context: ContextFolder, file: string): Promise
     return { ...facts, digest: hash.digest("hex") };
   } catch (cause) {
     if (!(cause instanceof SealedBoxError || cause instanceof BackupError)) throw cause;
-    throw new UserError(`${file} is refused: ${cause.message}. Take another backup`, { cause });
+    throw new UserError(`${file} is refused: ${errorLine(cause)}. Take another backup`);
+  }
+}
+
+/** What every backup begins with; see age-encryption.org/v1. */
+const BEGINNING = "age-encryption.org/v1\n";
+
+/** Refuses what was never a backup: to take another one would not help against that. */
+async function requireBackup(file: string): Promise<void> {
+  const beginning = await readBeginning(file);
+  if (beginning === BEGINNING) return;
+  const what = beginning === "" ? "is empty" : "is no backup";
+  throw new UserError(`${file} ${what}: name a file that metroctl cluster backup wrote`);
+}
+
+async function readBeginning(file: string): Promise<string> {
+  const chunks = createReadStream(file, { end: BEGINNING.length - 1 });
+  try {
+    return Buffer.concat(await Array.fromAsync<Buffer>(chunks)).toString("latin1");
+  } catch (cause) {
+    throw new UserError(`read ${file}`, { cause });
   }
 }
 

@@ -7,6 +7,7 @@ import { UserError } from "../../output/user-error.ts";
 import { backupText, checkBackup } from "../../session/backup-file.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { chosenContext } from "../../session/context.ts";
+import { proxyOf, requireEndpoint } from "../../session/endpoint.ts";
 import { type AgeQuestion, askAboutAge, saveNewestBackup } from "../../session/newest-backup.ts";
 import { restoreBackup } from "../../session/restore.ts";
 
@@ -22,9 +23,10 @@ export default defineCommand({
   },
   async run({ args }) {
     const { address, file } = args;
+    requireEndpoint("cluster restore", address);
     if (!existsSync(file)) throw new UserError(`${file}: there is no such file`);
     const context = chosenContext(args);
-    const proxy = args.proxy ?? context.reach().proxy;
+    const proxy = proxyOf(args) ?? context.reach().proxy;
     // All of it once before anything is sent: half a backup must not reach a machine.
     const { digest, ...facts } = await checkBackup(context, file);
     say(`The backup is good: ${backupText(facts)}`);
