@@ -67,6 +67,8 @@ export class TestControlPlane implements AsyncDisposable {
   /** What Logs was asked for, and what it answers. */
   readonly logRequests: LogsRequest[] = [];
   logAnswers: MessageInitShape<typeof LogsResponseSchema>[] = [];
+  /** How Logs breaks off after its answers. */
+  logsFailure: RpcError | undefined;
   /** After its answers, Logs waits for more. */
   logsGoOn = false;
   /** Where the cluster says that it is. */
@@ -307,11 +309,14 @@ export class TestControlPlane implements AsyncDisposable {
   #nodeManagement(): Partial<Implementation<typeof NodeManagement>> {
     const asked = this.logRequests;
     const answers = () => this.logAnswers;
+    const broken = () => this.logsFailure;
     const goesOn = () => this.logsGoOn;
     return {
       logs: async function* (request, { signal }) {
         asked.push(request);
         yield* answers();
+        const failure = broken();
+        if (failure !== undefined) throw failure;
         if (goesOn()) await new Promise((resolve) => signal.addEventListener("abort", resolve));
       },
       reboot: async (request) => {

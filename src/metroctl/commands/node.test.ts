@@ -127,6 +127,17 @@ test("node logs asks the node for what the flags mean", async () => {
   expect(plane.logRequests[0]).toMatchObject({ dn: "root.time", backlogCount: 25n, filters: [] });
 });
 
+test("node logs says that a node broke off, and asks for no other address", async () => {
+  plane.logsFailure = new RpcError(Code.unavailable, "the server is closing");
+  const { stderr, exitCode } = await plane.metroctl("node", "logs", "--follow", plane.id);
+  plane.logsFailure = undefined;
+  expect(stderr).toBe(
+    `Error: node ${plane.id} broke its log off, as when it restarts or is switched off: ` +
+      "the server is closing. Go on with metroctl node logs when metroctl node describe shows it healthy\n",
+  );
+  expect(exitCode).toBe(1);
+});
+
 test("node logs lets no node move the operator's cursor", async () => {
   const value = { data: "\u001b[2J\u001b]0;owned\u0007gone" };
   plane.logAnswers = [{ backlogEntries: [{ dn: "a\u001b[1A", kind: { case: "raw", value } }] }];

@@ -2,6 +2,7 @@
 import { type MessageInitShape, toJson } from "@bufbuild/protobuf";
 import { defineCommand } from "citty";
 import { formatConcise, formatEntry } from "../../../base/logtree/logtree.ts";
+import { Code, NoConnectionError, RpcError } from "../../../base/rpc/rpc.ts";
 import {
   LogsRequest_BacklogMode,
   LogsRequest_StreamMode,
@@ -11,7 +12,7 @@ import { type LogEntry, LogEntrySchema } from "../../../gen/osbase/logtree/proto
 import { fromLogEntry } from "../../output/log-entry.ts";
 import { answer } from "../../output/message.ts";
 import { endWithReader } from "../../output/output-guard.ts";
-import { UsageError } from "../../output/user-error.ts";
+import { UsageError, UserError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 
@@ -41,13 +42,27 @@ export default defineCommand({
     if (args.follow === true) endWithReader();
     const isText = args.output !== "json";
     if (isText) answer(`=== Logs from ${node.id} (${node.status?.externalAddress}):`);
-    for await (const response of cluster.nodeManagement(node).logs(request)) {
-      for (const entry of [...response.backlogEntries, ...response.streamEntries])
-        answer(show(entry));
+    try {
+      for await (const response of cluster.nodeManagement(node).logs(request)) {
+        for (const entry of [...response.backlogEntries, ...response.streamEntries])
+          answer(show(entry));
+      }
+    } catch (error) {
+      throw brokenOff(node.id, error);
     }
     if (isText) answer("=== Done.");
   },
 });
+
+/** A node that was reached and is gone: no address is wrong, and what it logs next is kept. */
+function brokenOff(id: string, error: unknown): unknown {
+  const isGone = error instanceof RpcError && error.code === Code.unavailable;
+  if (!isGone || error instanceof NoConnectionError) return error;
+  return new UserError(
+    `node ${id} broke its log off, as when it restarts or is switched off: ${error.message}. ` +
+      `Go on with metroctl node logs when metroctl node describe shows it healthy`,
+  );
+}
 
 interface LogsArgs {
   readonly dn: string;
