@@ -1,6 +1,6 @@
 // The command line itself: help, mistakes, contexts, and commands without a cluster.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { chapters } from "../handbook/handbook.ts";
@@ -43,7 +43,13 @@ test.each([
   [["cluster", "create"], "--bundle=<installation-bundle-path> is missing"],
   [["cluster", "console", "-m", "zero"], "--machine=zero: give the machine's number, from 1"],
   [["cluster", "console", "--machine=-1"], "--machine=-1: give the machine's number"],
-  [["context", "use"], "Missing required positional argument: NAME"],
+  [
+    ["context", "use"],
+    "Missing required positional argument: NAME: see metroctl context use --help",
+  ],
+  [["takeownership", "10.1.0.2:"], 'takeownership: "10.1.0.2:" is no host name or address'],
+  [["takeownership", "10.1.0.2", "--proxy=127.0.0.1"], "--proxy=127.0.0.1: give host and port"],
+  [["takeownership", "--endpoints="], 'takeownership: "" is no host name or address'],
 ])("metroctl %p is not understood: one line, exit code 2", async (words, message) => {
   const { stdout, stderr, exitCode } = await plane.metroctl(...words);
   expect(stderr).toStartWith("Error: ");
@@ -140,6 +146,27 @@ test("context remove refuses the default context, even with --yes", async () => 
   expect(stderr).toBe("Error: the default context cannot be removed\n");
   expect(exitCode).toBe(1);
   expect(plane.context.read(contextFiles.ownerKey)).toBe("precious");
+});
+
+test.each([
+  [{ endpoints: ["10.1.0.2:"] }, 'context.json: endpoint "10.1.0.2:" is no name or address'],
+  [{ endpoints: ["10.1.0.2"], proxy: "p" }, 'context.json: proxy "p" is not host:port'],
+])("a context file with %p is named, and what is wrong in it", async (reach, message) => {
+  plane.context.write(contextFiles.reach, JSON.stringify(reach), 0o644);
+  const { stderr } = await plane.metroctl("context", "list");
+  expect(stderr).toContain(`${message}: mend or remove it`);
+});
+
+test("a key that others can read is warned of, once, with the command that helps", async () => {
+  await plane.own();
+  const path = join(plane.context.path, contextFiles.ownerKey);
+  chmodSync(path, 0o644);
+  const { stderr } = await plane.metroctl("node", "list", "--endpoints=127.0.0.1:1");
+  const warning = `Warning: others on this machine can read or change ${path} (mode 644): chmod 600 ${path}`;
+  expect(stderr.split(warning)).toHaveLength(2);
+  chmodSync(path, 0o600);
+  const { stderr: silent } = await plane.metroctl("node", "list", "--endpoints=127.0.0.1:1");
+  expect(silent).not.toContain("Warning");
 });
 
 test("a damaged context file is named, and the way out", async () => {

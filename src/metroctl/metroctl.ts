@@ -31,7 +31,7 @@ export async function main(words: readonly string[]): Promise<number> {
     return await run(words);
   } catch (error) {
     remark(`Error: ${errorLine(error)}`);
-    return error instanceof UsageError || isCittyError(error) ? 2 : 1;
+    return error instanceof UsageError ? 2 : 1;
   } finally {
     process.off("SIGINT", interrupted);
   }
@@ -62,12 +62,15 @@ async function run(words: readonly string[]): Promise<number> {
     const names = Object.keys(below).join(", ");
     throw new UsageError(`metroctl ${found.path.join(" ")}: name a command: ${names}`);
   }
-  await runCommand(found.command, { rawArgs: [...found.rawArgs] });
+  const name = ["metroctl", ...found.path].join(" ");
+  await runCommand(found.command, { rawArgs: [...found.rawArgs] }).catch((error: unknown) => {
+    throw isCittyError(error) ? new UsageError(`${error.message}: see ${name} --help`) : error;
+  });
   return typeof process.exitCode === "number" ? process.exitCode : 0;
 }
 
 /** citty's own complaints: a missing argument, a value that is not among the options. */
-function isCittyError(error: unknown): boolean {
+function isCittyError(error: unknown): error is Error {
   return error instanceof Error && error.name === "CLIError";
 }
 

@@ -9,11 +9,13 @@
 //     context.json                        endpoints, members and proxy: no flags are needed
 //     current-context                     the name of the context in use, when not `default`
 //     contexts/<name>/                    any further cluster, the same files
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { isNodeId } from "../../base/pki/node-id.ts";
+import { warn } from "../output/message.ts";
 import { UserError } from "../output/user-error.ts";
+import { isEndpoint, isProxy } from "./endpoint.ts";
 import { replaceFile } from "./replace-file.ts";
 
 /** A member of the control plane, as the cluster told of it. */
@@ -74,6 +76,13 @@ export class ContextFolder {
     return readIfExists(join(this.path, file));
   }
 
+  /** The same of a file with a secret in it; warns where others can read it. */
+  readSecret(file: string): string | undefined {
+    const text = this.read(file);
+    if (text !== undefined) warnIfOpen(join(this.path, file));
+    return text;
+  }
+
   /** Replaces a file atomically; the folder is made when needed. */
   write(file: string, content: string, mode: number): void {
     mkdirSync(this.path, { recursive: true, mode: 0o700 });
@@ -97,6 +106,18 @@ export class ContextFolder {
   saveReach(reach: Reach): void {
     this.write(contextFiles.reach, `${JSON.stringify(reach, null, 2)}\n`, 0o644);
   }
+}
+
+/** Of which this process has warned. */
+const warned = new Set<string>();
+
+function warnIfOpen(path: string): void {
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o077) === 0 || warned.has(path)) return;
+  warned.add(path);
+  warn(
+    `others on this machine can read or change ${path} (mode ${mode.toString(8)}): chmod 600 ${path}`,
+  );
 }
 
 /** The context that the flags, or else the configuration folder, choose. */
@@ -140,6 +161,11 @@ function parseReach(text: string, path: string): Reach {
   const { endpoints, members, proxy } = parseJson(text, path);
   if (!isNames(endpoints))
     throw new UserError(`${path}: endpoints must be a list of names: mend or remove it`);
+  const wrong = endpoints.find((endpoint) => !isEndpoint(endpoint));
+  if (wrong !== undefined)
+    throw new UserError(`${path}: endpoint "${wrong}" is no name or address: mend or remove it`);
+  if (typeof proxy === "string" && proxy !== "" && !isProxy(proxy))
+    throw new UserError(`${path}: proxy "${proxy}" is not host:port: mend or remove it`);
   return {
     endpoints,
     ...(Array.isArray(members) ? { members: members.filter(isMember) } : {}),

@@ -72,7 +72,7 @@ export function restoreParameters(args: ClusterArgs, configuration: Configuratio
 
 /** The secret that goes to the medium and back: the same for every medium of one context. */
 function ensureSecret(context: ContextFolder): Uint8Array {
-  const saved = context.read(contextFiles.secret)?.trim();
+  const saved = context.readSecret(contextFiles.secret)?.trim();
   if (saved !== undefined) return Buffer.from(saved, "hex");
   const made = randomBytes(SECRET_BYTES);
   context.write(contextFiles.secret, `${made.toString("hex")}\n`, 0o600);

@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { generateKeyPair, ownerKeyFile } from "../../base/pki/keys.ts";
+import { generateKeyPair, type KeyPair, ownerKeyFile } from "../../base/pki/keys.ts";
 import { UserError } from "../output/user-error.ts";
 import { ContextFolder, contextFiles } from "./context.ts";
 import {
@@ -55,8 +55,33 @@ test("ownerCredentials needs key and certificate, and says what makes them", () 
   expect(() => ownerCredentials(context)).toThrow("run metroctl takeownership <address> first");
   ensureOwnerKey(context);
   expect(() => ownerCredentials(context)).toThrow("context demo owns no cluster");
-  context.write(contextFiles.ownerCertificate, "certificate", 0o644);
-  expect(ownerCredentials(context).certificatePem).toBe("certificate");
+});
+
+/** A certificate of a key's own. */
+async function certified(key: KeyPair): Promise<string> {
+  return (await initialCredentials(key)).certificatePem;
+}
+
+test("ownerCredentials are a key and the certificate that was made for it", async () => {
+  const certificate = await certified(ensureOwnerKey(context));
+  context.write(contextFiles.ownerCertificate, certificate, 0o644);
+  expect(ownerCredentials(context).certificatePem).toBe(certificate);
+  context.write(contextFiles.ownerCertificate, await certified(generateKeyPair()), 0o644);
+  expect(() => ownerCredentials(context)).toThrow(
+    `${context.path}/owner.pem was not made for the key in owner-key.pem beside it`,
+  );
+});
+
+test.each([
+  ["", "empty"],
+  ["ca", "damaged"],
+  ["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "damaged"],
+])("a certificate file with %p is named, and said to be %s", (text, word) => {
+  ensureOwnerKey(context);
+  for (const file of [contextFiles.ownerCertificate, contextFiles.ca])
+    context.write(file, text, 0o644);
+  expect(() => ownerCredentials(context)).toThrow(`${context.path}/owner.pem is ${word}: restore`);
+  expect(() => trustedCa(context)).toThrow(`${context.path}/ca.pem is ${word}: restore`);
 });
 
 test("initialCredentials prove the owner key and nothing else", async () => {

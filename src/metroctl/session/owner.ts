@@ -1,5 +1,6 @@
 // The owner of a cluster on the operator's side: a key made before the first
 // node is installed, and the certificate the cluster later gives for it.
+import { X509Certificate } from "node:crypto";
 import { forbidDumps } from "../../base/linux/prctl.ts";
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import {
@@ -9,6 +10,7 @@ import {
   type KeyPair,
   ownerKeyFile,
   privateKeyPem,
+  rawPublicKey,
   readOwnerKeyFile,
 } from "../../base/pki/keys.ts";
 import { CertificateError, verifyUser } from "../../base/pki/verify.ts";
@@ -49,7 +51,7 @@ export function loadOwnerKey(
   context: ContextFolder,
   file: KeyFile = contextFiles.ownerKey,
 ): KeyPair | undefined {
-  const text = context.read(file);
+  const text = context.readSecret(file);
   if (text === undefined) return undefined;
   // From here on this process holds the key to a whole cluster.
   forbidDumps();
@@ -69,7 +71,32 @@ export function ownerCredentials(context: ContextFolder): Credentials {
     throw new UserError(
       `context ${context.name} owns no cluster: run metroctl takeownership <address> first`,
     );
+  requirePair(context, key, certificate);
   return { keyPem: privateKeyPem(key), certificatePem: certificate };
+}
+
+/** TLS would refuse them too, by a name of OpenSSL's, and only once a node is asked. */
+function requirePair(context: ContextFolder, { publicKey }: KeyPair, certificate: string): void {
+  const path = `${context.path}/${contextFiles.ownerCertificate}`;
+  const certified = rawPublicKey(certificateIn(path, certificate).publicKey);
+  if (Buffer.compare(certified, publicKey) === 0) return;
+  throw new UserError(
+    `${path} was not made for the key in ${contextFiles.ownerKey} beside it: ` +
+      "restore both from one copy, or run metroctl takeownership <address> again",
+  );
+}
+
+/** The certificate in a file. Throws a {@link UserError} that names the file where it holds none. */
+function certificateIn(path: string, text: string): X509Certificate {
+  try {
+    return new X509Certificate(certificateDer(text));
+  } catch (cause) {
+    const isEmpty = text.trim() === "" ? "empty" : "damaged";
+    throw new UserError(
+      `${path} is ${isEmpty}: restore it from a copy, or remove it and run metroctl takeownership <address> again`,
+      { cause },
+    );
+  }
 }
 
 /** Credentials that only prove the owner key, for before there is a certificate. */
@@ -103,8 +130,13 @@ export function givenCertificate(certificate: Uint8Array, { ca, publicKey }: Own
   throw new UserError(NOT_GIVEN);
 }
 
-/** The cluster's CA that this context trusts, DER, if it knows one yet. */
+/**
+ * The cluster's CA that this context trusts, DER, if it knows one yet.
+ *
+ * Throws a {@link UserError} for a file that holds none.
+ */
 export function trustedCa(context: ContextFolder): Uint8Array | undefined {
   const text = context.read(contextFiles.ca);
-  return text === undefined ? undefined : certificateDer(text);
+  if (text === undefined) return undefined;
+  return new Uint8Array(certificateIn(`${context.path}/${contextFiles.ca}`, text).raw);
 }

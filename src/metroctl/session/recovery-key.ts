@@ -18,7 +18,7 @@ export function ensureRecoveryKey(context: ContextFolder): BoxKeyPair {
 
 /** The recovery key of a context, if it has one. Throws a {@link UserError} for a damaged file. */
 export function loadRecoveryKey(context: ContextFolder): BoxKeyPair | undefined {
-  const text = context.read(contextFiles.recoveryKey);
+  const text = context.readSecret(contextFiles.recoveryKey);
   if (text === undefined) return undefined;
   try {
     return boxKeyPair(readAgeIdentity(text));

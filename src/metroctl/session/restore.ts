@@ -82,7 +82,7 @@ function requireProof(
   publicKey: Uint8Array,
   proof: Uint8Array,
 ): void {
-  const secret = context.read(contextFiles.secret)?.trim() ?? "";
+  const secret = context.readSecret(contextFiles.secret)?.trim() ?? "";
   const expected = ownershipProof("restore", Buffer.from(secret, "hex"), nonce, publicKey);
   if (secret !== "" && constantTimeEqual(expected, proof)) return;
   throw new UserError(

@@ -113,7 +113,7 @@ async function learnCa(context: ContextFolder, taking: Taking, credentials: Cred
   const { identityCaCertificate: ca, proof } = await channel
     .client(CuratorLocal)
     .getCACertificate({ nonce }, { timeoutMs: 15_000 });
-  const secret = context.read(contextFiles.secret)?.trim();
+  const secret = context.readSecret(contextFiles.secret)?.trim();
   if (secret !== undefined && proof.length > 0) {
     const expected = ownershipProof("ownership", Buffer.from(secret, "hex"), nonce, ca);
     if (!constantTimeEqual(expected, proof)) throw new UserError(wrongProof(taking.endpoint));
