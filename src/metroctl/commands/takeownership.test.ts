@@ -199,7 +199,9 @@ test("takeownership of somebody else's cluster changes nothing", async () => {
   await genusb("--bootstrap");
   plane.isForeign = true;
   const { stderr, exitCode } = await plane.metroctl("takeownership", plane.endpoint);
-  expect(stderr).toStartWith("Error: this cluster was made for another owner key");
+  expect(stderr).toStartWith(
+    "Error: this cluster was made for another owner key: use the machine and context that ran",
+  );
   expect(exitCode).toBe(1);
   for (const name of [contextFiles.ca, contextFiles.ownerCertificate, contextFiles.reach])
     expect(existsSync(file(name))).toBe(false);

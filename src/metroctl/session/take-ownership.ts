@@ -166,6 +166,8 @@ async function leaderBehind(channel: Channel): Promise<Endpoint> {
   throw new UserError("this member knows no leader: try again");
 }
 
+const WHOSE = "use the machine and context that ran install genusb --bootstrap";
+
 /** The cluster has another owner. */
 export class NotOwnerError extends UserError {}
 
@@ -185,7 +187,9 @@ export async function escrow(channel: Channel, owned: Owned): Promise<Uint8Array
     }
   } catch (error) {
     if (error instanceof RpcError && error.code === Code.permissionDenied)
-      throw new NotOwnerError("this cluster was made for another owner key", { cause: error });
+      throw new NotOwnerError(`this cluster was made for another owner key: ${WHOSE}`, {
+        cause: error,
+      });
     throw error;
   }
   throw new UserError("the cluster gave no certificate: try again, or look at its console");
