@@ -15,6 +15,7 @@ test("chapters has every chapter, in reading order", () => {
     "Security",
     "Cluster API",
     "The metroctl tool",
+    "Troubleshooting",
     "Developing Metropolis",
   ]);
 });

@@ -12,6 +12,7 @@ import introduction from "./introduction.md" with { type: "text" };
 import metroctl from "./metroctl.md" with { type: "text" };
 import node from "./node.md" with { type: "text" };
 import security from "./security.md" with { type: "text" };
+import troubleshooting from "./troubleshooting.md" with { type: "text" };
 
 /** A chapter of the handbook. */
 export interface Chapter {
@@ -33,5 +34,6 @@ export const chapters: readonly Chapter[] = [
   { title: "Security", text: security },
   { title: "Cluster API", text: clusterApi },
   { title: "The metroctl tool", text: metroctl },
+  { title: "Troubleshooting", text: troubleshooting },
   { title: "Developing Metropolis", text: developing },
 ];
