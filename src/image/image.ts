@@ -52,6 +52,7 @@ export {
   programs,
 } from "./programs.ts";
 export type { Progress, ProgressStep } from "./progress.ts";
+export { RELEASED } from "./release-time.ts";
 export {
   formatKernelName,
   type KernelName,

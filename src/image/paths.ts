@@ -19,6 +19,7 @@ export const ESP_PATHS = {
   networkConfiguration: "metropolis/network_configuration.pb",
   recovery: "metropolis/recovery.pb",
   registration: "metropolis/registration.pb",
+  clock: "metropolis/clock",
 } as const;
 
 /** Files on the installer medium, relative to its root. */

@@ -1,11 +1,13 @@
 // Making a bare kernel into a system in which programs can run.
 import { existsSync, symlinkSync } from "node:fs";
+import { setClock } from "../base/linux/clock.ts";
 import { setHostname } from "../base/linux/hostname.ts";
 import { forbidDumps } from "../base/linux/prctl.ts";
 import { takeCtrlAltDel } from "../base/linux/reboot.ts";
 import { setLimit } from "../base/linux/rlimit.ts";
 import { writeSysctl } from "../base/linux/sysctl.ts";
 import { errorText, type Logger } from "../base/logtree/logtree.ts";
+import { RELEASED } from "../image/image.ts";
 import { mountAll } from "./mounts.ts";
 import { kernelSettings } from "./settings.ts";
 
@@ -23,6 +25,7 @@ const links: readonly (readonly [string, string])[] = [
 /** Mounts everything and does each step; nothing that fails stops the rest. */
 export function prepare(log: Logger): void {
   mountAll(log);
+  tryEach({ "set the clock": () => beginClock(log) }, log);
   tryEach(settingSteps(), log);
   tryEach(
     {
@@ -39,6 +42,19 @@ export function prepare(log: Logger): void {
         setLimit("openFiles", { soft: OPEN_FILES, hard: OPEN_FILES }),
     },
     log,
+  );
+}
+
+/**
+ * An empty battery makes clocks begin in another century. Later on nobody could be asked, as each
+ * certificate would seem to be of the future.
+ */
+export function beginClock(log: Logger, now = Date.now(), set = setClock): void {
+  if (now >= RELEASED.getTime()) return;
+  set(RELEASED.getTime());
+  const [was, is] = [new Date(now), RELEASED].map((time) => time.toISOString());
+  log.warning(
+    `The hardware clock says ${was}, and this release was made later: going on from ${is}`,
   );
 }
 

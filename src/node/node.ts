@@ -54,6 +54,7 @@ class News {
   readonly addresses = new Value<readonly string[]>([]);
   readonly storage = new StorageNews();
   readonly troubles = new Troubles();
+  readonly isClockKept = new Value<boolean>();
   readonly consensus = new Control<Member>();
   readonly curator = new Control<CuratorSettings>();
   readonly membership = new Value<Credentials>();
@@ -146,6 +147,7 @@ function runCluster(
       ...common,
       ...controls,
       etcdutl,
+      isClockKept: news.isClockKept,
       storageLog: tree.logger("root.storage"),
     }),
   );

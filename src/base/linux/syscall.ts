@@ -6,6 +6,8 @@ const { i32, i64, ptr, u64 } = FFIType;
 
 const declarations = {
   __errno_location: { args: [], returns: ptr },
+  adjtimex: { args: [ptr], returns: i32 },
+  clock_settime: { args: [i32, ptr], returns: i32 },
   getrlimit: { args: [i32, ptr], returns: i32 },
   ioctl: { args: [i32, u64, ptr], returns: i32 },
   mount: { args: [ptr, ptr, ptr, u64, ptr], returns: i32 },

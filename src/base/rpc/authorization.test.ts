@@ -58,6 +58,14 @@ test("authorizeByOption knows strangers on open methods by their key alone", () 
   expect(member.peer).toEqual({ kind: "anonymous", publicKey: undefined });
 });
 
+test("whoever shows a certificate out of its time is told what the clock here says", async () => {
+  const ended = await issueUser(ca, generateKeyPair().publicKey, "owner", validFor(-1));
+  const call = testCall({ method: getNodes, peerCertificates: [ended] });
+  expect(() => authorize(call)).toThrow(
+    /^certificate ended at \S+Z, and the clock of the node that was asked says \S+Z$/,
+  );
+});
+
 test("authorizeByOption refuses a method that declares nothing", () => {
   const call = testCall({ method: Health.method.check, peerCertificates: [user] });
   expect(() => authorize(call)).toThrow(expect.objectContaining({ code: Code.internal }));

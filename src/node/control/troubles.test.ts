@@ -25,5 +25,5 @@ test("a status has room for them", () => {
     "disks",
     Array.from({ length: 99 }, () => "x".repeat(999)),
   );
-  expect(troubles.all.current?.join("").length).toBe(800);
+  expect(troubles.all.current?.join("").length).toBe(600);
 });

@@ -3,7 +3,7 @@
 import { Value } from "../../base/event/event.ts";
 
 /** A status has room for so much. */
-const MOST = 4;
+const MOST = 3;
 const MOST_CHARACTERS = 200;
 
 /** All of it. */

@@ -52,6 +52,8 @@ export interface Surroundings {
   readonly etcdutl: string;
   /** Where a backup is waited for; absent: port 7847. */
   readonly recoveryListen?: { readonly host: string; readonly port: number };
+  /** Whether time servers keep the clock. */
+  readonly isClockKept: Value<boolean>;
   /** What etcd runs as; absent: as ourselves. */
   readonly etcdOwner?: Owner;
   /** For what storage has to say. */

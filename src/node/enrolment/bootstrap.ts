@@ -32,6 +32,7 @@ import {
   startControlPlane,
   writeCommitment,
 } from "./attempt.ts";
+import { awaitTime } from "./await-time.ts";
 import { createKeyring, type Keyring, sealSecrets } from "./keyring.ts";
 import { type BootstrapPlan, planBootstrap, protection } from "./plan.ts";
 
@@ -81,6 +82,7 @@ export function firstNodeSteps(
       current().settings = await makeConsensus(all, current());
     },
     cluster: async () => {
+      await awaitTime(all);
       current().credentials = await makeCluster(all, current());
     },
     ...shutStep(all),

@@ -91,6 +91,7 @@ async function start(
     roles: new Value<NodeRoles>(),
     lock: new Value<Lock>(),
     whereabouts: new Whereabouts(),
+    isClockKept: new Value(true),
     addresses: new Value<readonly string[]>(["127.0.0.1"]),
   };
   const controls = { consensus: new Control<Member>(), curator: new Control<CuratorSettings>() };

@@ -30,6 +30,7 @@ export function testSurroundings(root: string, given: Partial<Surroundings> = {}
     curator: new Control<CuratorSettings>(),
     membership: new Value<Credentials>(),
     isOpen: new Value(false),
+    isClockKept: new Value(true),
     roles: new Value<NodeRoles>(),
     lock: new Value<Lock>(),
     whereabouts: new Whereabouts(),

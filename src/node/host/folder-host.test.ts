@@ -70,12 +70,15 @@ test("the parts of folderHost give a console, and the ground to stand on", async
     network: new Value<NetworkStatus>(),
     storage: new StorageNews(),
     troubles: new Troubles(),
+    membership: new Value<unknown>(),
+    isClockKept: new Value<boolean>(),
   };
-  const { console: screen, storage } = parts(news);
+  const { console: screen, storage, time } = parts(news);
   const tree = new LogTree();
   const supervisor = new Supervisor(
     async ({ run, healthy, done }) => {
-      for (const [name, part] of Object.entries({ screen, storage })) if (part) run(name, part);
+      for (const [name, part] of Object.entries({ screen, storage, time }))
+        if (part) run(name, part);
       healthy();
       done();
     },

@@ -4,6 +4,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import packageJson from "../../../package.json";
+import type { Value } from "../../base/event/event.ts";
 import { getLimit, setLimit } from "../../base/linux/rlimit.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import { confineStarts } from "../../base/process/process.ts";
@@ -37,6 +38,7 @@ export function folderHost({ folder, programs }: Place): Host {
     prepare: () => prepare(where),
     confine: (log) => confine({ folder, programs }, log),
     parts: (news) => ({
+      time: hostTime(news.isClockKept),
       console: consoles([CONSOLE], folder),
       network: namespaceNetwork(news.network),
       storage: folderStorage(news.storage, where),
@@ -67,6 +69,15 @@ async function confine(place: Place, log: Logger): Promise<void> {
   const { hasFilters, hasViews } = parts;
   const words = [hasFilters ? "filters" : "no filters", hasViews ? "views" : "no views"];
   log.info(`Programs have no accounts here, no capabilities, ${words.join(", ")}`);
+}
+
+/** The clock is the host's. */
+function hostTime(isClockKept: Value<boolean>): Runnable {
+  return async ({ healthy, done }) => {
+    isClockKept.set(true);
+    healthy();
+    done();
+  };
 }
 
 function folderStorage(news: StorageNews, { data, ephemeral }: Paths): Runnable {

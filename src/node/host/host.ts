@@ -32,6 +32,10 @@ export interface HostNews {
   readonly network: Value<NetworkStatus>;
   readonly storage: StorageNews;
   readonly troubles: Troubles;
+  /** Set once the node is a member of its cluster. */
+  readonly membership: Value<unknown>;
+  /** Whether time servers keep the clock. */
+  readonly isClockKept: Value<boolean>;
 }
 
 /** A machine, or what stands for one. */

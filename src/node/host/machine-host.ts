@@ -52,7 +52,7 @@ export function machineHost(): Host {
       console: consoles(),
       kernel: kernelLog(),
       network: network(news.network),
-      time: time(news.network),
+      time: time(news, where.esp),
       storage: storage(news.storage, where, news.troubles),
       ports: ports(),
     }),

@@ -138,7 +138,9 @@ test("findBootDisk leaves a disk alone that gives read errors, and names it", as
   symlinkSync("/proc/self/mem", bad);
   const { data, troubles } = await found(guid("1"));
   expect(data).toBe(join(source.devices, "vda4"));
-  expect(troubles).toEqual([expect.stringContaining(`disk ${bad} cannot be read and is left`)]);
+  expect(troubles).toEqual([
+    expect.stringContaining(`disk ${bad} cannot be read and is left alone: `),
+  ]);
   expect(troubles[0]).toContain("EIO");
 });
 

@@ -23,6 +23,8 @@ export interface EspPaths {
   readonly recovery: string;
   /** ClusterDirectory. */
   readonly clusterDirectory: string;
+  /** When the clock was last believed, as text. */
+  readonly clock: string;
   /** osbase.net.proto.Net, when the network was configured by hand. */
   readonly networkConfiguration: string;
 }
@@ -99,6 +101,7 @@ function espPaths(root: string): EspPaths {
     registration: join(root, ESP_PATHS.registration),
     recovery: join(root, ESP_PATHS.recovery),
     clusterDirectory: join(root, ESP_PATHS.clusterDirectory),
+    clock: join(root, ESP_PATHS.clock),
     networkConfiguration: join(root, ESP_PATHS.networkConfiguration),
   };
 }

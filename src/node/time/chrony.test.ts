@@ -13,6 +13,11 @@ test("chronySources falls back to a pool", () => {
 });
 
 test("chronyConfiguration opens no port to the network", () => {
-  expect(chronyConfiguration).toContain("cmdport 0");
-  expect(chronyConfiguration).not.toMatch(/^allow/m);
+  expect(chronyConfiguration(true)).toContain("cmdport 0");
+  expect(chronyConfiguration(true)).not.toMatch(/^allow/m);
+});
+
+test("chronyConfiguration lets nobody on the wire move a clock far that can be right", () => {
+  expect(chronyConfiguration(true)).toContain("\nmaxchange 86400 0 -1\n");
+  expect(chronyConfiguration(false)).toContain("\nmaxchange 86400 1 -1\n");
 });

@@ -1,5 +1,7 @@
 // The text of chrony's files (chrony.conf(5)).
 
+import { TRUSTED_MS } from "./plausible.ts";
+
 /** What of chrony is gone when the machine is off. */
 export const RUN_FOLDER = "/run/chrony";
 
@@ -12,8 +14,15 @@ export const COMMAND_SOCKET = `${RUN_FOLDER}/chronyd.sock`;
 /** Asked where the network names no servers. */
 const POOL = "pool pool.ntp.org iburst maxsources 4\n";
 
-/** Everything but the servers. */
-export const chronyConfiguration = `sourcedir ${SOURCES_FOLDER}
+/**
+ * Everything but the servers. The clock is moved by a day at a time at most: from the beginning
+ * where it can be right, else after it was set once.
+ */
+export function chronyConfiguration(canBeRight: boolean): string {
+  return `${ALWAYS}maxchange ${TRUSTED_MS / 1_000} ${canBeRight ? 0 : 1} -1\n`;
+}
+
+const ALWAYS = `sourcedir ${SOURCES_FOLDER}
 bindcmdaddress ${COMMAND_SOCKET}
 cmdport 0
 pidfile /run/chrony/chronyd.pid

@@ -7,11 +7,14 @@ import { join } from "node:path";
 import { Value } from "../../base/event/event.ts";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { Supervisor } from "../../base/supervisor/supervisor.ts";
+import { RELEASED } from "../../image/image.ts";
+import { Troubles } from "../control/troubles.ts";
 import { type ChronyPlaces, type TimeServers, time } from "./time.ts";
 
 let folder = "";
 let places: ChronyPlaces;
 let network: Value<TimeServers>;
+let ground: Value<unknown>;
 let tree: LogTree;
 let supervisor: Supervisor | undefined;
 
@@ -28,6 +31,7 @@ beforeEach(() => {
     ownerId: process.getuid?.() === 0 ? 101 : (process.getuid?.() ?? 0),
   };
   network = new Value<TimeServers>();
+  ground = new Value<unknown>("mounted");
   tree = new LogTree();
 });
 afterEach(async () => {
@@ -35,6 +39,24 @@ afterEach(async () => {
   supervisor = undefined;
   rmSync(folder, { recursive: true });
 });
+
+/** A clock that can be right, and that nobody keeps. */
+const clock = {
+  now: () => RELEASED.getTime() + 86_400_000,
+  set: () => {},
+  isKept: () => false,
+  uptime: () => 1_000,
+};
+
+const news = () => ({
+  network,
+  storage: { ground },
+  membership: new Value<unknown>("member"),
+  isClockKept: new Value<boolean>(),
+  troubles: new Troubles(),
+});
+
+const esp = () => ({ clock: join(folder, "clock"), sealedConfiguration: join(folder, "sealed") });
 
 async function script(path: string, ...lines: readonly string[]): Promise<void> {
   await writeFile(path, ["#!/bin/sh", ...lines, ""].join("\n"));
@@ -45,7 +67,7 @@ async function script(path: string, ...lines: readonly string[]): Promise<void> 
 async function start(...client: readonly string[]): Promise<void> {
   await script(places.daemon, 'echo "chronyd $*" >&2', "exec sleep 60");
   await script(places.client, ...client, `echo "$*" >>'${join(folder, "calls")}'`);
-  supervisor = new Supervisor(time(network, places), { tree, rootDn: "time" });
+  supervisor = new Supervisor(time(news(), esp(), places, clock), { tree, rootDn: "time" });
   supervisor.start();
 }
 
@@ -127,13 +149,24 @@ test("time tells a chronyd that does not listen yet again", async () => {
   expect(supervisor?.states().get("time")).toBe("HEALTHY");
 });
 
+test("time waits for the ESP, where it stands what the clock said, and then for nothing", async () => {
+  ground = new Value<unknown>();
+  await start();
+  await Bun.sleep(50);
+  expect(existsSync(places.run)).toBe(false);
+  ground.set("mounted");
+  await until(logged("chronyd -d"));
+  const configuration = readFileSync(join(places.run, "chrony.conf"), "utf8");
+  expect(configuration).toContain("maxchange 86400 0 -1");
+});
+
 test("time takes chronyd along when it ends", async () => {
   const file = join(folder, "pid");
   await start();
   await script(places.daemon, `echo $$ >'${file}'`, 'echo "up" >&2', "exec sleep 60");
   await until(() => logged("chronyd -d")() || logged("up")());
   await supervisor?.stop();
-  supervisor = new Supervisor(time(network, places), { tree, rootDn: "time" });
+  supervisor = new Supervisor(time(news(), esp(), places, clock), { tree, rootDn: "time" });
   supervisor.start();
   await until(logged("up"));
   const pid = Number(readFileSync(file, "utf8"));

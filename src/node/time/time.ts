@@ -1,13 +1,14 @@
 // The node's clock: chrony, told of the time servers that DHCP names, or of a
-// public pool where it names none. Certificates and leases depend on it, so a
-// clock that is far off is stepped, once, right after the start.
+// public pool where it names none. Certificates depend on it: see clock-watch.ts
+// for how far it is moved, and when.
 import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { sleep, type Value } from "../../base/event/event.ts";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import { ExitError, program, run } from "../../base/process/process.ts";
-import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
 import { accounts } from "../../image/image.ts";
+import { Control, whileWanted } from "../control/control.ts";
 import {
   COMMAND_SOCKET,
   chronyConfiguration,
@@ -15,6 +16,14 @@ import {
   RUN_FOLDER,
   SOURCES_FOLDER,
 } from "./chrony.ts";
+import { refusedChange } from "./chrony-words.ts";
+import {
+  type ChronySettings,
+  ClockWatch,
+  type ClockWatchOptions,
+  type SystemClock,
+  systemClock,
+} from "./clock-watch.ts";
 
 /** The part of the network's status that is about time. */
 export interface TimeServers {
@@ -50,36 +59,74 @@ const ATTEMPTS = 60;
 const RETRY_MS = 500;
 const environment = { PATH: "/usr/sbin:/usr/bin" };
 
-/** Runs chrony and tells it of the servers that the network names. */
-export function time(network: Value<TimeServers>, places: ChronyPlaces = machine): Runnable {
-  const sources = join(places.sources, "dhcp.sources");
-  const configuration = join(places.run, "chrony.conf");
-  return async ({ run: start, healthy, signal, raw, tree, dn }) => {
+/** What the clock needs of the rest of the node, and tells it. */
+export interface TimeNews
+  extends Pick<ClockWatchOptions, "membership" | "isClockKept" | "troubles"> {
+  readonly network: Value<TimeServers>;
+  /** Set when the ESP is mounted: there lies when the clock was last believed. */
+  readonly storage: { readonly ground: Value<unknown> };
+}
+
+/** Keeps the clock: runs chrony, tells it of the servers that the network names, and watches. */
+export function time(
+  news: TimeNews,
+  esp: ClockWatchOptions["esp"],
+  places: ChronyPlaces = machine,
+  clock: SystemClock = systemClock,
+): Runnable {
+  return async (context) => {
+    const { run: start, healthy, signal, raw, tree, dn, log } = context;
+    await news.storage.ground.first(signal);
     for (const folder of [places.run, places.state]) makeOwned(folder, places.ownerId);
     mkdirSync(places.sources, { recursive: true });
-    await writeFileAtomic(sources, chronySources(network.current?.timeServers ?? []), 0o644);
-    await writeFileAtomic(configuration, chronyConfiguration, 0o644);
+    const { network, ...rest } = news;
+    await writeFileAtomic(sourcesFile(places), sourcesOf(network.current), 0o644);
+    const chrony = new Control<ChronySettings>();
+    const watch = new ClockWatch({ ...rest, clock, esp, chrony, log });
     // chronyd's lines belong to the node's clock, not to a detail of it.
-    const tell = (line: string) => tree.raw(dn).write(`${line}\n`);
-    start(
-      "chrony",
-      program({
-        argv: [places.daemon, "-d", ...WITHOUT_ROOT, "-f", configuration],
-        env: environment,
-        onStderr: tell,
-        onStdout: tell,
-      }),
-    );
+    const tell = (line: string) => {
+      tree.raw(dn).write(`${line}\n`);
+      const seconds = refusedChange(line);
+      if (seconds !== undefined) watch.refuse(seconds);
+    };
+    start("chrony", whileWanted(chrony, chronyd(places, tell)));
+    start("clock", async (part) => {
+      part.healthy();
+      await watch.run(part.signal);
+    });
     healthy();
     let known = network.current?.timeServers.join(" ") ?? "";
-    for await (const { timeServers } of network.watch(signal)) {
-      if (timeServers.join(" ") === known) continue;
-      known = timeServers.join(" ");
-      await writeFileAtomic(sources, chronySources(timeServers), 0o644);
+    for await (const status of network.watch(signal)) {
+      if (status.timeServers.join(" ") === known) continue;
+      known = status.timeServers.join(" ");
+      await writeFileAtomic(sourcesFile(places), sourcesOf(status), 0o644);
       await reload(places.client, signal);
       raw.write(`Time servers are ${known === "" ? "those of the public pool" : known}\n`);
     }
   };
+}
+
+/** chronyd, as it is wanted at the moment. */
+function chronyd(places: ChronyPlaces, tell: (line: string) => void) {
+  const configuration = join(places.run, "chrony.conf");
+  const running = program({
+    argv: [places.daemon, "-d", ...WITHOUT_ROOT, "-f", configuration],
+    env: environment,
+    onStderr: tell,
+    onStdout: tell,
+  });
+  return async ({ canBeRight }: ChronySettings, context: Context): Promise<void> => {
+    await writeFileAtomic(configuration, chronyConfiguration(canBeRight), 0o644);
+    await running(context);
+  };
+}
+
+function sourcesFile({ sources }: ChronyPlaces): string {
+  return join(sources, "dhcp.sources");
+}
+
+function sourcesOf(status: TimeServers | undefined): string {
+  return chronySources(status?.timeServers ?? []);
 }
 
 /** chronyd is not root, and wants its folders to be its own and nobody else's. */
