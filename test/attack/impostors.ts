@@ -4,6 +4,7 @@
 import { randomInt } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { issueCa, issueNode, validFor } from "../../src/base/pki/certificate.ts";
+import { keyCheck } from "../../src/base/pki/key-check.ts";
 import { certificatePem, generateKeyPair, privateKeyPem } from "../../src/base/pki/keys.ts";
 import { nodeId } from "../../src/base/pki/node-id.ts";
 import { generateBoxKeyPair } from "../../src/base/pki/sealed-box.ts";
@@ -63,6 +64,8 @@ export class Node implements AsyncDisposable {
   joins: () => Uint8Array = () => {
     throw new RpcError(Code.notFound, "no node has this join key");
   };
+  /** The key that the disks of all nodes shall open with. */
+  nextKey: Uint8Array = new Uint8Array();
   /** Whom it tells to be the members of etcd. */
   consensusMembers: readonly string[] = [];
   host = "";
@@ -125,6 +128,10 @@ export class Node implements AsyncDisposable {
         lead("joinNode");
         return { clusterUnlockKey: this.joins() };
       },
+      followUnlockKey: (requests: AsyncIterable<{ readonly check: Uint8Array }>) => {
+        lead("followUnlockKey");
+        return tellKey(requests, this.nextKey);
+      },
       getConsensusStatus: async () => {
         lead("getConsensusStatus");
         return { etcdMember: [] };
@@ -144,6 +151,17 @@ export class Node implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+}
+
+/** As a leader tells a node another key, and takes it for the only one once the disk opens with it. */
+async function* tellKey(
+  requests: AsyncIterable<{ readonly check: Uint8Array }>,
+  nextClusterUnlockKey: Uint8Array,
+) {
+  for await (const { check } of requests) {
+    const isTaken = Buffer.compare(check, keyCheck(nextClusterUnlockKey)) === 0;
+    yield isTaken ? { check } : { check, nextClusterUnlockKey };
   }
 }
 

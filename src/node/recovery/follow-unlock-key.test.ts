@@ -93,9 +93,8 @@ async function following(
     authorize: () => {},
     listen: { unix: socket },
   });
-  using channel = connect({ target: `unix:${socket}`, credentials: "plain" });
   const follow = followUnlockKey(
-    channel.client(Curator),
+    () => connect({ target: `unix:${socket}`, credentials: "plain" }),
     async () => partition,
     new Value(lock),
     isDue,

@@ -10,11 +10,11 @@
 import { Value } from "../../base/event/event.ts";
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { keyCheck } from "../../base/pki/key-check.ts";
-import type { Client } from "../../base/rpc/rpc.ts";
+import type { Channel } from "../../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
-import type {
+import {
   Curator,
-  FollowUnlockKeyResponse,
+  type FollowUnlockKeyResponse,
 } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import type { DataPartition } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
@@ -23,9 +23,12 @@ import type { Lock } from "./lock.ts";
 /**
  * Follows what the disk of this node shall open with: once, and again whenever `isDue` is set to
  * true. Not all the time, as a stream of each node would cost the leader more than all keys.
+ *
+ * `dial` leads to whom a majority of the members names: a disk that opens with a key that the
+ * cluster does not have is lost at the next boot.
  */
 export function followUnlockKey(
-  curator: Client<typeof Curator>,
+  dial: () => Channel,
   partition: (signal: AbortSignal) => Promise<DataPartition>,
   lock: Value<Lock>,
   isDue: Value<boolean>,
@@ -34,22 +37,21 @@ export function followUnlockKey(
     healthy();
     const present = await lock.first(signal);
     const keys = new DiskKeys(await partition(signal), present, log);
-    await settle(curator, keys, signal);
-    for await (const due of isDue.watch(signal)) if (due) await settle(curator, keys, signal);
+    await settle(dial, keys, signal);
+    for await (const due of isDue.watch(signal)) if (due) await settle(dial, keys, signal);
   };
 }
 
 /** Follows until the disk opens with the only key that the cluster has for it. */
-async function settle(
-  curator: Client<typeof Curator>,
-  keys: DiskKeys,
-  signal: AbortSignal,
-): Promise<void> {
+async function settle(dial: () => Channel, keys: DiskKeys, signal: AbortSignal): Promise<void> {
   const end = new AbortController();
   const either = AbortSignal.any([signal, end.signal]);
   const opens = new Value<Uint8Array>(await keys.check(either));
+  using channel = dial();
   try {
-    const stream = curator.followUnlockKey(reports(opens, either), { signal: either });
+    const stream = channel
+      .client(Curator)
+      .followUnlockKey(reports(opens, either), { signal: either });
     for await (const told of stream) {
       const next = await keys.follow(told, either);
       if (next === "settled") return;

@@ -47,6 +47,11 @@ export function connectLeader(membership: Value<Credentials>, known: () => Known
   );
 }
 
+/** The same, but only to whom a majority of the members names, or this node's own curator. */
+export function connectSettledLeader(membership: Value<Credentials>, known: () => Known): Channel {
+  return connectLeader(membership, () => ({ ...known(), isStrict: true }));
+}
+
 /** The credentials of a node that has some. */
 export function present(membership: Value<Credentials>): Credentials {
   if (membership.current !== undefined) return membership.current;

@@ -21,7 +21,7 @@ import type { Credentials } from "../storage/credentials.ts";
 import type { Paths } from "../storage/paths.ts";
 import type { StorageNews } from "../storage/storage.ts";
 import type { Whereabouts } from "../whereabouts/whereabouts.ts";
-import { connectByJoinKey, connectLeader } from "./connection.ts";
+import { connectByJoinKey, connectLeader, connectSettledLeader } from "./connection.ts";
 import type { CuratorNews } from "./curator.ts";
 import { directoryFollows } from "./directory-follows.ts";
 import { type ElectedOptions, withElected } from "./elected.ts";
@@ -94,7 +94,8 @@ export function roles(options: RolesOptions): Runnable {
     run("renewal", renewal(renewed));
     const partition = async (ended: AbortSignal) =>
       (await options.storage.ground.first(ended)).partition;
-    run("unlockkey", followUnlockKey(curator, partition, options.lock, isUnlockKeyDue));
+    const settled = () => connectSettledLeader(membership, options.known);
+    run("unlockkey", followUnlockKey(settled, partition, options.lock, isUnlockKeyDue));
     run("epochs", asMember(options.roles, recoveryEpochs(options)));
     run("revocations", asMember(options.roles, consensusRevocations(options)));
     run("names", ownName(own.nodeId, addresses, whereabouts.places, names));
