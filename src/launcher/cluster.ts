@@ -131,7 +131,7 @@ export async function openCluster(name: string): Promise<Cluster> {
   const paths = existing(name);
   const state = readKeeperState(paths);
   if (state === undefined || (await statusOf(paths)) === undefined) {
-    throw new LauncherError(`cluster ${name} is stopped`);
+    throw new LauncherError(`cluster ${name} is stopped: metroctl cluster start ${name}`);
   }
   return new Cluster(paths, readSettings(paths.settings), proxyAddress(state.socksPort));
 }
@@ -139,7 +139,9 @@ export async function openCluster(name: string): Promise<Cluster> {
 function existing(name: string): ClusterPaths {
   const paths = clusterPaths(name);
   if (existsSync(paths.settings)) return paths;
-  throw new LauncherError(`there is no cluster ${name}`);
+  throw new LauncherError(
+    `there is no cluster ${name} on this workstation: metroctl cluster list prints those there are`,
+  );
 }
 
 /**

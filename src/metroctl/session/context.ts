@@ -9,13 +9,14 @@
 //     context.json                        endpoints, members and proxy: no flags are needed
 //     current-context                     the name of the context in use, when not `default`
 //     contexts/<name>/                    any further cluster, the same files
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { isNodeId } from "../../base/pki/node-id.ts";
 import { warn } from "../output/message.ts";
 import { UserError } from "../output/user-error.ts";
 import { isEndpoint, isProxy } from "./endpoint.ts";
+import { isMissing, readIfExists } from "./read-file.ts";
 import { replaceFile } from "./replace-file.ts";
 
 /** A member of the control plane, as the cluster told of it. */
@@ -130,7 +131,10 @@ export function chosenContext(args: { config?: string | undefined; context?: str
 /** Makes a context the one in use when `--context` is not given. */
 export function useContext(config: string, name: string): void {
   const { path } = new ContextFolder(config, name);
-  if (!contextNames(config).includes(name)) throw new UserError(`no context ${name} in ${path}`);
+  if (!contextNames(config).includes(name))
+    throw new UserError(
+      `no context ${name} in ${path}: metroctl context list prints those there are`,
+    );
   replaceFile(join(config, CURRENT), `${name}\n`, 0o644);
 }
 
@@ -191,17 +195,4 @@ function parseJson(text: string, path: string): Readonly<Record<string, unknown>
     throw new UserError(`${path} is not JSON: mend or remove it`, { cause: error });
   }
   throw new UserError(`${path} holds no object: mend or remove it`);
-}
-
-function readIfExists(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

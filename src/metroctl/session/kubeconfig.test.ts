@@ -74,6 +74,10 @@ test("writeKubeconfig leaves a damaged file as it is", () => {
   expect(readFileSync(path, "utf8")).toBe("a: [");
 });
 
+test("writeKubeconfig names what is no file", () => {
+  expect(() => writeKubeconfig(entry(), folder)).toThrow(`read ${folder}`);
+});
+
 test("kubeconfigPath is the first that kubectl would use", () => {
   expect(kubeconfigPath({ KUBECONFIG: ":/a:/b" })).toBe("/a");
   expect(kubeconfigPath({})).toMatch(/\/\.kube\/config$/);

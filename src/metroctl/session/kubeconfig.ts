@@ -1,6 +1,6 @@
 // The operator's kubeconfig: one cluster, user and context are put in, all the
 // rest of the file is kept as it was, comments included.
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { type Document, isSeq, parseDocument, type YAMLSeq } from "yaml";
@@ -8,6 +8,7 @@ import { UserError } from "../output/user-error.ts";
 import type { ContextFolder } from "./context.ts";
 import { hostOf } from "./endpoint.ts";
 import { target } from "./reach.ts";
+import { readIfExists } from "./read-file.ts";
 import { replaceFile } from "./replace-file.ts";
 
 /** What the entries are made of. */
@@ -81,13 +82,4 @@ function put(
   const node = document.createNode(value);
   if (at === -1) entries.add(node as never);
   else entries.set(at, node as never);
-}
-
-function readIfExists(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
 }

@@ -8,6 +8,7 @@ import {
   type Node,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { consensusWord, stateWord } from "../output/node-words.ts";
 import { UserError } from "../output/user-error.ts";
 import { type Cluster, openCluster } from "./cluster.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
@@ -58,6 +59,11 @@ export async function addNodes({ args, count, install, step, signal }: Adding): 
   });
 }
 
+function toldOf(node: Node): string {
+  const words = [stateWord(node), Health[node.health] ?? "unknown", consensusWord(node)];
+  return `${node.id} is ${words.filter((word) => word !== "").join(" ")}`;
+}
+
 function hasRole({ roles }: Node): boolean {
   return roles?.consensusMember !== undefined;
 }
@@ -79,7 +85,9 @@ async function until(
       const nodes = await Array.fromAsync(cluster.management.getNodes({}, { signal }));
       if (await isDone(nodes, cluster)) return;
       if (performance.now() > limit)
-        throw new UserError("the nodes do not join: see metroctl cluster console");
+        throw new UserError(
+          `not all nodes joined in time: ${nodes.map(toldOf).join(", ")}; see metroctl cluster console`,
+        );
       await sleep(POLL_MS, signal);
     }
   };

@@ -30,10 +30,15 @@ export interface Medium {
  * a whole device, and a device that is absent.
  */
 export function checkPaths({ target, bundle }: Pick<Medium, "target" | "bundle">): void {
-  if (statOf(bundle)?.isFile() !== true)
-    throw new UserError(`there is no bundle ${bundle}: give --bundle=<path>`);
+  requireBundle(bundle);
   if (isDevice(target)) requireWholeDevice(target);
   else requireFileTarget(target);
+}
+
+/** Throws a {@link UserError} where no file is at a bundle's path. */
+export function requireBundle(path: string): void {
+  if (statOf(path)?.isFile() === true) return;
+  throw new UserError(`there is no bundle ${path}: give --bundle=<path>`);
 }
 
 function requireWholeDevice(target: string): void {

@@ -6,6 +6,7 @@ import { say } from "../../output/message.ts";
 import { UsageError } from "../../output/user-error.ts";
 import { ContextFolder, configFolder } from "../../session/context.ts";
 import { createLocalCluster, type Making } from "../../session/local-cluster.ts";
+import { requireBundle } from "../../session/medium.ts";
 
 export default defineCommand({
   meta: { name: "create", description: "Make a cluster on this workstation" },
@@ -39,6 +40,7 @@ export default defineCommand({
   async run({ args }) {
     const making = makingOf(args);
     const nodes = nodeCount(args.nodes);
+    if (making.kind === "machines") requireBundle(making.bundle);
     const config = configFolder(args.config);
     const context = new ContextFolder(config, args.name);
     const start = performance.now();
@@ -53,6 +55,11 @@ export default defineCommand({
 
 const MOST_NODES = 99;
 
+function requireSize(flag: string, text: string): void {
+  if (/^0*[1-9]\d*[MGT]$/.test(text)) return;
+  throw new UsageError(`${flag}=${text}: give a number and M, G or T, such as 4G`);
+}
+
 /** What the flags ask nodes to be made of. Throws a {@link UsageError} when they do not say. */
 export function makingOf(args: {
   readonly processes?: boolean | undefined;
@@ -66,6 +73,8 @@ export function makingOf(args: {
     return { kind: "processes", programs: args.programs ?? buildOutputs() };
   if (bundle === undefined)
     throw new UsageError("--bundle=<installation-bundle-path> is missing (or give --processes)");
+  requireSize("--disk", disk);
+  requireSize("--memory", memory);
   return { kind: "machines", bundle, disk, memory };
 }
 

@@ -14,7 +14,8 @@ export default defineCommand({
   },
   async run({ args }) {
     const config = configFolder(args.config);
-    if (!contextNames(config).includes(args.name)) throw new UserError(`no context ${args.name}`);
+    if (!contextNames(config).includes(args.name))
+      throw new UserError(`no context ${args.name}: metroctl context list prints those there are`);
     const question = `The owner key of context ${args.name} will be lost. Go on (yes/no)? `;
     if (args.yes !== true && !(await confirm(question))) throw new UserError("nothing was removed");
     forgetContext(config, args.name);
