@@ -2,11 +2,11 @@
 import { expect, test } from "bun:test";
 import { etcdMembers, etcdStore, type Store } from "../../base/etcd/etcd.ts";
 import { testEtcd } from "../../base/etcd/test-etcd.ts";
-import { sleep, Value } from "../../base/event/event.ts";
+import { sleep } from "../../base/event/event.ts";
 import type { Channel } from "../../base/rpc/rpc.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
 import { DatabaseQuota, type DatabaseSize } from "../state/database-quota.ts";
-import type { Leader } from "../state/leader.ts";
+import { LeaderStore } from "../state/leader-store.ts";
 import {
   database,
   isTurn,
@@ -86,11 +86,11 @@ async function writable(store: Store, limitMs: number): Promise<boolean> {
   return false;
 }
 
-/** Keeps the database of an etcd that nobody leads. */
-function maintained(channel: Channel, quota: DatabaseQuota) {
-  const leading = new Value<Leader | undefined>();
-  const [store, maintenance] = [etcdStore(channel), etcdMembers(channel)];
-  return testSupervisor(database({ store, maintenance, leading, quota }));
+/** Keeps the database of an etcd; absent a leader, of one that nobody leads. */
+function maintained(channel: Channel, quota: DatabaseQuota, store?: LeaderStore) {
+  const leading = { current: store && { store } };
+  const parts = { store: etcdStore(channel), maintenance: etcdMembers(channel), quota };
+  return testSupervisor(database({ ...parts, leading }));
 }
 
 test("history that has filled the database is gone without help, also after a power cut", async () => {
@@ -112,13 +112,17 @@ test("history that has filled the database is gone without help, also after a po
 test("content that has filled the database is full until it is deleted, and then no longer", async () => {
   await using etcd = await testEtcd(QUOTA);
   const store = etcdStore(etcd.channel);
+  // The alarm ends by itself where there is some room left: then history is the leader's to forget.
+  const createRevision = await store.put("leader", new Uint8Array());
   // etcd sees the size of its file now and then: this may be more than fits into one answer.
   const count = await fill(store, (number) => `key ${number}`);
   const quota = new DatabaseQuota();
-  await using _ = maintained(etcd.channel, quota);
-  while (!quota.isFull) await sleep(10, AbortSignal.timeout(10_000));
-  for (let i = 10; i < count; i++) await store.delete(`key ${i}`);
+  const leader = new LeaderStore(store, { key: "leader", createRevision }, quota);
+  await using _ = maintained(etcd.channel, quota, leader);
+  while (!quota.isFull) await sleep(10);
+  // With the one that etcd refused after it had done it (quotaApplierV3.Put).
+  for (let i = 10; i <= count; i++) await store.delete(`key ${i}`);
   expect(await writable(store, 20_000)).toBe(true);
-  while (quota.isFull) await sleep(10, AbortSignal.timeout(10_000));
+  while (quota.isFull) await sleep(10);
   expect((await store.range("key ")).items).toHaveLength(10);
 }, 60_000);

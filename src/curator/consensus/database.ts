@@ -6,7 +6,7 @@
 //
 // Every member does it for its own file, whoever leads: under the alarm nobody can be elected.
 import { CompactedError, type Store } from "../../base/etcd/etcd.ts";
-import { sleep, type Value } from "../../base/event/event.ts";
+import { sleep } from "../../base/event/event.ts";
 import { formatSize } from "../../base/format/size.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
@@ -43,7 +43,8 @@ const UNANSWERED_MS = 120_000;
 export interface DatabaseParts {
   readonly store: Pick<Store, "range" | "compact">;
   readonly maintenance: DatabaseMaintenance;
-  readonly leading: Value<Leader | undefined>;
+  /** Undefined while this member does not lead. */
+  readonly leading: { readonly current: Pick<Leader, "store"> | undefined };
   readonly quota: DatabaseQuota;
 }
 
