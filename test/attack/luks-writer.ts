@@ -16,16 +16,20 @@ export interface Metadata {
   readonly config: Record<string, unknown>;
 }
 
-/** Changes the metadata of a device's header, in both copies. */
-export function rewriteHeader(device: string, change: (metadata: Metadata) => void): void {
+/** Changes the metadata of a header, in both copies; of a disk's partition, `start` says where. */
+export function rewriteHeader(
+  device: string,
+  change: (metadata: Metadata) => void,
+  start = 0,
+): void {
   const descriptor = openSync(device, "r+");
   try {
     const both = Buffer.alloc(2 * COPY_BYTES);
-    readSync(descriptor, both, 0, both.length, 0);
+    readSync(descriptor, both, 0, both.length, start);
     const metadata = JSON.parse(both.toString("utf8", METADATA, both.indexOf(0, METADATA)));
     change(metadata);
     for (const at of [0, COPY_BYTES]) fill(both.subarray(at, at + COPY_BYTES), metadata);
-    writeSync(descriptor, both, 0, both.length, 0);
+    writeSync(descriptor, both, 0, both.length, start);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);

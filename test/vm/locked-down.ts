@@ -8,6 +8,7 @@ import { readPe } from "../../src/base/format/pe.ts";
 import { nodeId } from "../../src/base/pki/node-id.ts";
 import { signFile } from "../../src/image/build/keys.ts";
 import { isReachable, type Machine, manufactureTpm } from "../../src/launcher/launcher.ts";
+import { type Metadata, rewriteHeader } from "../attack/luks-writer.ts";
 import { bytesAt, changeByte, findBytes, partitionOf, writeBytes } from "./disk-image.ts";
 import {
   API_PORT,
@@ -105,6 +106,19 @@ export function lockedDown(): void {
         copyFileSync(variables, files.variables);
       },
       /Secure Boot state has changed since it was sealed \(PCR 7\)/,
+    );
+  });
+
+  test("the data partition does not open where its header names another cipher", async () => {
+    await bootChanged(
+      "other-cipher",
+      async ({ files }) => {
+        const { offset } = await partitionOf(files.disk, "data");
+        const change = { encryption: "cipher_null-ecb", integrity: undefined };
+        const inTheOpen = ({ segments }: Metadata) => Object.assign(segments[0] ?? {}, change);
+        rewriteHeader(files.disk, inTheOpen, offset);
+      },
+      /the header of the data partition is not a node's: somebody changed segments/,
     );
   });
 
