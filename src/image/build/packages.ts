@@ -18,6 +18,7 @@ import { type PackageSet, parseNames } from "./lock.ts";
 import { type SelectedFile, selectFiles } from "./select.ts";
 import type { BuildSettings } from "./settings.ts";
 import type { Stage } from "./stage.ts";
+import { emptyUnused, unusedLibraries } from "./unused-libraries.ts";
 
 const UNPACK = { "dpkg-deb": "dpkg", xz: "xz-utils", zstd: "zstd", "apt-get": "apt" };
 
@@ -41,13 +42,18 @@ export function packagesStage(settings: BuildSettings): Stage {
     revision: 2,
     programs: UNPACK,
     async inputs() {
-      return [await readFile(list, "utf8"), ...(await hashes(settings, "node"))];
+      const unused = JSON.stringify(unusedLibraries);
+      return [await readFile(list, "utf8"), unused, ...(await hashes(settings, "node"))];
     },
     async make({ folder, note }) {
       const globs = parseNames(await readFile(list, "utf8"));
       const unpacked = await mkdtemp(join(settings.cache, ".packages-root-"));
       try {
         await unpackSet(settings, "node", unpacked);
+        // A program that misses something of an empty library does not even start.
+        for (const program of await emptyUnused(unpacked)) {
+          await hostTool(unpacked, program, ["--version"]);
+        }
         const files = await selectFiles(unpacked, globs);
         note(`${files.length} files`);
         for (const file of files) await copyEntry(unpacked, join(folder, "root"), file);

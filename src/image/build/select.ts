@@ -6,7 +6,7 @@ import { isElf, neededLibraries } from "../../base/format/elf.ts";
 import { BuildError } from "./stage.ts";
 
 /** Where Debian keeps libraries; its loader looks here without being told. */
-const LIBRARIES = "usr/lib/x86_64-linux-gnu";
+export const LIBRARIES = "usr/lib/x86_64-linux-gnu";
 
 /** A file of the selection, by its path below the root. */
 export interface SelectedFile {
