@@ -17,7 +17,7 @@ import {
 } from "../base/process/process.ts";
 import type { Journal } from "./journal.ts";
 import type { Role } from "./role.ts";
-import { unmountDisks } from "./shutdown.ts";
+import { killOthers, unmountDisks } from "./shutdown.ts";
 
 /** All of ours lives in this group: the agent in a leaf, its programs beside it. */
 const GROUP = "metropolis";
@@ -127,5 +127,7 @@ async function cleanUp({ journal, cgroups = CGROUP_ROOT }: AgentOptions): Promis
   } catch (error) {
     journal.log.warning(`Could not end all that the agent started: ${errorText(error)}; going on`);
   }
+  // It may have moved itself, or others, out of its group.
+  await killOthers(journal.log);
   unmountDisks(journal.log);
 }

@@ -79,6 +79,17 @@ test("mainLoop lets an agent find no disk mounted that its predecessor left", as
   expect(console).toContain("left: 0");
 }, 30_000);
 
+test("mainLoop ends what has left the agent's group before it starts the next one", async () => {
+  if (!isPossible) return;
+  const { console } = await run(`${COUNT}
+    [ $n = 1 ] && { setsid sleep 100 > /dev/null 2>&1 & echo $! > /run/stray; } &&
+      { echo $! > /sys/fs/cgroup/cgroup.procs; sleep 0.3; exit 1; } 2>/dev/null
+    [ $n = 2 ] && { kill -0 $(cat /run/stray) 2>/dev/null && echo "it lives" || echo "it ended"; }
+    [ $n = 2 ] && exit 1
+    exit 65`);
+  expect(console).toContain("it ended");
+}, 30_000);
+
 test("mainLoop starts nothing that an agent has laid over the system", async () => {
   if (!isPossible) return;
   const { console } = await run(`${COUNT}

@@ -1,5 +1,5 @@
 // Shutting down: end all processes, unmount the disks, and tell the kernel.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import { mount, mountPoints, unmount } from "../base/linux/mount.ts";
 import { powerOff, restart, syncDisks } from "../base/linux/reboot.ts";
 import { errorText, type Logger } from "../base/logtree/logtree.ts";
@@ -15,7 +15,7 @@ const LAST_LINE_MS = 200;
 /** Takes the machine down. Returns only if the kernel refuses. */
 export async function shutDown(ending: Ending, log: Logger): Promise<void> {
   await endAll("SIGTERM", TERM_GRACE_MS, log);
-  await endAll("SIGKILL", KILL_GRACE_MS, log);
+  await killOthers(log);
   unmountDisks(log);
   syncDisks();
   log.info(ending === "reboot" ? "Rebooting" : "Powering off");
@@ -38,11 +38,17 @@ function others(): readonly number[] {
 
 function hasProgram(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
+    // Not its arguments, which it can write over.
+    return readlinkSync(`/proc/${pid}/exe`) !== "";
   } catch {
-    // It ended meanwhile.
+    // None, or it has ended meanwhile.
     return false;
   }
+}
+
+/** Ends every process but init, at once. */
+export async function killOthers(log: Logger): Promise<void> {
+  await endAll("SIGKILL", KILL_GRACE_MS, log);
 }
 
 async function endAll(signal: NodeJS.Signals, graceMs: number, log: Logger): Promise<void> {
