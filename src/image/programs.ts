@@ -163,7 +163,7 @@ export const programs: Readonly<Record<string, ProgramRow>> = {
   tpm2: {
     ...device,
     ...{ path: "/usr/bin/tpm2", capabilities: [], isAlone: true },
-    view: { reads: [...SYSTEM, "/sys"], writes: ["/dev/tpm0", "/dev/tpmrm0", "/run/tpm"] },
+    view: { reads: [...SYSTEM, "/sys"], writes: ["/dev/tpmrm0", "/run/tpm"] },
   },
   cryptsetup: {
     ...device,
