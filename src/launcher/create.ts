@@ -13,6 +13,7 @@ import {
   type Accelerator,
   type ClusterSettings,
   MAX_MACHINES,
+  type MachineNetwork,
   type MachineSettings,
   writeSettings,
 } from "./settings.ts";
@@ -32,6 +33,8 @@ export interface MachineOptions {
   readonly secureBoot?: boolean;
   readonly tpm?: boolean;
   readonly fwCfg?: Readonly<Record<string, string>>;
+  /** By default one card, with an address of each family; of IPv4 alone for a process. */
+  readonly network?: Partial<MachineNetwork>;
   readonly kernel?: { readonly file: string; readonly commandLine: string };
 }
 
@@ -142,8 +145,14 @@ function allMachines(
     cpus: options.cpus ?? cpus,
     hasTpm: options.tpm ?? true,
     fwCfg: options.fwCfg ?? {},
+    ...(options.network === undefined ? {} : { network: networkOf(options.network, accelerator) }),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   }));
+}
+
+function networkOf(wanted: Partial<MachineNetwork>, accelerator: Accelerator): MachineNetwork {
+  const hasIpv6 = accelerator !== "process";
+  return { ...{ hasIpv4: true, hasIpv6, hasSideCard: false }, ...wanted };
 }
 
 async function makeMachine(options: MachineOptions, paths: MachinePaths, out: string) {

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { Lock, sleep } from "../base/event/event.ts";
 import { type Child, startChild } from "../base/process/process.ts";
 import { LauncherError } from "./launcher-error.ts";
-import { cableProgram } from "./network.ts";
+import { cableProgram, hasSideCard, sideCableProgram } from "./network.ts";
 import { programPath } from "./packages.ts";
 import type { MachinePaths } from "./paths.ts";
 import { device, type PowerOnOptions, qemuCommand } from "./qemu.ts";
@@ -150,7 +150,9 @@ export class Hardware implements Switches {
 
   async #start(options: PowerOnOptions): Promise<Running> {
     const { tpmSocket, qmpSocket, serialSocket, networkSocket, cableSocket } = this.#paths;
-    for (const socket of [tpmSocket, qmpSocket, serialSocket, networkSocket, cableSocket]) {
+    const { sideNetworkSocket, sideCableSocket } = this.#paths;
+    const cables = [networkSocket, cableSocket, sideNetworkSocket, sideCableSocket];
+    for (const socket of [tpmSocket, qmpSocket, serialSocket, ...cables]) {
       rmSync(socket, { force: true });
     }
     const started: Child[] = [];
@@ -163,12 +165,19 @@ export class Hardware implements Switches {
       const qemu = this.#launch(command);
       started.push(qemu);
       const qmp = await this.#connect(qmpSocket, started);
-      const cable = this.#launch(cableProgram(this.#machine.number, this.#paths));
-      return { qemu, qmp, others: [...started.filter((child) => child !== qemu), cable] };
+      const others = started.filter((child) => child !== qemu);
+      return { qemu, qmp, others: [...others, ...this.#plugIn()] };
     } catch (error) {
       for (const child of started) child.kill("SIGKILL");
       throw error;
     }
+  }
+
+  #plugIn(): readonly Child[] {
+    const { number } = this.#machine;
+    const main = this.#launch(cableProgram(number, this.#paths));
+    if (!hasSideCard(this.#machine)) return [main];
+    return [main, this.#launch(sideCableProgram(number, this.#paths))];
   }
 
   #launch(command: readonly string[]): Child {

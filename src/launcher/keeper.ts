@@ -17,8 +17,11 @@ import {
   bridgeCommands,
   cableCommands,
   dnsmasqProgram,
+  hasSideCard,
   linkCommand,
   SOCKS_PORT,
+  sideBridgeCommands,
+  sideCableCommands,
   socksProgram,
 } from "./network.ts";
 import { programPath } from "./packages.ts";
@@ -137,9 +140,7 @@ async function keepInside(paths: ClusterPaths): Promise<void> {
   const isVirtual = programs === undefined;
   for (const command of bridgeCommands(isVirtual)) await run(command, { env });
   // A process machine gets a new cable whenever it is switched on.
-  for (const { number } of isVirtual ? machines : []) {
-    for (const command of cableCommands(number)) await run(command, { env });
-  }
+  for (const command of isVirtual ? allCables(machines) : []) await run(command, { env });
   await nameServer(paths);
   const servers = isVirtual ? [dnsmasqProgram(paths, machines)] : [];
   for (const program of [...servers, socksProgram()]) {
@@ -152,6 +153,15 @@ async function keepInside(paths: ClusterPaths): Promise<void> {
   if (isVirtual) await serveTime();
   await startRelay({ path: paths.socks }, { host: "127.0.0.1", port: SOCKS_PORT });
   await takeCommands(paths);
+}
+
+function allCables(machines: readonly MachineSettings[]): readonly (readonly string[])[] {
+  const sides = machines.filter(hasSideCard);
+  return [
+    ...machines.flatMap(({ number }) => cableCommands(number)),
+    ...(sides.length > 0 ? sideBridgeCommands() : []),
+    ...sides.flatMap(({ number }) => sideCableCommands(number)),
+  ];
 }
 
 /** Ends everything, with a reason in the keeper's log. */
@@ -185,7 +195,7 @@ function hardwareOf(
 ): Switches {
   const own = machinePaths(paths, machine.number);
   if (settings.programs === undefined) return new Hardware(machine, own, settings);
-  return new ProcessMachine(machine.number, own, settings.programs);
+  return new ProcessMachine(machine, own, settings.programs);
 }
 
 function statusOf(machines: ReadonlyMap<number, Switches>): readonly MachineStatus[] {

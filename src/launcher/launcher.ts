@@ -41,5 +41,11 @@ export { installLine, isInstalled, missingPackages, needs } from "./packages.ts"
 export { clusterPaths, clustersDirectory } from "./paths.ts";
 export type { PowerOnOptions } from "./qemu.ts";
 export { isReachable, waitForPort } from "./reach.ts";
-export { type Accelerator, ipAddress, network } from "./settings.ts";
+export {
+  type Accelerator,
+  ip6Address,
+  ipAddress,
+  type MachineNetwork,
+  network,
+} from "./settings.ts";
 export { manufactureTpm } from "./tpm.ts";

@@ -9,7 +9,7 @@ import type { MachineStatus } from "./hardware.ts";
 import { LauncherError } from "./launcher-error.ts";
 import { type ClusterPaths, type MachinePaths, machinePaths } from "./paths.ts";
 import type { PowerOnOptions } from "./qemu.ts";
-import { ipAddress, type MachineSettings } from "./settings.ts";
+import { type MachineSettings, mainAddress } from "./settings.ts";
 
 const POLL_MS = 50;
 
@@ -21,16 +21,17 @@ const RESTARTS = /reboot: Restarting system/;
 /** A machine by its number; its state is the keeper's, asked at every call. */
 export class Machine {
   readonly number: number;
-  /** The IPv4 address that DHCP gives it. */
+  /** The address that DHCP gives it: of IPv4, or of IPv6 where it has no other. */
   readonly address: string;
   readonly console: ConsoleLog;
   /** Disk, firmware variables and TPM: to be touched only while it is off. */
   readonly files: MachinePaths;
   readonly #control: string;
 
-  constructor(cluster: ClusterPaths, { number }: MachineSettings) {
+  constructor(cluster: ClusterPaths, settings: MachineSettings) {
+    const { number } = settings;
     this.number = number;
-    this.address = ipAddress(number);
+    this.address = mainAddress(settings);
     this.files = machinePaths(cluster, number);
     this.console = new ConsoleLog(this.files.console);
     this.#control = cluster.control;

@@ -8,6 +8,9 @@ import {
   dnsmasqProgram,
   linkCommand,
   removeCableCommand,
+  sideBridgeCommands,
+  sideCableCommands,
+  sideCableProgram,
 } from "./network.ts";
 import { programPath } from "./packages.ts";
 import { machinePaths, pathsOf } from "./paths.ts";
@@ -67,8 +70,26 @@ test("dnsmasqProgram reserves an address for each machine", () => {
   expect(command).toContain("--dhcp-option=option:ntp-server,10.1.0.1");
 });
 
-test("dnsmasqProgram is understood by dnsmasq", async () => {
-  const { stderr } = await run([...dnsmasqProgram(paths, machines), "--test"], {
+const plugged = { hasIpv4: false, hasIpv6: true, hasSideCard: true };
+const unusual = machines.map((machine) => ({ ...machine, network: plugged }));
+
+test("dnsmasqProgram gives no IPv4 to who shall have none, and no router to the side network", () => {
+  const command = dnsmasqProgram(paths, unusual);
+  expect(command).toContain("--dhcp-host=52:54:00:4d:00:02,set:six,[fd4d:6574:726f::3]");
+  expect(command).toContain("--dhcp-range=tag:!six,10.1.0.2,10.1.0.250,255.255.255.0,1h");
+  expect(command).toContain("--dhcp-option=tag:side,option:router");
+  expect(dnsmasqProgram(paths, machines)).not.toContain("--interface=br1");
+});
+
+test("sideCableCommands and sideCableProgram make a second network, apart from the first", async () => {
+  const commands = [...sideBridgeCommands(), ...sideCableCommands(2)];
+  const text = await inNamespace(commands, "ip link show master br1");
+  expect(text).toContain("n2@d2");
+  expect(sideCableProgram(2, machinePaths(paths, 2)).at(-1)).toBe("INTERFACE:d2");
+});
+
+test.each([[machines], [unusual]])("dnsmasqProgram is understood by dnsmasq", async (all) => {
+  const { stderr } = await run([...dnsmasqProgram(paths, all), "--test"], {
     env: { PATH: programPath },
   });
   expect(stderr).toContain("syntax check OK");

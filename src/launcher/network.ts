@@ -5,15 +5,29 @@
 //   QEMU ── datagrams ── socat ── c1 ═ veth ═ m1 ──┐
 //   QEMU ── datagrams ── socat ── c2 ═ veth ═ m2 ──┤ br0 10.1.0.1
 //                  dnsmasq, time server, SOCKS5 ───┘
+//   QEMU ── datagrams ── socat ── d2 ═ veth ═ n2 ──── br1 10.2.0.1, without a router
 import { join } from "node:path";
 import type { ClusterPaths, MachinePaths } from "./paths.ts";
-import { ip6Address, ipAddress, type MachineSettings, macAddress, network } from "./settings.ts";
+import {
+  ip6Address,
+  ipAddress,
+  type MachineSettings,
+  macAddress,
+  network,
+  sideNetwork,
+} from "./settings.ts";
 
 /** The bridge, in the keeper's network. */
 export const BRIDGE = "br0";
+/** That of the network that leads nowhere. */
+const SIDE_BRIDGE = "br1";
 
 /** The SOCKS5 server's port on the namespace's own loopback. */
 export const SOCKS_PORT = 1080;
+
+/** Tags of dnsmasq. */
+const IPV6_ONLY = "six";
+const SIDE = "side";
 
 type Command = readonly string[];
 
@@ -31,12 +45,30 @@ export function bridgeCommands(isCopied = true): readonly Command[] {
   ];
 }
 
+/** Makes the bridge of the network that leads nowhere. */
+export function sideBridgeCommands(): readonly Command[] {
+  return [
+    ["ip", "link", "add", SIDE_BRIDGE, "address", "02:4d:00:00:01:01", "type", "bridge"],
+    ["ip", "addr", "add", `${sideNetwork.gateway}/24`, "dev", SIDE_BRIDGE],
+    ["ip", "link", "set", SIDE_BRIDGE, "up"],
+    plainFrames(SIDE_BRIDGE),
+  ];
+}
+
 /** Makes a machine's cable up to the end that socat holds. */
 export function cableCommands(machine: number): readonly Command[] {
-  const [bridgeEnd, machineEnd] = [`m${machine}`, `c${machine}`];
+  return cable(`m${machine}`, `c${machine}`, BRIDGE);
+}
+
+/** The same of its card in the network that leads nowhere. */
+export function sideCableCommands(machine: number): readonly Command[] {
+  return cable(`n${machine}`, `d${machine}`, SIDE_BRIDGE);
+}
+
+function cable(bridgeEnd: string, machineEnd: string, bridge: string): readonly Command[] {
   return [
     ["ip", "link", "add", bridgeEnd, "type", "veth", "peer", "name", machineEnd],
-    ["ip", "link", "set", bridgeEnd, "master", BRIDGE, "addrgenmode", "none", "up"],
+    ["ip", "link", "set", bridgeEnd, "master", bridge, "addrgenmode", "none", "up"],
     ["ip", "link", "set", machineEnd, "addrgenmode", "none", "up"],
     plainFrames(bridgeEnd),
     plainFrames(machineEnd),
@@ -65,16 +97,28 @@ function plainFrames(link: string): Command {
 
 /** Copies frames between QEMU and the cable. Ends when QEMU has gone. */
 export function cableProgram(machine: number, paths: MachinePaths): Command {
+  return copyFrames(paths.networkSocket, paths.cableSocket, `c${machine}`);
+}
+
+/** The same for its card in the network that leads nowhere. */
+export function sideCableProgram(machine: number, paths: MachinePaths): Command {
+  return copyFrames(paths.sideNetworkSocket, paths.sideCableSocket, `d${machine}`);
+}
+
+function copyFrames(networkSocket: string, cableSocket: string, machineEnd: string): Command {
   // 64 KiB is more than any frame; a smaller buffer would cut frames, not queue them.
   return [
     "socat",
     "-b65536",
-    `UNIX-SENDTO:${paths.networkSocket},bind=${paths.cableSocket}`,
-    `INTERFACE:c${machine}`,
+    `UNIX-SENDTO:${networkSocket},bind=${cableSocket}`,
+    `INTERFACE:${machineEnd}`,
   ];
 }
 
-/** DHCP with an address per machine, DNS, and the same for IPv6. */
+/**
+ * DHCP with an address per machine, DNS, and the same for IPv6. Machines that shall have IPv6
+ * alone get no answer for IPv4.
+ */
 export function dnsmasqProgram(paths: ClusterPaths, machines: readonly MachineSettings[]): Command {
   const { prefix, prefix6, domain, gateway, gateway6 } = network;
   return [
@@ -85,7 +129,7 @@ export function dnsmasqProgram(paths: ClusterPaths, machines: readonly MachineSe
     ...["--no-resolv", "--no-hosts", "--no-ping", "--dhcp-authoritative"],
     ...[`--interface=${BRIDGE}`, "--bind-interfaces"],
     ...[`--domain=${domain}`, `--local=/${domain}/`],
-    `--dhcp-range=${prefix}.2,${prefix}.250,255.255.255.0,1h`,
+    `--dhcp-range=tag:!${IPV6_ONLY},${prefix}.2,${prefix}.250,255.255.255.0,1h`,
     `--dhcp-range=${prefix6}:2,${prefix6}:fa,64,1h`,
     "--enable-ra",
     `--dhcp-leasefile=${join(paths.directory, "leases")}`,
@@ -95,12 +139,31 @@ export function dnsmasqProgram(paths: ClusterPaths, machines: readonly MachineSe
     `--dhcp-option=option6:sntp-server,[${gateway6}]`,
     // Whoever asks for the public pool by name gets our own time server.
     ...[`--address=/ntp.org/${gateway}`, `--address=/gateway.${domain}/${gateway}`],
-    ...machines.map(({ number }) => `--dhcp-host=${reservation(number)}`),
+    ...(machines.some(hasSideCard) ? sideArguments() : []),
+    ...machines.map((machine) => `--dhcp-host=${reservation(machine)}`),
   ];
 }
 
-function reservation(machine: number): string {
-  return [macAddress(machine), ipAddress(machine), `[${ip6Address(machine)}]`].join(",");
+/** Whether a machine has a card in the network that leads nowhere. */
+export function hasSideCard({ network: plugged }: MachineSettings): boolean {
+  return plugged?.hasSideCard === true;
+}
+
+/** DHCP in the network that leads nowhere, which names no router. */
+function sideArguments(): Command {
+  const { prefix } = sideNetwork;
+  return [
+    `--interface=${SIDE_BRIDGE}`,
+    `--dhcp-range=set:${SIDE},${prefix}.2,${prefix}.250,255.255.255.0,1h`,
+    `--dhcp-option=tag:${SIDE},option:router`,
+  ];
+}
+
+function reservation({ number, network: plugged }: MachineSettings): string {
+  const mac = macAddress(number);
+  const six = `[${ip6Address(number)}]`;
+  if (plugged?.hasIpv4 === false) return [mac, `set:${IPV6_ONLY}`, six].join(",");
+  return [mac, ipAddress(number), six].join(",");
 }
 
 /** The door into the network, for connections that come in through `relay`. */

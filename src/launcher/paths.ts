@@ -49,6 +49,9 @@ export interface MachinePaths {
   /** QEMU's end and the bridge's end of the network cable. */
   readonly networkSocket: string;
   readonly cableSocket: string;
+  /** The same of the card in the network that leads nowhere. */
+  readonly sideNetworkSocket: string;
+  readonly sideCableSocket: string;
 }
 
 const NAME = /^[a-z][a-z0-9-]{0,23}$/;
@@ -109,6 +112,8 @@ export function machinePaths(cluster: ClusterPaths, machine: number): MachinePat
     tpmSocket: socket("tpm"),
     networkSocket: socket("net"),
     cableSocket: socket("cable"),
+    sideNetworkSocket: socket("net2"),
+    sideCableSocket: socket("cable2"),
   };
 }
 

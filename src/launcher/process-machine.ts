@@ -10,6 +10,7 @@ import { programPath } from "./packages.ts";
 import type { MachinePaths } from "./paths.ts";
 import { nodeCommand } from "./process-script.ts";
 import type { PowerOnOptions } from "./qemu.ts";
+import type { MachineSettings } from "./settings.ts";
 
 /** The exit codes by which the node agent says what shall be next. */
 const REBOOT = 64;
@@ -22,6 +23,7 @@ const KILL_MS = 5_000;
 
 /** A node agent in namespaces of its own; its lifetime is the keeper's. */
 export class ProcessMachine implements Switches {
+  readonly #machine: MachineSettings;
   readonly #number: number;
   readonly #paths: MachinePaths;
   readonly #programs: string;
@@ -32,8 +34,9 @@ export class ProcessMachine implements Switches {
   #resets = 0;
   #environment: Readonly<Record<string, string>> = {};
 
-  constructor(number: number, paths: MachinePaths, programs: string) {
-    this.#number = number;
+  constructor(machine: MachineSettings, paths: MachinePaths, programs: string) {
+    this.#machine = machine;
+    this.#number = machine.number;
     this.#paths = paths;
     this.#programs = programs;
   }
@@ -114,7 +117,7 @@ export class ProcessMachine implements Switches {
   async #start(): Promise<void> {
     await removeCable(this.#number);
     mkdirSync(this.#paths.directory, { recursive: true, mode: 0o700 });
-    const { argv, env } = nodeCommand(this.#number, this.#paths, this.#programs);
+    const { argv, env } = nodeCommand(this.#machine, this.#paths, this.#programs);
     const node = startChild(argv, {
       env: { ...env, ...this.#environment },
       log: this.#paths.console,

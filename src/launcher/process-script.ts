@@ -8,7 +8,14 @@ import { isCompiled, roleCommand } from "../base/process/process.ts";
 import { BRIDGE } from "./network.ts";
 import { programPath } from "./packages.ts";
 import type { MachinePaths } from "./paths.ts";
-import { ipAddress, macAddress, network } from "./settings.ts";
+import {
+  ip6Address,
+  ipAddress,
+  type MachineSettings,
+  macAddress,
+  network,
+  sideNetwork,
+} from "./settings.ts";
 
 /** Descriptor 9 is the keeper's network, to which the other end of the cable goes. */
 const OUTSIDE = `exec 9</proc/self/ns/net
@@ -32,9 +39,20 @@ rm -f /etc/resolv.conf
 ip link set lo up
 ip link add eth0 address "$MAC" type veth peer name "$CABLE" netns /proc/self/fd/9
 nsenter --net=/proc/self/fd/9 ip link set "$CABLE" master ${BRIDGE} addrgenmode none up
-ip addr add "$ADDRESS/24" dev eth0
+for address in $ADDRESSES; do
+  case $address in
+    *:*) ip addr add "$address" dev eth0 nodad ;;
+    *) ip addr add "$address" dev eth0 ;;
+  esac
+done
 ip link set eth0 up
-ip route add default via ${network.gateway}
+for router in $ROUTERS; do ip route add default via "$router"; done
+if [ -n "$SIDE_ADDRESS" ]; then
+  ip link add eth-side type veth peer name nowhere
+  ip addr add "$SIDE_ADDRESS" dev eth-side
+  ip link set nowhere up
+  ip link set eth-side up
+fi
 
 if [ -n "$ROLE_LINK" ]; then
   ln -s "$1" "$ROLE_LINK"
@@ -62,12 +80,13 @@ export interface NodeCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** The command that runs machine `number` as a process; `programs` is where etcd is. */
+/** The command that runs a machine as a process; `programs` is where etcd is. */
 export function nodeCommand(
-  number: number,
+  machine: MachineSettings,
   { directory }: MachinePaths,
   programs: string,
 ): NodeCommand {
+  const { number } = machine;
   const { argv, env } = roleCommand("node", ["--folder", FOLDER, "--programs", programs]);
   return {
     argv: ["sh", "-c", OUTSIDE, "sh", ...argv],
@@ -79,9 +98,22 @@ export function nodeCommand(
       FOLDER: directory,
       MAC: macAddress(number),
       CABLE: `m${number}`,
-      ADDRESS: ipAddress(number),
+      ...placeOf(machine),
       // The executable finds its role in the name that it is started under.
       ROLE_LINK: isCompiled ? "/run/bin/node" : "",
     },
+  };
+}
+
+/** Its addresses, and by whom it reaches others. */
+function placeOf({ number, network: plugged }: MachineSettings): Readonly<Record<string, string>> {
+  const { hasIpv4 = true, hasIpv6 = false, hasSideCard = false } = plugged ?? {};
+  const four = { address: `${ipAddress(number)}/24`, router: network.gateway };
+  const six = { address: `${ip6Address(number)}/64`, router: network.gateway6 };
+  const all = [...(hasIpv4 ? [four] : []), ...(hasIpv6 ? [six] : [])];
+  return {
+    ADDRESSES: all.map(({ address }) => address).join(" "),
+    ROUTERS: all.map(({ router }) => router).join(" "),
+    SIDE_ADDRESS: hasSideCard ? `${sideNetwork.prefix}.${number + 1}/24` : "",
   };
 }

@@ -1,8 +1,9 @@
 // QEMU's command line for one machine: a q35 with the firmware in flash, a TPM,
-// one disk, perhaps a medium, one network card, a watchdog and a serial console.
+// one disk, perhaps a medium, a network card or two, a watchdog and a serial console.
 // Nothing but arguments in, arguments out.
+import { hasSideCard } from "./network.ts";
 import type { MachinePaths } from "./paths.ts";
-import { type Accelerator, type MachineSettings, macAddress } from "./settings.ts";
+import { type Accelerator, type MachineSettings, macAddress, sideMacAddress } from "./settings.ts";
 
 /** What a machine is powered on with. */
 export interface PowerOnOptions {
@@ -34,7 +35,7 @@ export function qemuCommand(
     ...(settings.hasTpm ? tpm(paths) : []),
     ...disk(paths),
     ...(options.medium === undefined ? [] : medium(options.medium)),
-    ...cable(settings, paths),
+    ...cables(settings, paths),
     ...["-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"],
     ...["-device", "i6300esb", "-action", "watchdog=reset"],
     ...consoles(paths),
@@ -95,13 +96,22 @@ function medium(file: string) {
 }
 
 /** Frames travel as datagrams between two sockets: no tap device, no privilege. */
-function cable({ number }: MachineSettings, { networkSocket, cableSocket }: MachinePaths) {
+function cables(settings: MachineSettings, paths: MachinePaths) {
+  const { networkSocket, cableSocket, sideNetworkSocket, sideCableSocket } = paths;
+  const { number } = settings;
+  const main = cable("net", networkSocket, cableSocket, macAddress(number));
+  if (!hasSideCard(settings)) return main;
+  // Before the other one: its name in the machine comes first.
+  return [...cable("side", sideNetworkSocket, sideCableSocket, sideMacAddress(number)), ...main];
+}
+
+function cable(id: string, networkSocket: string, cableSocket: string, mac: string) {
   const local = `local.type=unix,local.path=${quoted(networkSocket)}`;
   const remote = `remote.type=unix,remote.path=${quoted(cableSocket)}`;
   return [
-    ...["-netdev", `dgram,id=net,${local},${remote}`],
+    ...["-netdev", `dgram,id=${id},${local},${remote}`],
     // No option ROM: the firmware need not try to boot from the network.
-    ...["-device", `virtio-net-pci,netdev=net,mac=${macAddress(number)},romfile=`],
+    ...["-device", `virtio-net-pci,netdev=${id},mac=${mac},romfile=`],
   ];
 }
 

@@ -39,6 +39,17 @@ afterAll(() => {
   listener.close();
 });
 
+test("isReachable sees who listens at an IPv6 address", async () => {
+  const six = createServer((socket) => socket.end());
+  await new Promise<void>((resolve) => six.listen(0, "::1", resolve));
+  const address = six.address();
+  const target = { host: "::1", port: typeof address === "object" ? (address?.port ?? 0) : 0 };
+  expect(await isReachable(proxy, target)).toBe(true);
+  await new Promise((resolve) => six.close(resolve));
+  expect(await isReachable(proxy, target)).toBe(false);
+  await expect(isReachable(proxy, { ...target, host: "node" })).rejects.toThrow("no IP address");
+});
+
 test("isReachable sees who listens", async () => {
   expect(await isReachable(proxy, { host: "127.0.0.1", port })).toBe(true);
 });

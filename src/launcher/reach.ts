@@ -2,6 +2,7 @@
 // (RFC 1928) that can ask, for those who wait for a machine to come up.
 import { createConnection, type Socket } from "node:net";
 import { sleep } from "../base/event/event.ts";
+import { ADDRESS_BITS, parseAddress } from "../base/format/ip-address.ts";
 import { LauncherError } from "./launcher-error.ts";
 
 const POLL_MS = 200;
@@ -10,7 +11,7 @@ const ATTEMPT_MS = 2_000;
 
 /** An address inside the cluster's network. */
 export interface Target {
-  /** IPv4. */
+  /** An IP address. */
   readonly host: string;
   readonly port: number;
 }
@@ -46,8 +47,12 @@ export async function waitForPort(proxy: string, target: Target, timeoutMs: numb
 }
 
 function connectRequest({ host, port }: Target): Uint8Array {
-  const address = host.split(".").map(Number);
-  return Uint8Array.of(5, 1, 0, 1, ...address, port >> 8, port & 255);
+  const address = parseAddress(host);
+  if (address === undefined) throw new LauncherError(`reach ${host}: it is no IP address`);
+  const length = ADDRESS_BITS[address.family] / 4;
+  const bytes = Buffer.from(address.value.toString(16).padStart(length, "0"), "hex");
+  const kind = address.family === 4 ? 1 : 4;
+  return Uint8Array.of(5, 1, 0, kind, ...bytes, port >> 8, port & 255);
 }
 
 /** At least `count` bytes, or fewer when the other side ended. */

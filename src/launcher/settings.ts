@@ -16,6 +16,18 @@ export const network = {
   domain: "metropolis.internal",
 } as const;
 
+/** Another network that leads nowhere: it has no router, and nobody behind it. */
+export const sideNetwork = { gateway: "10.2.0.1", prefix: "10.2.0" } as const;
+
+/** What a machine is plugged into. */
+export interface MachineNetwork {
+  /** Whether it gets an IPv4 address; if not, IPv6 is all that it has. */
+  readonly hasIpv4: boolean;
+  readonly hasIpv6: boolean;
+  /** Whether it has a first card besides, in the network that leads nowhere. */
+  readonly hasSideCard: boolean;
+}
+
 /** The most machines of one cluster: addresses end before the gateway's reserve. */
 export const MAX_MACHINES = 99;
 
@@ -28,6 +40,8 @@ export interface MachineSettings {
   readonly hasTpm: boolean;
   /** QEMU's name for a file in fw_cfg, to the file on the host. */
   readonly fwCfg: Readonly<Record<string, string>>;
+  /** Absent: the one card, with an address of each family; of IPv4 alone for a process. */
+  readonly network?: MachineNetwork;
   /** Boots this kernel directly instead of the firmware's choice: for tests. */
   readonly kernel?: { readonly file: string; readonly commandLine: string };
 }
@@ -54,6 +68,11 @@ export function macAddress(machine: number): string {
   return `52:54:00:4d:00:${machine.toString(16).padStart(2, "0")}`;
 }
 
+/** The hardware address of its card in the network that leads nowhere. */
+export function sideMacAddress(machine: number): string {
+  return `52:54:00:4d:01:${machine.toString(16).padStart(2, "0")}`;
+}
+
 /** The IPv4 address that DHCP gives a machine. */
 export function ipAddress(machine: number): string {
   return `${network.prefix}.${machine + 1}`;
@@ -62,6 +81,11 @@ export function ipAddress(machine: number): string {
 /** The IPv6 address that DHCPv6 gives a machine. */
 export function ip6Address(machine: number): string {
   return `${network.prefix6}:${(machine + 1).toString(16)}`;
+}
+
+/** The address by which a machine is known first. */
+export function mainAddress({ number, network }: MachineSettings): string {
+  return network?.hasIpv4 === false ? ip6Address(number) : ipAddress(number);
 }
 
 /** Writes the settings; `wx` so that two creations of one name cannot both win. */

@@ -8,6 +8,7 @@ import {
   createCluster,
   destroyCluster,
   type Machine,
+  type MachineNetwork,
 } from "../../launcher/launcher.ts";
 import { errorLine } from "../output/error-line.ts";
 import { UserError } from "../output/user-error.ts";
@@ -42,6 +43,8 @@ export interface LocalCluster {
   /** Machines beyond those stay off. */
   readonly spare?: number;
   readonly making: Making;
+  /** What machines are plugged into, where that is not the usual; for tests. */
+  readonly networks?: readonly Partial<MachineNetwork>[];
   /** It ends with this process, however that ends; for tests. */
   readonly isBound?: boolean;
   /** Tells what happens; called when each step begins. */
@@ -98,13 +101,14 @@ function describe({ nodes, making }: LocalCluster): string {
   return `${nodes} machines with ${making.disk} disk and ${making.memory} memory`;
 }
 
-function launching({ nodes, spare = 0, making }: LocalCluster) {
-  const length = nodes + spare;
-  if (making.kind === "processes") {
-    return { machines: Array.from({ length }, () => ({})), programs: making.programs };
-  }
+function launching({ nodes, spare = 0, making, networks = [] }: LocalCluster) {
+  const machines = Array.from({ length: nodes + spare }, (_, index) => {
+    const network = networks[index];
+    return network === undefined ? {} : { network };
+  });
+  if (making.kind === "processes") return { machines, programs: making.programs };
   const { disk, memory } = making;
-  return { machines: Array.from({ length }, () => ({ disk, memory })) };
+  return { machines: machines.map((machine) => ({ ...machine, disk, memory })) };
 }
 
 async function bringUp(cluster: Cluster, options: LocalCluster, signal: AbortSignal) {
