@@ -83,10 +83,10 @@ test.each(lines.filter(([, line]) => line.startsWith("bun build.ts")))(
 
 /**
  * Ports that our code listens on or makes a program listen on, where, and the words of the
- * code that say where. etcd, as all of Go, takes 0.0.0.0 for every address, IPv6 included.
+ * code that say where.
  */
 const ports: readonly (readonly [string, string, RegExp])[] = [
-  ["7834", "all addresses", /--listen-peer-urls=https:\/\/0\.0\.0\.0:\$\{ports\.peer\}/],
+  ["7834", "all addresses", /--listen-peer-urls=https:\/\/\[::\]:\$\{ports\.peer\}/],
   ["7835", "all addresses", /listen: \{ host: "::", port \}/],
   ["7836", "loopback", /return `127\.0\.0\.1:\$\{ports\.client\}`/],
   ["7838", "all addresses", /`ListenPort = \$\{MESH_PORT\}`/],

@@ -120,7 +120,7 @@ export class ControlPlane implements AsyncDisposable {
     const { member } = this;
     const { isDurable, quotaBytes } = this.#options;
     // A lonely member talks to no peers: nothing here is for the network.
-    const flags = etcdArguments(member).map((flag) => flag.replace("//0.0.0.0:", "//127.0.0.1:"));
+    const flags = etcdArguments(member).map((flag) => flag.replace("//[::]:", "//127.0.0.1:"));
     if (isDurable !== true) flags.push("--unsafe-no-fsync");
     // Of two, etcd takes the last.
     if (quotaBytes !== undefined) flags.push(`--quota-backend-bytes=${quotaBytes}`);

@@ -16,7 +16,7 @@ test("etcdArguments let clients in from the node itself only, and only with a ce
 test("etcdArguments name the member by its node ID", () => {
   expect(peerUrl(member)).toBe("https://metropolis-1:7834");
   expect(words).toContain("--initial-cluster=metropolis-1=https://metropolis-1:7834");
-  expect(words).toContain("--listen-peer-urls=https://0.0.0.0:7834");
+  expect(words).toContain("--listen-peer-urls=https://[::]:7834");
   expect(words).toContain("--peer-client-cert-auth");
 });
 

@@ -65,7 +65,8 @@ export function etcdArguments(member: Member, electionMs = ELECTION_MS): readonl
     `--initial-cluster=${[...all].map(([name, url]) => `${name}=${url}`).join()}`,
     `--initial-cluster-state=${peers === undefined ? "new" : "existing"}`,
     `--initial-advertise-peer-urls=${peerUrl(member)}`,
-    `--listen-peer-urls=https://0.0.0.0:${ports.peer}`,
+    // Of both families; by 0.0.0.0 etcd, as all of Go, means the same.
+    `--listen-peer-urls=https://[::]:${ports.peer}`,
     "--peer-client-cert-auth",
     // The names in certificates are those of nodes, whose addresses may change: what counts
     // is that the CA of etcd, which nobody else has, certified the peer.
