@@ -2,6 +2,7 @@
 // that lead to the leader. Every RPC has its file; here they come together.
 import type { Store } from "../base/etcd/etcd.ts";
 import type { Value } from "../base/event/event.ts";
+import { allAddresses } from "../base/format/reached.ts";
 import { memberOf, type Service, service } from "../base/rpc/rpc.ts";
 import { Curator, CuratorLocal } from "../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { AAA } from "../gen/metropolis/proto/api/aaa_pb.ts";
@@ -59,9 +60,12 @@ export function localServices(parts: LocalParts): Service[] {
   const isMember = memberOf(() => ca);
   return [
     service(CuratorLocal, {
-      getCurrentLeader: getCurrentLeader(self, address, ({ peerCertificates }) =>
-        isMember(peerCertificates) ? memberDirectory(nodes) : undefined,
-      ),
+      getCurrentLeader: getCurrentLeader({
+        ...{ self, leader: address },
+        own: () => allAddresses(nodes.get(self)?.node.status),
+        directory: ({ peerCertificates }) =>
+          isMember(peerCertificates) ? memberDirectory(nodes) : undefined,
+      }),
       getCACertificate: getCaCertificate(store, ca),
       getConsensusMembers: getConsensusMembers(consensus),
     }),

@@ -153,7 +153,9 @@ async function epochsAfter(elected: Node | undefined, at: string): Promise<reado
   }
   const membership = new Value(victim);
   const esp = { directory: where.esp.clusterDirectory, path: where.esp.recovery };
-  using channel = connectElected({ membership, consensus: etcd, directory: esp.directory });
+  const addresses = new Value<readonly string[]>([]);
+  const options = { membership, consensus: etcd, addresses, directory: esp.directory };
+  using channel = connectElected(options);
   const lock = lockAt(esp.path);
   const signal = AbortSignal.timeout(LONG_MS);
   const context = { signal, log: new LogTree().logger("epochs") };

@@ -13,7 +13,12 @@ import {
   type Node,
 } from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import { NodeState } from "../../src/gen/metropolis/proto/common/common_pb.ts";
-import type { Cluster, Machine } from "../../src/launcher/launcher.ts";
+import {
+  type Cluster,
+  ip6Address,
+  type Machine,
+  type MachineNetwork,
+} from "../../src/launcher/launcher.ts";
 import { UserError } from "../../src/metroctl/output/user-error.ts";
 import { openCluster } from "../../src/metroctl/session/cluster.ts";
 import { ContextFolder } from "../../src/metroctl/session/context.ts";
@@ -31,6 +36,8 @@ export interface ProcessClusterOptions {
   readonly nodes: number;
   /** Machines for further nodes, which stay off. */
   readonly spare?: number;
+  /** What machines are plugged into, where that is not the usual. */
+  readonly networks?: readonly Partial<MachineNetwork>[];
 }
 
 /** How long something may take on a machine that does much else besides. */
@@ -62,14 +69,14 @@ export class ProcessCluster implements AsyncDisposable {
   }
 
   /** Brings it up. */
-  async start({ nodes, spare = 0 }: ProcessClusterOptions): Promise<void> {
+  async start({ nodes, spare = 0, networks = [] }: ProcessClusterOptions): Promise<void> {
     // Where the launcher keeps clusters; each test run has its own.
     process.env.XDG_STATE_HOME = join(this.home, "state");
     mkdirSync(process.env.XDG_STATE_HOME, { recursive: true });
     const config = this.operator.folder;
     this.#cluster = await createLocalCluster({
       context: new ContextFolder(config, this.#name),
-      ...{ config, nodes, spare },
+      ...{ config, nodes, spare, networks },
       making: { kind: "processes", programs: outputs("") },
       isBound: true,
       step: () => {},
@@ -158,7 +165,9 @@ export class ProcessCluster implements AsyncDisposable {
       for await (const { leaderHost } of local.getCurrentLeader({})) return leaderHost;
       return "";
     });
-    return this.cluster.machines.find(({ address }) => address === host)?.number ?? 0;
+    // Of the family that the answer came by.
+    const isThere = ({ address, number }: Machine) => [address, ip6Address(number)].includes(host);
+    return this.cluster.machines.find(isThere)?.number ?? 0;
   }
 
   /** A write that every member has to agree to; done when the cluster acknowledged it. */

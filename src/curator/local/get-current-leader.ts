@@ -1,5 +1,6 @@
 // CuratorLocal.GetCurrentLeader: tells clients where the leader is.
 import type { Value } from "../../base/event/event.ts";
+import { hostAddressFault } from "../../base/format/host-address.ts";
 import { nearest } from "../../base/format/reached.ts";
 import { type Call, Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -13,25 +14,40 @@ export interface LeaderAddress {
   readonly port: number;
 }
 
+/** What is told, and to whom. */
+export interface CurrentLeader {
+  /** The ID of this node. */
+  readonly self: string;
+  readonly leader: Value<LeaderAddress | undefined>;
+  /** The addresses of this node. */
+  readonly own: () => readonly string[];
+  /** What the caller may know of the members. */
+  readonly directory: (call: Call) => ClusterDirectory | undefined;
+}
+
 /**
  * Tells the leader's address, and each new one. A client that was told an empty
  * address would dial it for ever, so as long as there is none the call fails.
- * `directory` gives what the caller may know of the members.
  */
-export function getCurrentLeader(
-  self: string,
-  leader: Value<LeaderAddress | undefined>,
-  directory: (call: Call) => ClusterDirectory | undefined = () => undefined,
-): Handler<typeof CuratorLocal.method.getCurrentLeader> {
+export function getCurrentLeader({
+  self,
+  leader,
+  own,
+  directory,
+}: CurrentLeader): Handler<typeof CuratorLocal.method.getCurrentLeader> {
   return async function* (_, call) {
     for await (const address of leader.watch(call.signal)) {
       if (address === undefined) throw new RpcError(Code.unavailable, "the leader is not known");
       const { id, hosts, port } = address;
-      // One of the family that the caller came by: he may have no other.
-      const host = nearest(hosts, [call.remoteAddress]) ?? hosts[0] ?? "";
+      const host = nearest(hosts, familiesOf(call, own())) ?? hosts[0] ?? "";
       const where = { leaderNodeId: id, leaderHost: host, leaderPort: port, thisNodeId: self };
       const members = directory(call);
       yield { ...where, ...(members && { directory: members }) };
     }
   };
+}
+
+/** A caller may have no other family than that he came by; one on this node has the node's. */
+function familiesOf({ remoteAddress }: Call, own: readonly string[]): readonly string[] {
+  return hostAddressFault(remoteAddress) === undefined ? [remoteAddress] : own;
 }

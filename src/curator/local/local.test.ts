@@ -74,10 +74,19 @@ test.each([1, 15, 65])("getCaCertificate refuses a nonce of %i bytes", async (le
   });
 });
 
+/** The method on a node that has IPv6 alone. */
+function telling(leader: Value<LeaderAddress | undefined>) {
+  return getCurrentLeader({
+    ...{ self: "b", leader },
+    own: () => ["fd00::7"],
+    directory: () => undefined,
+  });
+}
+
 test("getCurrentLeader tells each address, and fails when there is none", async () => {
   const address = new Value<LeaderAddress | undefined>();
   address.set({ id: "a", hosts: ["10.0.0.1"], port: 7835 });
-  const leaders = getCurrentLeader("b", address)(create(GetCurrentLeaderRequestSchema), testCall());
+  const leaders = telling(address)(create(GetCurrentLeaderRequestSchema), testCall());
   const told = leaders[Symbol.asyncIterator]();
   const first = { leaderNodeId: "a", leaderHost: "10.0.0.1", leaderPort: 7835, thisNodeId: "b" };
   expect((await told.next()).value).toEqual(first);
@@ -90,13 +99,14 @@ test("getCurrentLeader tells each address, and fails when there is none", async 
 test.each([
   ["10.9.0.1", "10.0.0.1"],
   ["fd00::9", "fd00::1"],
-  // A caller by a socket of this machine.
-  ["", "10.0.0.1"],
+  // Callers on this node.
+  ["127.0.0.1", "fd00::1"],
+  ["", "fd00::1"],
 ])("getCurrentLeader tells who comes from %p the address %p", async (remoteAddress, host) => {
   const hosts = ["10.0.0.1", "fd00::1"];
   const address = new Value<LeaderAddress | undefined>({ id: "a", hosts, port: 7835 });
   const call = { ...testCall(), remoteAddress };
-  const leaders = getCurrentLeader("b", address)(create(GetCurrentLeaderRequestSchema), call);
+  const leaders = telling(address)(create(GetCurrentLeaderRequestSchema), call);
   for await (const { leaderHost } of leaders) {
     expect(leaderHost).toBe(host);
     break;

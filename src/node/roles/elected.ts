@@ -5,6 +5,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { etcdStore, leaderOf } from "../../base/etcd/etcd.ts";
 import { sleep, type Value } from "../../base/event/event.ts";
 import { joinHostPort } from "../../base/format/host-port.ts";
+import { nearest } from "../../base/format/reached.ts";
 import {
   type Channel,
   Code,
@@ -32,6 +33,8 @@ export interface ElectedOptions {
   readonly consensus: Control<Member>;
   /** The directory on the ESP: where members are. */
   readonly directory: string;
+  /** The node's own addresses: it dials by a family that is among them. */
+  readonly addresses: Value<readonly string[]>;
   /** The curator on this node; absent: that of a machine. */
   readonly local?: string;
 }
@@ -86,10 +89,16 @@ async function electedLeader(member: Member): Promise<string> {
   return fromBinary(LeaderElectionValueSchema, leader.value).nodeId;
 }
 
-function endpoint(id: string, self: string, { directory, local }: ElectedOptions): Endpoint {
+function endpoint(
+  id: string,
+  self: string,
+  { directory, addresses, local }: ElectedOptions,
+): Endpoint {
   if (id === self) return { id, target: local ?? LOCAL_CURATOR };
   const entry = readDirectory(directory)?.nodes.find((each) => each.id === id);
-  const host = entry?.addresses[0]?.host ?? "";
-  if (host === "") throw new RpcError(Code.unavailable, `the address of ${id} is not known yet`);
+  const hosts = (entry?.addresses ?? []).map((each) => each.host).filter((host) => host !== "");
+  const host = nearest(hosts, addresses.current ?? []);
+  if (host === undefined)
+    throw new RpcError(Code.unavailable, `the address of ${id} is not known yet`);
   return { id, target: joinHostPort(host, CURATOR_PORT) };
 }

@@ -128,8 +128,8 @@ function recoveryEpochs(options: RolesOptions): Work {
 }
 
 /** What costs a member its shares or its peers, it hears from whom its own etcd names alone. */
-function elected({ membership, consensus, paths }: RolesOptions): ElectedOptions {
-  return { membership, consensus, directory: paths.esp.clusterDirectory };
+function elected({ membership, consensus, paths, addresses }: RolesOptions): ElectedOptions {
+  return { membership, consensus, addresses, directory: paths.esp.clusterDirectory };
 }
 
 /** Keeps those out of etcd here that are members no more. */
