@@ -3,12 +3,16 @@
 //
 //   enrolment ── wanted ──► consensus ── etcd
 //                               └────── running ──► enrolment, roles
-import { lineImporter, parseZap } from "../../base/logtree/logtree.ts";
-import { program } from "../../base/process/process.ts";
-import type { Runnable } from "../../base/supervisor/supervisor.ts";
+import { sleep, Value } from "../../base/event/event.ts";
+import { lineImporter } from "../../base/logtree/logtree.ts";
+import { ExitError, program } from "../../base/process/process.ts";
+import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
 import { type Control, whileWanted } from "../control/control.ts";
 import { clientEndpoint, etcdArguments, type Member } from "./config.ts";
 import type { Owner } from "./pki.ts";
+import { parseEtcd, type StartFailure, Starts } from "./starts.ts";
+
+export type { StartFailure } from "./starts.ts";
 
 /** The program and what it runs as. */
 export interface EtcdProgram {
@@ -30,6 +34,10 @@ export interface EtcdProgram {
 /** etcd wants to hand over to another member before it ends. */
 const GRACE_MS = 10_000;
 
+/** Between an end with a reason and the next start; each pause in a row is twice as long. */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+
 /**
  * True for the line by which etcd says that it serves clients. Asked for its health before it
  * has elected a leader, it would warn of each question.
@@ -47,27 +55,62 @@ function lateSignal(signal: AbortSignal, unused: () => Promise<void>): AbortSign
   return late.signal;
 }
 
-/** Runs etcd while enrolment wants it. */
-export function consensus(control: Control<Member>, etcd: EtcdProgram): Runnable {
-  const { cgroup, unused = async () => {} } = etcd;
-  return whileWanted(control, (member, context) => {
-    const { tree, dn, log, healthy } = context;
-    const importLine = lineImporter(tree, dn, parseZap);
-    const announce = () => {
-      log.info(`etcd answers at ${clientEndpoint(member)}`);
-      healthy();
-      control.running.set(member);
-    };
-    const running = program({
-      argv: [etcd.path, ...etcdArguments(member, etcd.electionMs)],
-      onStderr: (line) => {
-        importLine(line);
-        if (isReady(line)) announce();
-      },
-      graceMs: GRACE_MS,
-      signalsHealthy: false,
-      ...(cgroup === undefined ? {} : { cgroup }),
-    });
-    return running({ ...context, signal: lateSignal(context.signal, unused) });
+/**
+ * Runs etcd while enrolment wants it. `failure` tells why it cannot run, for as long as that is so:
+ * once etcd has given up a few times, with reasons, it is tried again without a word.
+ */
+export function consensus(
+  control: Control<Member>,
+  etcd: EtcdProgram,
+  failure = new Value<StartFailure | null>(null),
+): Runnable {
+  return whileWanted(control, async (member, context) => {
+    const starts = new Starts(failure, context.log);
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      try {
+        return await runEtcd(member, etcd, { control, starts }, context);
+      } catch (error) {
+        context.signal.throwIfAborted();
+        if (!(error instanceof ExitError) || !starts.ended()) throw error;
+        control.running.set(null);
+      }
+      await sleep(pauseMs, context.signal);
+    }
   });
+}
+
+interface Watched {
+  readonly control: Control<Member>;
+  readonly starts: Starts;
+}
+
+/** Runs it once. */
+function runEtcd(
+  member: Member,
+  etcd: EtcdProgram,
+  { control, starts }: Watched,
+  context: Context,
+): Promise<void> {
+  const { cgroup, unused = async () => {} } = etcd;
+  const { tree, dn, log, healthy } = context;
+  const importLine = lineImporter(tree, dn, parseEtcd);
+  const announce = () => {
+    log.info(`etcd answers at ${clientEndpoint(member)}`);
+    healthy();
+    starts.serves();
+    control.running.set(member);
+  };
+  starts.begin();
+  const running = program({
+    argv: [etcd.path, ...etcdArguments(member, etcd.electionMs)],
+    onStderr: (line) => {
+      importLine(line);
+      starts.hear(line);
+      if (isReady(line)) announce();
+    },
+    graceMs: GRACE_MS,
+    signalsHealthy: false,
+    ...(cgroup === undefined ? {} : { cgroup }),
+  });
+  return running({ ...context, signal: lateSignal(context.signal, unused) });
 }
