@@ -20,7 +20,7 @@ import { type Context, type Runnable, Supervisor } from "../base/supervisor/supe
 import type { NodeRoles } from "../gen/metropolis/proto/common/common_pb.ts";
 import { api, type NodeCredentials, type PowerRequest } from "./api/api.ts";
 import type { Member } from "./consensus/config.ts";
-import { consensus } from "./consensus/consensus.ts";
+import { consensus, type StartFailure } from "./consensus/consensus.ts";
 import { Control } from "./control/control.ts";
 import { Troubles } from "./control/troubles.ts";
 import { enrolment } from "./enrolment/enrolment.ts";
@@ -56,6 +56,7 @@ class News {
   readonly troubles = new Troubles();
   readonly isClockKept = new Value<boolean>();
   readonly consensus = new Control<Member>();
+  readonly failure = new Value<StartFailure | null>(null);
   readonly curator = new Control<CuratorSettings>();
   readonly membership = new Value<Credentials>();
   readonly apiCredentials = new Value<NodeCredentials>();
@@ -128,7 +129,7 @@ function runCluster(
   power: (request: PowerRequest) => void,
 ) {
   const { membership, isOpen, addresses, consensus: etcd, curator: member } = news;
-  const { lock, isReached, names, owner: user } = news;
+  const { lock, isReached, names, owner: user, failure } = news;
   const { roles: ownRoles, storage, whereabouts } = news;
   const held = { lock, storage, whereabouts };
   const common = { paths, membership, isOpen, addresses, roles: ownRoles, ...held };
@@ -139,7 +140,7 @@ function runCluster(
     const own = isOpen.current === true ? membership.current?.nodeId : undefined;
     return knownAt(paths.esp.clusterDirectory, own, (id) => whereabouts.candidates(id));
   };
-  run("consensus", consensus(etcd, { ...program, unused: () => curatorEnded(member) }));
+  run("consensus", consensus(etcd, { ...program, unused: () => curatorEnded(member) }, failure));
   run("curator", curator(member, common, curatorProgram));
   run(
     "enrolment",
@@ -158,6 +159,7 @@ function runCluster(
       known,
       owner: user,
       consensus: etcd,
+      failure,
       names,
       isReached,
       troubles: news.troubles.all,
@@ -166,7 +168,7 @@ function runCluster(
       bootId,
     }),
   );
-  run("controlplane", controlPlane({ ...common, ...controls, known }));
+  run("controlplane", controlPlane({ ...common, ...controls, failure, known }));
   run("recovery", recovery({ lock, isReached, addresses, whereabouts }));
   run("hosts", hosts(names, paths.ephemeral.hosts));
   run("api", api({ credentials: news.apiCredentials, owner: user, tree, power }));

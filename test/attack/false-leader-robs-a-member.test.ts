@@ -22,7 +22,7 @@ import {
 } from "../../src/gen/metropolis/proto/common/common_pb.ts";
 import type { Member } from "../../src/node/consensus/config.ts";
 import { connectEtcd } from "../../src/node/consensus/connection.ts";
-import { consensus } from "../../src/node/consensus/consensus.ts";
+import { consensus, type StartFailure } from "../../src/node/consensus/consensus.ts";
 import { createEtcdCa, createMember } from "../../src/node/consensus/pki.ts";
 import { ETCD, freePorts } from "../../src/node/consensus/test-etcd.ts";
 import { Control } from "../../src/node/control/control.ts";
@@ -81,6 +81,7 @@ test("a member that is told that it is none, by all that it reaches, keeps its c
     // What the thief has told it.
     roles: new Value<NodeRoles>(create(NodeRolesSchema)),
     consensus: etcd,
+    failure: new Value<StartFailure | null>(null),
     curator: new Control<CuratorSettings>(),
     known: () => knownOf(directoryOf(thief)),
     lock: new Value(lockAt(where.esp.recovery)),

@@ -40,6 +40,7 @@ export function deleteNode(leader: Leader): Handler<typeof Management.method.del
     });
     leader.heartbeats.forget(id);
     leader.addressMoves.forget(id);
+    leader.joinRefusals.delete(id);
     leader.log.info(`Node ${id} was deleted`);
     return {};
   };

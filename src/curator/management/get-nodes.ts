@@ -13,6 +13,7 @@ import { consensusStatus } from "../state/consensus.ts";
 import { sortLabels } from "../state/labels.ts";
 import type { Leader } from "../state/leader.ts";
 import type { CachedNode } from "../state/node-cache.ts";
+import { troublesOf } from "../state/troubles.ts";
 
 /** How long filtering may keep everyone else waiting. */
 const SLICE_MS = 5;
@@ -43,11 +44,13 @@ function unknown(): undefined {
 
 /** A node as operators see it. */
 function shownNode(
-  { heartbeats }: Leader,
-  { id, node }: CachedNode,
+  leader: Leader,
+  cached: CachedNode,
   members: readonly Member[] | undefined,
 ): Node {
-  const { roles } = node;
+  const { heartbeats } = leader;
+  const { id, node } = cached;
+  const { roles, status } = node;
   return create(NodeSchema, {
     id,
     pubkey: node.publicKey,
@@ -58,12 +61,13 @@ function shownNode(
       ...(roles?.consensusMember && { consensusMember: {} }),
       ...(roles?.kubernetesController && { kubernetesController: {} }),
     },
-    ...(node.status && { status: node.status }),
+    ...(status && { status: { ...status, troubles: [...troublesOf(leader, cached)] } }),
     health: heartbeats.health(id, node.fsmState),
     timeSinceHeartbeat: heartbeats.since(id),
     tpmUsage: node.tpmUsage,
     ...(node.registration && { registration: shownRegistration(node) }),
-    ...(roles?.consensusMember && members && { consensusStatus: consensusStatus(members, id) }),
+    ...(roles?.consensusMember &&
+      members && { consensusStatus: consensusStatus(members, id, status?.isConsensusFailing) }),
     podRanges: node.podRanges,
     labels: { pairs: sortLabels(node.labels?.pairs ?? []) },
   });

@@ -6,11 +6,13 @@ import { serialOf } from "../../base/pki/revocation-list.ts";
 import { Code, type Handler, RpcError } from "../../base/rpc/rpc.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { requireDispensable } from "../consensus/quorum.ts";
 import { noteSerials, revocationList } from "../consensus/revocations.ts";
 import { reportingNode } from "../state/callers.ts";
 import { memberOn, nodeOf, peerUrl } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode, findNode, requireKey } from "../state/nodes.ts";
+import { isSilent, remedy } from "../state/troubles.ts";
 
 /** Clients on the node dial the loopback address, and Go's check it. */
 const LOOPBACK = ["127.0.0.1"];
@@ -20,7 +22,7 @@ const CLIENT_NAME = "curator";
 
 /** Makes the caller a member if it is none yet, and gives it certificates. */
 export function joinConsensus(leader: Leader): Handler<typeof Curator.method.joinConsensus> {
-  return async ({ memberPublicKey, clientPublicKey, sharePublicKey }, call) => {
+  return async ({ memberPublicKey, clientPublicKey, sharePublicKey, isDamaged }, call) => {
     // Each of them is certified anew, and what it had before revoked.
     const { id } = reportingNode(leader, call);
     requireKey(memberPublicKey, "member_public_key");
@@ -41,7 +43,10 @@ export function joinConsensus(leader: Leader): Handler<typeof Curator.method.joi
           ? {}
           : { fields: { sharePublicKey } },
       );
-      const present = await ensureMember(leader, id);
+      const present = await noting(leader, id, async () => {
+        if (isDamaged) await removeDamaged(leader, id);
+        return ensureMember(leader, id);
+      });
       await noteSerials(leader, id, Object.values(certificates).map(serialOf));
       return present;
     });
@@ -57,6 +62,31 @@ export function joinConsensus(leader: Leader): Handler<typeof Curator.method.joi
   };
 }
 
+/** Keeps why the node has to wait, for those who look at it. */
+async function noting<R>({ joinRefusals }: Leader, id: string, work: () => Promise<R>): Promise<R> {
+  try {
+    const result = await work();
+    joinRefusals.delete(id);
+    return result;
+  } catch (error) {
+    if (error instanceof RpcError) joinRefusals.set(id, error.message);
+    throw error;
+  }
+}
+
+/** A member that has lost its state must not come back as the same one: it may have voted. */
+async function removeDamaged(leader: Leader, id: string): Promise<void> {
+  const member = memberOn(await leader.consensus.list(), id);
+  if (member === undefined) return;
+  if (id === leader.self) {
+    throw new RpcError(Code.failedPrecondition, "this node leads: its copy of the state works");
+  }
+  await requireDispensable(leader, id);
+  await leader.store.confirm();
+  await leader.consensus.remove(member.id);
+  leader.log.warning(`Node ${id} has lost its copy of the state: its member is replaced`);
+}
+
 /** All members, the node among them. */
 async function ensureMember(leader: Leader, id: string): Promise<readonly Member[]> {
   await leader.store.confirm();
@@ -69,9 +99,31 @@ async function ensureMember(leader: Leader, id: string): Promise<readonly Member
   // etcd allows one learner at a time: more of them would slow the leader down.
   const learner = members.find(({ isLearner }) => isLearner);
   if (learner !== undefined) {
-    throw new RpcError(Code.unavailable, `node ${nodeOf(learner)} is catching up; ask again`);
+    throw new RpcError(Code.unavailable, catchingUp(leader, nodeOf(learner)));
   }
-  const added = await leader.consensus.addLearner([peerUrl(id)]);
+  const added = await addLearner(leader, id, members);
   leader.log.info(`Node ${id} is a learner in consensus`);
   return [...members, added];
+}
+
+function catchingUp(leader: Leader, id: string): string {
+  const cached = leader.nodes.get(id);
+  if (cached === undefined || !isSilent(leader, cached))
+    return `node ${id} is catching up; ask again`;
+  return `node ${id} should be catching up, and is silent: ${remedy(cached)}`;
+}
+
+/** etcd lets nobody in while it misses a voter; who that is, it does not tell. */
+async function addLearner(leader: Leader, id: string, members: readonly Member[]): Promise<Member> {
+  try {
+    return await leader.consensus.addLearner([peerUrl(id)]);
+  } catch (error) {
+    if (!(error instanceof RpcError) || error.code !== Code.unavailable) throw error;
+    const missed = members.map((member) => leader.nodes.get(nodeOf(member)));
+    const silent = missed.filter((cached) => cached !== undefined && isSilent(leader, cached));
+    const [first] = silent;
+    if (first === undefined) throw error;
+    const text = `etcd lets nobody in while member ${first.id} is silent: ${remedy(first)}`;
+    throw new RpcError(Code.unavailable, text);
+  }
 }

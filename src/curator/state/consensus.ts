@@ -66,9 +66,14 @@ export function memberOn(members: readonly Member[], id: string): Member | undef
   return members.find((member) => nodeOf(member) === id);
 }
 
-/** How far a node with the role has come. */
-export function consensusStatus(members: readonly Member[], id: string): ConsensusStatus {
+/** How far a node with the role has come; `isFailing` is its own word. */
+export function consensusStatus(
+  members: readonly Member[],
+  id: string,
+  isFailing = false,
+): ConsensusStatus {
   const member = memberOn(members, id);
   if (member === undefined) return ConsensusStatus.JOINING;
+  if (isFailing) return ConsensusStatus.FAILING;
   return member.isLearner ? ConsensusStatus.LEARNER : ConsensusStatus.VOTER;
 }

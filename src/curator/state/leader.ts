@@ -31,6 +31,8 @@ export interface Leader {
   readonly owner: Value<Uint8Array>;
   readonly heartbeats: Heartbeats;
   readonly addressMoves: AddressMoves;
+  /** Why nodes that ask for their place in consensus have to wait, by node ID. */
+  readonly joinRefusals: Map<string, string>;
   /** By node ID. Who changes a node holds its lock from reading to writing. */
   readonly nodeLocks: NamedLocks;
   /** How often RegisterNode may still write, by address and in all. */
@@ -86,6 +88,7 @@ export function makeLeader({ store, key, clock, ...parts }: LeaderParts): Leader
     store: guarded,
     heartbeats: new Heartbeats(clock),
     addressMoves: new AddressMoves(clock),
+    joinRefusals: new Map(),
     nodeLocks: new NamedLocks(),
     registrations: new RateLimiter(REGISTRATION_RATE, clock),
     allRegistrations: new RateLimiter(ALL_REGISTRATIONS_RATE, clock),

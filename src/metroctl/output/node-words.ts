@@ -26,6 +26,7 @@ const consensusWords: Readonly<Record<ConsensusStatus, string>> = {
   [ConsensusStatus.JOINING]: "joining",
   [ConsensusStatus.LEARNER]: "learner",
   [ConsensusStatus.VOTER]: "voter",
+  [ConsensusStatus.FAILING]: "failing",
 };
 
 /** The state without the prefix of the enumeration: `UP`. */

@@ -13,7 +13,7 @@ import { CuratorLocal } from "../../gen/metropolis/node/core/curator/proto/api/a
 import { NodeParametersSchema } from "../../gen/metropolis/proto/api/configuration_pb.ts";
 import type { NodeRoles } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Member } from "../consensus/config.ts";
-import { consensus } from "../consensus/consensus.ts";
+import { consensus, type StartFailure } from "../consensus/consensus.ts";
 import { ETCD, freePort, freePorts } from "../consensus/test-etcd.ts";
 import { Control } from "../control/control.ts";
 import { folderPartition } from "../host/folder-partition.ts";
@@ -122,7 +122,8 @@ async function start(
       const id = news.membership.current?.nodeId ?? "";
       return { seeds: [{ id, target: `127.0.0.1:${curatorPort}` }], members: new Set([id]) };
     };
-    const plane = { ...news, ...controls, etcdPorts, curatorPort, known, paths: where };
+    const failure = new Value<StartFailure | null>(null);
+    const plane = { ...news, ...controls, failure, etcdPorts, curatorPort, known, paths: where };
     run("controlplane", controlPlane(plane));
     healthy();
     await sleep(600_000, signal);

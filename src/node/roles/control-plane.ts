@@ -26,6 +26,7 @@ import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb
 import type { NodeRoles } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { ETCD_PORTS, type EtcdPorts, type Member } from "../consensus/config.ts";
 import { connectEtcd } from "../consensus/connection.ts";
+import type { StartFailure } from "../consensus/consensus.ts";
 import { type Owner, saveMember } from "../consensus/pki.ts";
 import { type Control, untilFirst } from "../control/control.ts";
 import { type Lock, shareKeyPair } from "../recovery/recovery.ts";
@@ -46,6 +47,8 @@ export interface ControlPlaneOptions {
   readonly curator: Control<CuratorSettings>;
   /** The keys that this node is known by while it is locked. */
   readonly lock: Value<Lock>;
+  /** Why etcd cannot run, while it cannot. */
+  readonly failure: Value<StartFailure | null>;
   /** Curators that may know the leader. */
   readonly known: () => Known;
   /** Absent: those of a machine. Tests have their own. */
@@ -56,6 +59,8 @@ export interface ControlPlaneOptions {
 }
 
 const PAUSE_MS = 500;
+/** A call that is refused for long is made as often as a node may report for ever. */
+const LONGEST_PAUSE_MS = 5_000;
 /** How often the certificates of etcd are looked at. */
 const LOOK_MS = 3_600_000;
 /** How often a member looks whether it still is one; only nodes that were off hear of it late. */
@@ -99,8 +104,14 @@ class ControlPlane {
   /** Makes this node a member that serves; anew where consensus has let go of it meanwhile. */
   async join(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await untilFirst(signal, [(ended) => this.#serve(ended), (ended) => this.#removed(ended)]);
+      await untilFirst(signal, [
+        (ended) => this.#serve(ended),
+        (ended) => this.#removed(ended),
+        (ended) => this.#replaced(ended),
+      ]);
       await this.#erase(signal);
+      // That was the old one's.
+      this.#options.failure.set(null);
       this.#log.warning("Consensus has removed this node's member: it becomes a new one");
     }
   }
@@ -125,6 +136,13 @@ class ControlPlane {
       await sleep(MEMBERSHIP_MS, signal);
       if (this.#hasData() && (await this.#isRemoved(signal))) return;
     }
+  }
+
+  /** Resolves when the cluster has let go of a member whose data are damaged. */
+  async #replaced(signal: AbortSignal): Promise<void> {
+    await this.#options.failure.first(signal, (failure) => failure?.isDamaged === true);
+    // What it gives is for a member that has yet to start: asked for again once all is erased.
+    await this.#ask(signal, { isDamaged: true });
   }
 
   /** New certificates for etcd, which reads them at each handshake; false where none are due. */
@@ -169,21 +187,32 @@ class ControlPlane {
     member = generateKeyPair(),
     client = generateKeyPair(),
   ): Promise<ReadonlyMap<string, string>> {
-    const { nodeUnlockKey } = await this.#options.lock.first(signal);
-    const keys = {
-      memberPublicKey: member.publicKey,
-      clientPublicKey: client.publicKey,
-      sharePublicKey: shareKeyPair(nodeUnlockKey).publicKey,
-    };
-    const answer = await persistently(signal, this.#log, () =>
-      this.#cluster.joinConsensus(keys, { signal }),
-    );
+    const answer = await this.#ask(signal, { member, client });
     const { caCertificate: ca, peers, ...certified } = answer;
     const { paths, etcdOwner } = this.#options;
     const credentials = { ca, member, client, ...certified };
     await saveMember(credentials, paths.data, etcdOwner);
     this.#log.info(`Certified for consensus beside ${peers.length - 1} others`);
     return new Map(peers.map(({ name, url }) => [name, url]));
+  }
+
+  /** Asks to be a member, for as long as it takes. */
+  async #ask(
+    signal: AbortSignal,
+    { member = generateKeyPair(), client = generateKeyPair(), isDamaged = false },
+  ) {
+    const { nodeUnlockKey } = await this.#options.lock.first(signal);
+    const request = {
+      memberPublicKey: member.publicKey,
+      clientPublicKey: client.publicKey,
+      sharePublicKey: shareKeyPair(nodeUnlockKey).publicKey,
+      isDamaged,
+    };
+    // The others may become healthy.
+    const passing = isDamaged ? [...PASSING, Code.failedPrecondition] : PASSING;
+    return await persistently(signal, this.#log, passing, () =>
+      this.#cluster.joinConsensus(request, { signal }),
+    );
   }
 
   /** Makes this node no member, once the others can do without it. */
@@ -258,20 +287,26 @@ async function untilVoter(
 async function persistently<R>(
   signal: AbortSignal,
   log: Logger,
+  passing: readonly Code[],
   call: () => Promise<R>,
 ): Promise<R> {
-  for (;;) {
+  let said = "";
+  for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
       return await call();
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof RpcError) || !isPassing(error.code)) throw error;
-      log.info(`Asking again: ${error.message}`);
+      if (!(error instanceof RpcError) || !passing.includes(error.code)) throw error;
+      if (error.message !== said) log.info(`Asking again: ${error.message}`);
+      said = error.message;
     }
-    await sleep(PAUSE_MS, signal);
+    await sleep(pauseMs, signal);
   }
 }
 
-function isPassing(code: Code): boolean {
-  return code === Code.unavailable || code === Code.deadlineExceeded;
-}
+/** Codes with which a call may be made again. */
+const PASSING: readonly Code[] = [
+  ...[Code.unavailable, Code.deadlineExceeded],
+  // Of its own reports, of which each of these calls is one.
+  Code.resourceExhausted,
+];

@@ -12,6 +12,7 @@ import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb
 import type { NodeRoles, NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
 import type { Version } from "../../gen/version/spec/spec_pb.ts";
 import { ETCD_PORTS, type Member } from "../consensus/config.ts";
+import type { StartFailure } from "../consensus/consensus.ts";
 import { followRevocations } from "../consensus/revocations.ts";
 import { type Control, together } from "../control/control.ts";
 import { type MeshPeer, mesh } from "../mesh/mesh.ts";
@@ -51,6 +52,8 @@ export interface RolesOptions extends CuratorNews {
   readonly names: Value<Names>;
   /** Set to the public key of the cluster's owner. */
   readonly owner: Value<Uint8Array>;
+  /** Why etcd cannot run, while it cannot. */
+  readonly failure: Value<StartFailure | null>;
   /** What is wrong with this machine. */
   readonly troubles: Value<readonly string[]>;
   /** Whether this host can take part in the encrypted network. */
@@ -163,16 +166,17 @@ function ownName(
 
 /** Makes a new status whenever something that it is made of changes. */
 async function followStatus(
-  { addresses, isOpen, version, bootId, troubles }: RolesOptions,
+  { addresses, isOpen, version, bootId, troubles, failure }: RolesOptions,
   status: Value<NodeStatus | undefined>,
   signal: AbortSignal,
 ): Promise<void> {
   const update = () => {
     const facts = { addresses: addresses.current ?? [], isCuratorOpen: isOpen.current === true };
-    status.set(nodeStatus({ ...facts, version, bootId, troubles: troubles.current ?? [] }));
+    const wrong = { troubles: troubles.current ?? [], failure: failure.current?.text };
+    status.set(nodeStatus({ ...facts, ...wrong, version, bootId }));
   };
   const follow = (source: Value<unknown>) => async (ended: AbortSignal) => {
     for await (const _ of source.watch(ended)) update();
   };
-  await together(signal, [follow(addresses), follow(isOpen), follow(troubles)]);
+  await together(signal, [follow(addresses), follow(isOpen), follow(troubles), follow(failure)]);
 }

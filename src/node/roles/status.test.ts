@@ -29,6 +29,15 @@ test("nodeStatus leaves out a curator that is not open, and is none without an a
   expect(nodeStatus({ ...facts, addresses: [] })).toBeUndefined();
 });
 
+test("nodeStatus says that etcd cannot run, and why, before all else that is wrong", () => {
+  const failure = "its copy of the cluster's state is damaged: freepages";
+  const status = nodeStatus({ ...facts, troubles: ["the disk is full"], failure });
+  expect(status?.isConsensusFailing).toBe(true);
+  expect(status?.troubles).toEqual([failure, "the disk is full"]);
+  // In `node describe`: failing.
+  expect(nodeStatus(facts)?.isConsensusFailing).toBe(false);
+});
+
 /** Waits until so many statuses were pushed. */
 async function until(pushes: readonly unknown[], count: number): Promise<void> {
   while (pushes.length < count) await sleep(1, AbortSignal.timeout(5_000));

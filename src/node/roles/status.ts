@@ -19,6 +19,8 @@ export interface StatusFacts {
   readonly bootId: string;
   /** What is wrong with the machine, in sentences. */
   readonly troubles: readonly string[];
+  /** Why etcd cannot run, while it cannot. */
+  readonly failure?: string | undefined;
 }
 
 /** The status of a node; undefined while it has no address, without which there is none. */
@@ -30,7 +32,8 @@ export function nodeStatus(facts: StatusFacts): NodeStatus | undefined {
     externalAddress,
     addresses,
     version: facts.version,
-    troubles: [...facts.troubles],
+    troubles: [...(facts.failure === undefined ? [] : [facts.failure]), ...facts.troubles],
+    isConsensusFailing: facts.failure !== undefined,
     bootId: Uint8Array.fromHex(facts.bootId.replaceAll("-", "")),
     ...(facts.isCuratorOpen ? { runningCurator: { port: CURATOR_PORT } } : {}),
   });
