@@ -14,7 +14,7 @@ import { commandFor } from "../../src/init/init.ts";
 import { mountAll } from "../../src/init/mounts.ts";
 import { confineByTable } from "../../src/node/host/confined.ts";
 import { makeRunFolders } from "../../src/node/host/run-folders.ts";
-import { createDevice, handshakes } from "../../src/node/mesh/device.ts";
+import { clusterNetworks, createDevice, handshakes } from "../../src/node/mesh/device.ts";
 import { dataPartition } from "../../src/node/storage/data.ts";
 import { makeDataTree, paths } from "../../src/node/storage/paths.ts";
 import { attack } from "../attack/attacker.ts";
@@ -88,7 +88,8 @@ async function beForged(open: () => Promise<unknown>): Promise<void> {
 
 async function useNetwork(): Promise<void> {
   const [privateKey, publicKey] = [9, 10].map((byte) => new Uint8Array(32).fill(byte).toBase64());
-  await createDevice({ privateKey: privateKey ?? "", publicKey: publicKey ?? "" });
+  const key = { privateKey: privateKey ?? "", publicKey: publicKey ?? "" };
+  await createDevice(key, clusterNetworks(new Uint8Array(1)));
   await handshakes();
   await run(["ss", "--kill", "--no-header", "--tcp", "--numeric", "( sport = :1 )"]);
   tell("network", "works");

@@ -1,7 +1,7 @@
 // The networks of pods: the leader allots each worker one of IPv4 and one of IPv6, which it
 // holds until it is deleted. What a node says of itself has no part in that.
-import { createHash } from "node:crypto";
 import { formatPrefix, type Prefix, parsePrefix } from "../../base/format/ip-prefix.ts";
+import { uniqueLocalNetwork } from "../../base/format/unique-local.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import type { Leader } from "./leader.ts";
 
@@ -12,20 +12,17 @@ export const POD_NETWORK = "10.192.0.0/11";
 const RANGE_LENGTH = 24;
 /** As IPv6 wants every network to be. */
 const RANGE_LENGTH_6 = 64;
-/** A unique local network, see RFC 4193: eight bits say so, forty are by chance. */
-const NETWORK_LENGTH_6 = 48;
-const LOCAL = 0xfdn;
 
 const podNetwork = parsePrefix(POD_NETWORK) ?? { family: 4, value: 0n, length: 0 };
 const RANGES = 2 ** (RANGE_LENGTH - podNetwork.length);
 
 /**
  * The IPv6 addresses of all pods: another network in each cluster, so that clusters can be
- * joined. The CA's certificate is as good as chance, and needs no place of its own.
+ * joined. The CA's certificate is as good as chance, and needs no place of its own: nodes, who
+ * have it, lead this network through the mesh.
  */
 export function podNetwork6(caCertificate: Uint8Array): Prefix {
-  const chance = createHash("sha256").update(caCertificate).digest().readUIntBE(0, 5);
-  return { family: 6, value: ((LOCAL << 40n) | BigInt(chance)) << 80n, length: NETWORK_LENGTH_6 };
+  return uniqueLocalNetwork(caCertificate);
 }
 
 /** The ranges with a number: the same number in both families. */

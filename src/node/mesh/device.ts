@@ -1,5 +1,7 @@
 // The WireGuard device, by way of iproute2 and wireguard-tools.
 import { chown, rm, writeFile } from "node:fs/promises";
+import { formatPrefix } from "../../base/format/ip-prefix.ts";
+import { uniqueLocalNetwork } from "../../base/format/unique-local.ts";
 import { run } from "../../base/process/process.ts";
 import { accounts } from "../../image/image.ts";
 import type { PeerTools } from "./apply-peers.ts";
@@ -9,7 +11,7 @@ import { deviceConfiguration, freshHandshakes, peerArguments } from "./peers.ts"
 const DEVICE = "clusternet";
 const CONFIGURATION = "/run/metropolis/clusternet.conf";
 
-/** The addresses of pods; each node has a part of it. */
+/** The IPv4 addresses of pods; each node has a part of it. */
 const CLUSTER_NETWORK = "10.192.0.0/11";
 
 /** By these numbers others tell our device and routes from theirs. */
@@ -19,8 +21,19 @@ const ROUTE_PROTOCOL = "129";
 /** An Ethernet frame less IPv6, UDP and WireGuard's own headers. */
 const MTU = "1420";
 
+/**
+ * The networks that are led through the device: the addresses of all pods, those of IPv6 by the
+ * cluster's CA, as the leader allots them.
+ */
+export function clusterNetworks(clusterCa: Uint8Array): readonly string[] {
+  return [CLUSTER_NETWORK, formatPrefix(uniqueLocalNetwork(clusterCa))];
+}
+
 /** Makes the device anew, with no peers; what an earlier node agent left is gone. */
-export async function createDevice({ privateKey }: MeshKey): Promise<void> {
+export async function createDevice(
+  { privateKey }: MeshKey,
+  networks: readonly string[],
+): Promise<void> {
   await run(["ip", "link", "delete", "dev", DEVICE]).catch(() => {
     // There was none.
   });
@@ -28,8 +41,10 @@ export async function createDevice({ privateKey }: MeshKey): Promise<void> {
   await run([...link, "type", "wireguard"]);
   await synchronize(deviceConfiguration(privateKey, [], []));
   await run(["ip", "link", "set", "dev", DEVICE, "up"]);
-  const route = ["ip", "route", "replace", CLUSTER_NETWORK, "dev", DEVICE];
-  await run([...route, "protocol", ROUTE_PROTOCOL]);
+  for (const network of networks) {
+    const route = ["ip", "route", "replace", network, "dev", DEVICE];
+    await run([...route, "protocol", ROUTE_PROTOCOL]);
+  }
 }
 
 /** What changes the device's peers. `own` are this node's addresses. */

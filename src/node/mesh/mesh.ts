@@ -14,7 +14,7 @@ import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { together } from "../control/control.ts";
 import { applyPeers } from "./apply-peers.ts";
-import { createDevice, handshakes, peerTools } from "./device.ts";
+import { clusterNetworks, createDevice, handshakes, peerTools } from "./device.ts";
 import { ensureMeshKey, type MeshKey } from "./mesh-key.ts";
 import { type MeshPeer, planPeers } from "./peers.ts";
 import { publish, type Told } from "./publish.ts";
@@ -26,6 +26,8 @@ export { meshPeers } from "./peers.ts";
 /** What a node's part in the network is made of. */
 export interface MeshOptions {
   readonly nodeId: string;
+  /** The cluster's CA, DER. */
+  readonly clusterCa: Uint8Array;
   readonly curator: Client<typeof Curator>;
   /** The node's addresses, best first. */
   readonly addresses: Value<readonly string[]>;
@@ -43,7 +45,7 @@ export function mesh(options: MeshOptions): Runnable {
   return async (context) => {
     const { signal, healthy } = context;
     const key = await ensureMeshKey(options.keyFile);
-    await createDevice(key);
+    await createDevice(key, clusterNetworks(options.clusterCa));
     healthy();
     await together(signal, [
       (ended) => publish(options, key.publicKey, { ...context, signal: ended }),

@@ -7,6 +7,7 @@ import { create } from "@bufbuild/protobuf";
 import { hostCidr } from "../../base/format/ip-prefix.ts";
 import { NodeSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { clusterNetworks } from "./device.ts";
 import { ensureMeshKey } from "./mesh-key.ts";
 import {
   deviceConfiguration,
@@ -143,4 +144,10 @@ test("the key is made once, for nobody else to read; half a key is none", async 
   expect(await ensureMeshKey(path)).toEqual(made);
   expect(existsSync(path) && statSync(path).mode & 0o777).toBe(0o600);
   rmSync(folder, { recursive: true });
+});
+
+test("the device leads the pods of both families, and each cluster's own of IPv6", () => {
+  const [four = "", six = ""] = clusterNetworks(new Uint8Array(1));
+  expect([four, six.slice(0, 2), six.slice(-5)]).toEqual(["10.192.0.0/11", "fd", "::/48"]);
+  expect(clusterNetworks(new Uint8Array(2))[1]).not.toBe(six);
 });

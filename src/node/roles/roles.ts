@@ -87,7 +87,8 @@ export function roles(options: RolesOptions): Runnable {
     run("owner", ownerFile(owner, paths.data.owner));
     if (options.hasMesh) {
       const { meshKey: keyFile } = paths.data;
-      run("mesh", mesh({ nodeId: own.nodeId, curator, addresses, told, peers, keyFile }));
+      const { nodeId, ca: clusterCa } = own;
+      run("mesh", mesh({ nodeId, clusterCa, curator, addresses, told, peers, keyFile }));
     }
     const connect = async (present: Credentials) => {
       const { join } = await options.lock.first(signal);
