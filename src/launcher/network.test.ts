@@ -66,7 +66,7 @@ test("cableProgram joins QEMU's socket with the cable", () => {
 
 test("dnsmasqProgram reserves an address for each machine", () => {
   const command = dnsmasqProgram(paths, machines);
-  expect(command).toContain("--dhcp-host=52:54:00:4d:00:02,10.1.0.3,[fd4d:6574:726f::3]");
+  expect(command).toContain("--dhcp-host=52:54:00:4d:00:02,set:four,10.1.0.3,[fd4d:6574:726f::3]");
   expect(command).toContain("--dhcp-option=option:ntp-server,10.1.0.1");
 });
 
@@ -75,8 +75,8 @@ const unusual = machines.map((machine) => ({ ...machine, network: plugged }));
 
 test("dnsmasqProgram gives no IPv4 to who shall have none, and no router to the side network", () => {
   const command = dnsmasqProgram(paths, unusual);
-  expect(command).toContain("--dhcp-host=52:54:00:4d:00:02,set:six,[fd4d:6574:726f::3]");
-  expect(command).toContain("--dhcp-range=tag:!six,10.1.0.2,10.1.0.250,255.255.255.0,1h");
+  expect(command).toContain("--dhcp-host=52:54:00:4d:00:02,[fd4d:6574:726f::3]");
+  expect(command).toContain("--dhcp-range=tag:four,10.1.0.2,10.1.0.250,255.255.255.0,1h");
   expect(command).toContain("--dhcp-option=tag:side,option:router");
   expect(dnsmasqProgram(paths, machines)).not.toContain("--interface=br1");
 });

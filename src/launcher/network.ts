@@ -26,7 +26,7 @@ const SIDE_BRIDGE = "br1";
 export const SOCKS_PORT = 1080;
 
 /** Tags of dnsmasq. */
-const IPV6_ONLY = "six";
+const HAS_IPV4 = "four";
 const SIDE = "side";
 
 type Command = readonly string[];
@@ -129,9 +129,11 @@ export function dnsmasqProgram(paths: ClusterPaths, machines: readonly MachineSe
     ...["--no-resolv", "--no-hosts", "--no-ping", "--dhcp-authoritative"],
     ...[`--interface=${BRIDGE}`, "--bind-interfaces"],
     ...[`--domain=${domain}`, `--local=/${domain}/`],
-    `--dhcp-range=tag:!${IPV6_ONLY},${prefix}.2,${prefix}.250,255.255.255.0,1h`,
+    `--dhcp-range=tag:${HAS_IPV4},${prefix}.2,${prefix}.250,255.255.255.0,1h`,
     `--dhcp-range=${prefix6}:2,${prefix6}:fa,64,1h`,
     "--enable-ra",
+    // Often, as nodes have to stand that, and by default it is once in ten minutes.
+    `--ra-param=${BRIDGE},10,1800`,
     `--dhcp-leasefile=${join(paths.directory, "leases")}`,
     `--pid-file=${join(paths.runtime, "dnsmasq.pid")}`,
     `--dhcp-option=option:ntp-server,${gateway}`,
@@ -162,8 +164,8 @@ function sideArguments(): Command {
 function reservation({ number, network: plugged }: MachineSettings): string {
   const mac = macAddress(number);
   const six = `[${ip6Address(number)}]`;
-  if (plugged?.hasIpv4 === false) return [mac, `set:${IPV6_ONLY}`, six].join(",");
-  return [mac, ipAddress(number), six].join(",");
+  if (plugged?.hasIpv4 === false) return [mac, six].join(",");
+  return [mac, `set:${HAS_IPV4}`, ipAddress(number), six].join(",");
 }
 
 /** The door into the network, for connections that come in through `relay`. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { run } from "../../src/base/process/process.ts";
 import { connect } from "../../src/base/rpc/rpc.ts";
 import { Recovery } from "../../src/gen/metropolis/node/core/recovery/recovery_pb.ts";
-import { isReachable, type Machine } from "../../src/launcher/launcher.ts";
+import { ip6Address, ipAddress, isReachable, type Machine } from "../../src/launcher/launcher.ts";
 import { ContextFolder } from "../../src/metroctl/session/context.ts";
 import { ownerCredentials } from "../../src/metroctl/session/owner.ts";
 import { RECOVERY_PORT } from "../../src/metroctl/session/recover.ts";
@@ -63,6 +63,18 @@ export function threeNodes(): void {
       const [, one] = await console.waitFor(twoOthers, { timeoutMs });
       expect(one).toStartWith("metropolis-");
     }
+  });
+
+  test("each is known first by an address that others reach, and by all that it has", async () => {
+    const { stdout } = await three.metroctl([1], "node", "list", "-o", "json");
+    const said = [...stdout.matchAll(/"addresses":\s*\[([^\]]*)\]/g)].map(([, list = ""]) =>
+      list.replace(/["\s]/g, "").replace(/10\.2\.0\.\d+/, "aside"),
+    );
+    expect(said.toSorted()).toEqual([
+      [ipAddress(1), ip6Address(1)].join(),
+      [ipAddress(3), ip6Address(3), "aside"].join(),
+      ip6Address(2),
+    ]);
   });
 
   test("all off, all on: the cluster is back and writable without help", async () => {

@@ -93,10 +93,18 @@ export class Three {
   }
 }
 
-/** Makes the three: the kept machine, and two that start with blank disks. */
+/**
+ * Makes the three: the kept machine, and two that start with blank disks. The second has IPv6
+ * alone, the third a first card in a network without a router: so the first two reach each other
+ * by IPv6 only, and the third must not be known by the card that nobody reaches.
+ */
 export async function threeMachines(name: string, from: Golden): Promise<Three> {
   await clear(name);
-  const machines = [{ copyOf: from.owned }, { disk: "4G" }, { disk: "4G" }];
+  const machines = [
+    { copyOf: from.owned },
+    { disk: "4G", network: { hasIpv4: false } },
+    { disk: "4G", network: { hasSideCard: true } },
+  ];
   const cluster = await createCluster({ name, machines, out: outputs, isBound: true });
   const owner = new Operator(from.owner, outputs).copy(scratch(name));
   const three = new Three(cluster, owner);
