@@ -143,7 +143,8 @@ test("a member is decommissioned in good order, and then deleted", async () => {
 async function heldEpochs(number: number): Promise<string> {
   const { id } = await cluster.nodeOn(number);
   const { stdout } = await metroctl("node", "logs", "--dn", "root.roles", id);
-  return [...stdout.matchAll(/Holding recovery epochs (.*)/g)].at(-1)?.[1] ?? "";
+  const [, last = ""] = [...stdout.matchAll(/Holding recovery (epoch .*)/g)].at(-1) ?? [];
+  return [...last.matchAll(/epoch (\d+) with/g)].map(([, epoch]) => epoch).join(" ");
 }
 
 test("with the policy operator, a cluster that was off waits for its operator", async () => {
