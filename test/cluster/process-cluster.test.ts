@@ -28,7 +28,11 @@ test("three nodes are three healthy members with three votes", async () => {
 test("a node that is restarted through its API comes back", async () => {
   const { id } = await cluster.nodeOn(2);
   const { resets } = await cluster.machine(2).status();
+  const following = cluster.metroctl("node", "logs", "--follow", id).catch(String);
+  await cluster.metroctl("node", "logs", id);
   await cluster.metroctl("node", "reboot", id);
+  // Nobody is asked whether the node that is known to be there is there.
+  expect(await following).toContain(`node ${id} broke its log off, as when it restarts`);
   await settle("the restart", RESTART_MS, async () => {
     return (await cluster.machine(2).status()).resets > resets;
   });
