@@ -63,6 +63,16 @@ export function loadOwnerKey(
   }
 }
 
+/**
+ * Takes a key up that the cluster has named its owner's. The order matters, see rotate-owner.ts:
+ * the certificate first, and last is forgotten that the key waits.
+ */
+export function adoptOwner(context: ContextFolder, next: KeyPair, certificate: Uint8Array): void {
+  context.write(contextFiles.ownerCertificate, certificatePem(certificate), 0o644);
+  context.write(contextFiles.ownerKey, ownerKeyFile(next), 0o600);
+  context.remove(contextFiles.nextOwnerKey);
+}
+
 /** The owner's long-term credentials. Throws a {@link UserError} before takeownership. */
 export function ownerCredentials(context: ContextFolder): Credentials {
   const key = loadOwnerKey(context);
@@ -71,15 +81,23 @@ export function ownerCredentials(context: ContextFolder): Credentials {
     throw new UserError(
       `context ${context.name} owns no cluster: run metroctl takeownership <address> first`,
     );
-  requirePair(context, key, certificate);
-  return { keyPem: privateKeyPem(key), certificatePem: certificate };
+  return {
+    keyPem: privateKeyPem(certifiedKey(context, key, certificate)),
+    certificatePem: certificate,
+  };
 }
 
-/** TLS would refuse them too, by a name of OpenSSL's, and only once a node is asked. */
-function requirePair(context: ContextFolder, { publicKey }: KeyPair, certificate: string): void {
+/**
+ * The key that the certificate was made for: the next one, where it was being taken up. TLS
+ * would refuse any other too, by a name of OpenSSL's, and only once a node is asked.
+ */
+function certifiedKey(context: ContextFolder, key: KeyPair, certificate: string): KeyPair {
   const path = `${context.path}/${contextFiles.ownerCertificate}`;
   const certified = rawPublicKey(certificateIn(path, certificate).publicKey);
-  if (Buffer.compare(certified, publicKey) === 0) return;
+  const isCertified = ({ publicKey }: KeyPair) => Buffer.compare(certified, publicKey) === 0;
+  if (isCertified(key)) return key;
+  const next = loadOwnerKey(context, contextFiles.nextOwnerKey);
+  if (next !== undefined && isCertified(next)) return next;
   throw new UserError(
     `${path} was not made for the key in ${contextFiles.ownerKey} beside it: ` +
       "restore both from one copy, or run metroctl takeownership <address> again",

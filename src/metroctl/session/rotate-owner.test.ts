@@ -1,14 +1,16 @@
 // Replacing the owner's key, against a real server that plays the control plane's part, with
 // power cuts at every place where the workstation may lose it.
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { mkdirSync, rmdirSync, rmSync } from "node:fs";
+import { issueUser, validFor } from "../../base/pki/certificate.ts";
 import { certificateDer, ownerKeyFile } from "../../base/pki/keys.ts";
 import { provesRotation } from "../../base/pki/owner-rotation.ts";
 import { verifyUser } from "../../base/pki/verify.ts";
 import { TestControlPlane } from "../test-control-plane.ts";
 import { openCluster } from "./cluster.ts";
 import { contextFiles } from "./context.ts";
-import { adoptOwner } from "./next-owner.ts";
-import { ensureOwnerKey, loadOwnerKey } from "./owner.ts";
+import { adoptOwner, ensureOwnerKey, loadOwnerKey, ownerCredentials } from "./owner.ts";
 import { rotateOwner } from "./rotate-owner.ts";
 
 let plane: TestControlPlane;
@@ -80,6 +82,52 @@ test("adoptOwner forgets last that there is a key to adopt", async () => {
   adoptOwner(plane.context, key, new Uint8Array(1));
   expect(next()).toBeUndefined();
   expect(loadOwnerKey(plane.context)).toEqual(key);
+});
+
+/** What is on the disk when writing stops at one of adoptOwner's files. */
+async function adoptUntil(file: string): Promise<void> {
+  const key = ensureOwnerKey(plane.context, contextFiles.nextOwnerKey);
+  plane.owner = key.publicKey;
+  const certificate = await issueUser(plane.issuer, key.publicKey, "owner", validFor(1));
+  const path = `${plane.context.path}/${file}`;
+  const before = plane.context.read(file) ?? "";
+  // Nothing takes a folder's name: it stops there, as a full disk or a power cut would.
+  rmSync(path);
+  mkdirSync(path);
+  expect(() => adoptOwner(plane.context, key, certificate)).toThrow(`write ${path}`);
+  rmdirSync(path);
+  plane.context.write(file, before, 0o600);
+}
+
+test.each([contextFiles.ownerKey, contextFiles.ownerCertificate])(
+  "a power cut at %s leaves a key with its certificate, and the next command finishes",
+  async (file) => {
+    await adoptUntil(file);
+    // What locked members are shown; no leader is there to give another certificate.
+    const { keyPem, certificatePem } = ownerCredentials(plane.context);
+    expect(new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(keyPem))).toBe(
+      true,
+    );
+    using _ = await openCluster(args());
+    expectSettled();
+  },
+);
+
+test("takeownership finishes a rotation, where the members of before are gone", async () => {
+  plane.owner = ensureOwnerKey(plane.context, contextFiles.nextOwnerKey).publicKey;
+  plane.context.saveReach({ endpoints: ["127.0.0.1:1"] });
+  const { stderr, exitCode } = await plane.metroctl("takeownership", plane.endpoint);
+  expect(stderr).toContain("You now own this cluster");
+  expect(exitCode).toBe(0);
+  expectSettled();
+});
+
+test("takeownership keeps a key that waits for its rotation, and the key of before", async () => {
+  const waiting = ensureOwnerKey(plane.context, contextFiles.nextOwnerKey);
+  const present = loadOwnerKey(plane.context);
+  expect((await plane.metroctl("takeownership", plane.endpoint)).exitCode).toBe(0);
+  expect(loadOwnerKey(plane.context)).toEqual(present);
+  expect(loadOwnerKey(plane.context, contextFiles.nextOwnerKey)).toEqual(waiting);
 });
 
 test("metroctl cluster owner rotate says what is to be done now", async () => {

@@ -2,8 +2,11 @@
 // the old one until the cluster has named the next: wherever power is cut, one of the two
 // owns the cluster, and the command that comes next finds out which.
 //
-//   owner-key.next.pem ──► RotateOwner ──► owner-key.pem, owner.pem ──► no owner-key.next.pem
+//   owner-key.next.pem ──► RotateOwner ──► owner.pem, owner-key.pem ──► no owner-key.next.pem
 //            └── found later: does the cluster take it? ──┘
+//
+// The certificate comes first: with it the next key is of use, also at members that are locked
+// and can give none. The other way round, neither key would have one until a leader is there.
 //
 // That the cluster has named it shows a certificate of its CA, and no answer else: who passes
 // for the leader would cost the owner the only key that owns the cluster.
@@ -13,8 +16,8 @@ import { UserError } from "../output/user-error.ts";
 import { openCluster } from "./cluster.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import { chosenContext, contextFiles } from "./context.ts";
-import { adoptOwner, finishRotation } from "./next-owner.ts";
-import { ensureOwnerKey, givenCertificate, loadOwnerKey } from "./owner.ts";
+import { finishRotation } from "./next-owner.ts";
+import { adoptOwner, ensureOwnerKey, givenCertificate, loadOwnerKey } from "./owner.ts";
 
 /**
  * Makes a new key the owner's, or finishes what an earlier command has begun.

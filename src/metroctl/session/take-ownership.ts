@@ -2,7 +2,7 @@
 // the owner key is exchanged for a certificate (AAA.Escrow).
 import { randomBytes } from "node:crypto";
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
-import { certificatePem } from "../../base/pki/keys.ts";
+import { certificatePem, type KeyPair } from "../../base/pki/keys.ts";
 import { ownershipProof } from "../../base/pki/ownership-proof.ts";
 import { fingerprint, verifyNode } from "../../base/pki/verify.ts";
 import { type Channel, Code, connect, type Endpoint, RpcError } from "../../base/rpc/rpc.ts";
@@ -13,6 +13,7 @@ import { UserError } from "../output/user-error.ts";
 import { type ContextFolder, contextFiles, type KnownMember } from "./context.ts";
 import { membersOf } from "./members.ts";
 import {
+  adoptOwner,
   type Credentials,
   givenCertificate,
   initialCredentials,
@@ -44,7 +45,8 @@ export interface Taken {
 const NONCE_BYTES = 32;
 
 /**
- * Takes ownership and saves everything in the context.
+ * Takes ownership and saves everything in the context. Where the owner's key was being replaced,
+ * the cluster takes one of two.
  *
  * Throws a {@link UserError} without an owner key, when the CA is not proven
  * and not accepted, and when the cluster has another owner.
@@ -55,6 +57,16 @@ export async function takeOwnership(context: ContextFolder, taking: Taking): Pro
     throw new UserError(
       `context ${context.name} has no owner key: use the machine and context that ran install genusb --bootstrap`,
     );
+  try {
+    return await takeWith(key, context, taking);
+  } catch (error) {
+    const next = loadOwnerKey(context, contextFiles.nextOwnerKey);
+    if (!(error instanceof NotOwnerError) || next === undefined) throw error;
+    return await takeWith(next, context, taking);
+  }
+}
+
+async function takeWith(key: KeyPair, context: ContextFolder, taking: Taking): Promise<Taken> {
   const credentials = await initialCredentials(key);
   const ca = trustedCa(context) ?? (await learnCa(context, taking, credentials));
 
@@ -76,7 +88,7 @@ export async function takeOwnership(context: ContextFolder, taking: Taking): Pro
 
   const caPem = certificatePem(ca);
   context.write(contextFiles.ca, caPem, 0o600);
-  context.write(contextFiles.ownerCertificate, certificatePem(certificate), 0o644);
+  saveCertificate(context, key, certificate);
   const owner = { ...credentials, certificatePem: certificatePem(certificate) };
   // Who asks later will be told as well.
   const members = await tellMembers(
@@ -87,6 +99,14 @@ export async function takeOwnership(context: ContextFolder, taking: Taking): Pro
   context.saveReach({ ...reach(taking), ...(members.length > 0 ? { members } : {}) });
   context.remove(contextFiles.secret);
   return { caPem, nodeId };
+}
+
+/** A rotation that has not happened may still be begun anew with the key that waits for it. */
+function saveCertificate(context: ContextFolder, key: KeyPair, certificate: Uint8Array): void {
+  const next = loadOwnerKey(context, contextFiles.nextOwnerKey);
+  if (next !== undefined && constantTimeEqual(next.publicKey, key.publicKey))
+    adoptOwner(context, next, certificate);
+  else context.write(contextFiles.ownerCertificate, certificatePem(certificate), 0o644);
 }
 
 function reach({ endpoint, proxy }: Taking) {
