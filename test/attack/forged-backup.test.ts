@@ -178,7 +178,7 @@ test("who can cut a backup off gets half of it nowhere", async () => {
     whole.length - 1,
   ]) {
     writeFileSync(file, whole.subarray(0, length));
-    const reason = /damaged, or cut off|not in the format of age/;
+    const reason = /damaged, or cut off|not in the format of age|is empty/;
     await expect(checkBackup(context, file)).rejects.toThrow(reason);
   }
   expect(await refusal("--yes")).toContain("is refused: damaged, or cut off");
