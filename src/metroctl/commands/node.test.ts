@@ -42,7 +42,7 @@ test("node describe prints a table with the original's columns", async () => {
   const [header = "", row = "", ...rest] = stdout.trimEnd().split("\n");
   expect(header.split(/ {2,}/)).toEqual([
     ...["NODE ID", "STATE", "ADDRESS", "HEALTH", "ROLES", "TPM", "VERSION", "HEARTBEAT"],
-    ...["LABELS", "CONSENSUS", "BOOT ID"],
+    ...["LABELS", "CONSENSUS", "BOOT ID", "TROUBLES"],
   ]);
   expect(row.split(/ +/).slice(0, 4)).toEqual([plane.id, "UP", plane.endpoint, "HEALTHY"]);
   expect([rest, stderr, exitCode]).toEqual([[], "", 0]);
@@ -127,6 +127,15 @@ test("node logs asks the node for what the flags mean", async () => {
   expect(plane.logRequests[0]).toMatchObject({ dn: "root.time", backlogCount: 25n, filters: [] });
 });
 
+test("node delete says what comes first where the cluster refuses it", async () => {
+  plane.refusal = new RpcError(Code.failedPrecondition, "node still has roles");
+  const { stderr, exitCode } = await plane.metroctl("node", "delete", plane.id);
+  expect(stderr).toStartWith(
+    `Error: delete: ${plane.id}: node still has roles: metroctl node decommission ${plane.id} first`,
+  );
+  expect(exitCode).toBe(1);
+});
+
 test("node logs says that a node broke off, and asks for no other address", async () => {
   plane.logsFailure = new RpcError(Code.unavailable, "the server is closing");
   const { stderr, exitCode } = await plane.metroctl("node", "logs", "--follow", plane.id);
@@ -206,7 +215,8 @@ test("node delete tells of each node that could not be deleted", async () => {
   expect([stdout, exitCode]).toEqual(["", 1]);
   expect(stderr.trimEnd().split("\n  ")).toEqual([
     "Error: delete: 2 of 2 nodes failed",
-    `${plane.id}: node has roles (failedPrecondition)`,
+    `${plane.id}: node has roles: metroctl node decommission ${plane.id} first or, ` +
+      "for a machine that is gone, --bypass-has-roles --bypass-not-decommissioned",
     `${stranger}: no node ${stranger} in this cluster: metroctl node list prints them`,
   ]);
 });

@@ -1,6 +1,7 @@
 // `metroctl node delete <ids…>`: makes the cluster forget nodes for good.
 import { defineCommand } from "citty";
 import { Code, RpcError } from "../../../base/rpc/rpc.ts";
+import { UserError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { eachNode } from "../../session/each-node.ts";
@@ -26,12 +27,18 @@ export default defineCommand({
       await cluster.node(id);
       await cluster.management
         .deleteNode({ node: { case: "id", value: id }, ...bypasses })
-        .catch(unlessGone);
+        .catch((error: unknown) => unlessGone(id, error));
     });
   },
 });
 
-/** It was there a moment ago: an answer got lost, and the call was made again. */
-function unlessGone(error: unknown): void {
-  if (!(error instanceof RpcError) || error.code !== Code.notFound) throw error;
+function unlessGone(id: string, error: unknown): void {
+  if (!(error instanceof RpcError)) throw error;
+  // It was there a moment ago: an answer got lost, and the call was made again.
+  if (error.code === Code.notFound) return;
+  if (error.code !== Code.failedPrecondition) throw error;
+  throw new UserError(
+    `${error.message}: metroctl node decommission ${id} first or, ` +
+      "for a machine that is gone, --bypass-has-roles --bypass-not-decommissioned",
+  );
 }
