@@ -82,6 +82,7 @@ test("writeMedium destroys a device only when that was confirmed", async () => {
     const refused = await writeMedium(medium(target)).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(UserError);
     expect(String(refused)).toContain(`Everything on ${target} (256 MiB) will be lost`);
+    expect(String(refused)).toEndWith("standard input is no terminal; --yes answers it");
     expect(readFileSync(backing).subarray(0, 8).toString()).toBe("precious");
     await writeMedium(medium(target, { isConfirmed: true }));
     expect(readFileSync(target).includes("parameters of the node")).toBe(true);

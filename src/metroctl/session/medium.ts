@@ -91,7 +91,7 @@ async function checkDevice(target: string, isConfirmed: boolean): Promise<void> 
   if (isConfirmed) return;
   const size = formatSize(sizeOf(target));
   const question = `Everything on ${target} (${size}) will be lost. Go on (yes/no)? `;
-  if (!(await confirm(question))) throw new UserError(`nothing was written to ${target}`);
+  if (!(await confirm(question, "--yes"))) throw new UserError(`nothing was written to ${target}`);
 }
 
 /** A mounted device that is the target or one of its partitions. */

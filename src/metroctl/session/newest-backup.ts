@@ -53,7 +53,7 @@ export async function askAboutAge(
   if (newest === undefined || !isOlder(one, newest)) return;
   const known = `made at ${utcText(newest.time)}, revision ${newest.revision}`;
   const question = `${whatIsOlder} is older than the newest backup known here, ${known}.\n${meaning} Go on (yes/no)? `;
-  if (!(await confirm(question))) throw new UserError(refused);
+  if (!(await confirm(question, "--yes"))) throw new UserError(refused);
 }
 
 interface Saved {

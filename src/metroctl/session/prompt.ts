@@ -5,11 +5,14 @@ import { UserError } from "../output/user-error.ts";
 /**
  * Asks, and tells whether the answer was exactly `yes`.
  *
- * Throws a {@link UserError} when nobody is there to answer.
+ * Throws a {@link UserError} when nobody is there to answer, with the `flag` that answers instead.
  */
-export async function confirm(question: string): Promise<boolean> {
+export async function confirm(question: string, flag?: "--yes"): Promise<boolean> {
+  const instead = flag === undefined ? "" : `; ${flag} answers it`;
   if (process.stdin.isTTY !== true)
-    throw new UserError(`${question.trim()} — nobody can answer: standard input is no terminal`);
+    throw new UserError(
+      `${question.trim()} — nobody can answer: standard input is no terminal${instead}`,
+    );
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return (await terminal.question(question)).trim().toLowerCase() === "yes";

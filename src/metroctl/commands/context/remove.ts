@@ -17,7 +17,8 @@ export default defineCommand({
     if (!contextNames(config).includes(args.name))
       throw new UserError(`no context ${args.name}: metroctl context list prints those there are`);
     const question = `The owner key of context ${args.name} will be lost. Go on (yes/no)? `;
-    if (args.yes !== true && !(await confirm(question))) throw new UserError("nothing was removed");
+    if (args.yes !== true && !(await confirm(question, "--yes")))
+      throw new UserError("nothing was removed");
     forgetContext(config, args.name);
     answer(`Removed context ${args.name}`);
   },
