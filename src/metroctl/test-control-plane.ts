@@ -49,7 +49,6 @@ const main = join(import.meta.dir, "..", "main.ts");
 const caKey = generateKeyPair();
 const nodeKey = generateKeyPair();
 const ca = { keyPair: caKey, certificate: await issueCa(caKey) };
-const nodeCertificate = await issueNode(ca, nodeKey.publicKey, validFor(1));
 
 /** A control plane, and an operator's home beside it. Leave it through `await using`. */
 export class TestControlPlane implements AsyncDisposable {
@@ -95,6 +94,8 @@ export class TestControlPlane implements AsyncDisposable {
   readonly issuer: Issuer = ca;
   /** For how long the owner gets his. */
   certificateDays = 730;
+  /** In how many days the certificate of its node ends. */
+  nodeDays = 1;
   /** The cluster belongs to somebody else. */
   isForeign = false;
   /** Why it refuses the key, where it does. */
@@ -111,6 +112,7 @@ export class TestControlPlane implements AsyncDisposable {
 
   /** Starts the server. */
   async start(): Promise<this> {
+    const certificate = await issueNode(ca, nodeKey.publicKey, validFor(this.nodeDays));
     this.#server = await serve({
       services: [
         service(CuratorLocal, this.#curatorLocal()),
@@ -121,7 +123,7 @@ export class TestControlPlane implements AsyncDisposable {
       ],
       authorize: authorizeByOption(() => ca.certificate),
       listen: { host: "127.0.0.1", port: 0 },
-      tls: { certificatePem: certificatePem(nodeCertificate), keyPem: privateKeyPem(nodeKey) },
+      tls: { certificatePem: certificatePem(certificate), keyPem: privateKeyPem(nodeKey) },
     });
     const status = { externalAddress: this.endpoint };
     const fields = { id: this.id, pubkey: nodeKey.publicKey, status };

@@ -26,7 +26,9 @@ export function errorLine(error: unknown): string {
   const told = parts.filter(
     (part, at) => !parts.slice(0, at).some((above) => above.includes(part)),
   );
-  return told.join(": ");
+  const line = told.join(": ");
+  const hint = clockHint(line);
+  return hint === undefined ? line : `${line}: ${hint}`;
 }
 
 function* causes(error: unknown): Iterable<unknown> {
@@ -40,10 +42,18 @@ function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof UserError) return printableLines(error.message);
   if (!(error instanceof RpcError)) return printable(foreignLine(error));
-  const hint = error instanceof NoConnectionError ? NOBODY : hints[error.code];
+  const usual = error instanceof NoConnectionError ? NOBODY : hints[error.code];
+  const hint = clockHint(error.message) === undefined ? usual : undefined;
   // It may be the word of whoever answered.
   const told = `${printable(error.message)} (${codeName(error.code)})`;
   return hint === undefined ? told : `${told}: ${hint}`;
+}
+
+/** What to do where a certificate is out of its time; whether by a wrong clock nobody can tell. */
+function clockHint(message: string): string | undefined {
+  if (message.includes("and the clock here says")) return "is the clock of this computer right?";
+  if (!message.includes("and the clock of the node that was asked says")) return undefined;
+  return "if that clock is right, metroctl takeownership <address> gives another certificate";
 }
 
 /** An error of the system, or of a library, which may take several lines for it. */
