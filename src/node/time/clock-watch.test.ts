@@ -96,6 +96,7 @@ test.each([
     await looks();
     expect(troubles.all.current).toEqual([]);
     expect(isClockKept.current).toBe(true);
+    expect(lines()).toContain(`The clock cannot be right: it says ${now.slice(0, 10)}`);
     expect(lines()).toContain("to 2027-03-01T12:00:00Z");
   },
 );

@@ -70,6 +70,7 @@ export class ClockWatch {
   /** What the clock said and when, as the time since the start has it, at the last look. */
   #before: { readonly now: number; readonly uptime: number } | undefined;
   #refused: number | undefined;
+  #said: readonly string[] = [];
 
   constructor(options: ClockWatchOptions) {
     this.#options = options;
@@ -88,13 +89,18 @@ export class ClockWatch {
   }
 
   async #look(): Promise<void> {
-    const { clock, troubles } = this.#options;
+    const { clock, troubles, log } = this.#options;
     this.#noteJump();
     if (clock.now() < RELEASED.getTime()) this.#goForward();
     const isKept = this.#noteKept();
     if (this.#isMember && !isKept && this.#canBeRight) this.#trust();
     if (isKept || (this.#isMember && this.#canBeRight)) await this.#save();
-    troubles.note("clock", this.#sentences(isKept));
+    const sentences = this.#sentences(isKept);
+    for (const sentence of sentences) {
+      if (!this.#said.includes(sentence)) log.warning(capital(sentence));
+    }
+    this.#said = sentences;
+    troubles.note("clock", sentences);
   }
 
   get #isMember(): boolean {
@@ -178,4 +184,8 @@ export class ClockWatch {
 
 function text(time: number): string {
   return new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+function capital(sentence: string): string {
+  return sentence.slice(0, 1).toUpperCase() + sentence.slice(1);
 }
