@@ -13,17 +13,17 @@ import type { ClusterDirectory } from "../../gen/metropolis/proto/common/common_
 import { UserError } from "../output/user-error.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
 import { chosenContext } from "./context.ts";
-import { connectLeader, dial, expectNode, type Following, type Session } from "./leader.ts";
+import { connectLeader, type Following } from "./leader.ts";
 import { Members } from "./members.ts";
 import { finishRotation } from "./next-owner.ts";
+import { connectNode } from "./node-channel.ts";
 import { ownerCredentials, trustedCa } from "./owner.ts";
-import { reachOf, target } from "./reach.ts";
+import { reachOf } from "./reach.ts";
 import { renewedCredentials } from "./renew-owner.ts";
 
 /** How long a list of nodes may take, over all attempts. */
 const LIST_MS = 30_000;
 const PAUSE_MS = 250;
-const NODE_MANAGEMENT_PORT = 7839;
 
 /** An open cluster. `using` closes its connections. */
 export interface Cluster extends Disposable {
@@ -41,7 +41,7 @@ export interface Cluster extends Disposable {
   /** Finds exactly one node. Throws a {@link UserError} when there is none of that ID. */
   node(id: string): Promise<Node>;
   /** The management service of one node, whose identity is checked. */
-  nodeManagement(node: Node): Client<typeof NodeManagement>;
+  nodeManagement(node: Node): Promise<Client<typeof NodeManagement>>;
 }
 
 /**
@@ -77,8 +77,8 @@ export async function openCluster(args: ClusterArgs, patienceMs?: number): Promi
     ...{ ca, way },
     nodes,
     node: (id) => findNode(nodes, id),
-    nodeManagement: (node) => {
-      const channel = dialNode(session, node);
+    nodeManagement: async (node) => {
+      const channel = await connectNode(session, node);
       channels.push(channel);
       return channel.client(NodeManagement);
     },
@@ -111,11 +111,4 @@ async function findNode(nodes: Cluster["nodes"], id: string): Promise<Node> {
   if (node === undefined)
     throw new UserError(`no node ${id} in this cluster: metroctl node list prints them`);
   return node;
-}
-
-function dialNode(session: Session, node: Node) {
-  const address = node.status?.externalAddress ?? "";
-  if (address === "")
-    throw new UserError(`node ${node.id} has not told its address yet: try again when it is up`);
-  return dial(session, target(address, NODE_MANAGEMENT_PORT), expectNode(node.id));
 }

@@ -5,7 +5,7 @@ import { selfSignedKey } from "../../base/pki/verify.ts";
 import { type Client, connect, RpcError } from "../../base/rpc/rpc.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 import { UserError } from "../output/user-error.ts";
-import type { ContextFolder } from "./context.ts";
+import type { ContextFolder, KnownMember } from "./context.ts";
 import { SILENCE_MS, target } from "./reach.ts";
 import { type Opener, RECOVERY_PORT } from "./recover.ts";
 
@@ -46,7 +46,12 @@ export function learnSightings(context: ContextFolder, sightings: readonly Sight
   const saved = context.reach();
   if (saved.endpoints.length === 0 || sightings.length === 0) return;
   const now = new Map(sightings.map(({ nodeId, address }) => [nodeId, address]));
-  const members = saved.members?.map(({ id, host }) => ({ id, host: now.get(id) ?? host }));
+  const met = sightings.map(({ nodeId, address }) => ({ id: nodeId, host: address }));
+  const isMember = ({ id }: KnownMember) => saved.members?.some((each) => each.id === id) === true;
+  const members = saved.members && [
+    ...met.filter(isMember),
+    ...saved.members.filter(({ id }) => !now.has(id)),
+  ];
   const endpoints = [...new Set([...now.values(), ...saved.endpoints])];
   context.saveReach({ ...saved, endpoints, ...(members && { members }) });
 }

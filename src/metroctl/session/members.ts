@@ -34,12 +34,18 @@ export class Members {
   }
 }
 
-/** The members in a directory. */
+/** The members in a directory, each with all of its addresses, best first. */
 export function membersOf({ nodes }: ClusterDirectory): readonly KnownMember[] {
   return nodes
     .filter(({ consensusMember }) => consensusMember)
-    .flatMap(({ id, addresses }) => addresses.slice(0, 1).map(({ host }) => ({ id, host })))
-    .slice(0, MOST);
+    .slice(0, MOST)
+    .flatMap(({ id, addresses }) => addresses.map(({ host }) => ({ id, host })));
+}
+
+/** The best address of each member. */
+export function bestHosts(members: readonly KnownMember[]): readonly string[] {
+  // Of several entries with one key the last stays.
+  return [...new Map(members.toReversed().map(({ id, host }) => [id, host])).values()].toReversed();
 }
 
 function isSame(one: readonly KnownMember[] | undefined, other: readonly KnownMember[]): boolean {

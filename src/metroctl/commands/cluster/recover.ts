@@ -8,6 +8,7 @@ import { clusterArgs } from "../../session/cluster-args.ts";
 import { chosenContext } from "../../session/context.ts";
 import { hostOf, requireEndpoint } from "../../session/endpoint.ts";
 import { introduceNodes, learnSightings } from "../../session/introduce.ts";
+import { bestHosts } from "../../session/members.ts";
 import { ownerCredentials } from "../../session/owner.ts";
 import { reachOf } from "../../session/reach.ts";
 import { missingCount, type Opened, unlockNode } from "../../session/recover.ts";
@@ -28,7 +29,7 @@ export default defineCommand({
     const opener = { credentials: ownerCredentials(context), recoveryKey: recoveryKey(context) };
     for (const address of args._) requireEndpoint("cluster recover", address);
     const { endpoints, members = [], hasEndpoints, proxy } = reachOf(args, context);
-    const hosts = hasEndpoints === true ? [] : members.map(({ host }) => host);
+    const hosts = hasEndpoints === true ? [] : bestHosts(members);
     // An endpoint may name the port of another service.
     const known = new Set([...endpoints, ...hosts].map(hostOf));
     const addresses = args._.length > 0 ? [...new Set(args._)] : [...known];

@@ -40,10 +40,11 @@ export default defineCommand({
     using cluster = await openCluster(args);
     const node = await cluster.node(args.node);
     if (args.follow === true) endWithReader();
+    const management = await cluster.nodeManagement(node);
     const isText = args.output !== "json";
     if (isText) answer(`=== Logs from ${node.id} (${node.status?.externalAddress}):`);
     try {
-      for await (const response of cluster.nodeManagement(node).logs(request)) {
+      for await (const response of management.logs(request)) {
         for (const entry of [...response.backlogEntries, ...response.streamEntries])
           answer(show(entry));
       }

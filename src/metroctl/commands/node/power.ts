@@ -26,7 +26,8 @@ export function powerCommand(name: keyof typeof verbs) {
     async run({ args }) {
       using cluster = await openCluster(args);
       const node = await cluster.node(args.node);
-      await cluster.nodeManagement(node).reboot({ type });
+      const management = await cluster.nodeManagement(node);
+      await management.reboot({ type });
       answer(`${done} ${node.id}`);
     },
   });
