@@ -46,6 +46,8 @@ async function reset(): Promise<void> {
   await powered?.[Symbol.asyncDispose]();
   rmSync(join(folder, "memory"), { recursive: true, force: true });
   powered = await softwareTpm(state);
+  // The firmware's part: the state of Secure Boot, without which nothing is sealed.
+  await powered.extend(7);
   tpm = await openSoftwareTpm(powered);
 }
 
