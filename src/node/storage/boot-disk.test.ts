@@ -115,6 +115,19 @@ test.each([
   },
 );
 
+test("findBootDisk tells where the kernel has taken the system from another installation", async () => {
+  await disk("vda", another);
+  await disk("vdb", whole);
+  const { troubles } = await findBootDisk(
+    { systemId, espId: guid("1"), systemFrom: ["vda3"] },
+    source,
+  );
+  expect(troubles).toEqual([
+    `disk ${join(source.devices, "vda")} holds an installation too and is left alone, ` +
+      "but the system is read from it: take it out only while the machine is off",
+  ]);
+});
+
 test("findBootDisk names the disks where there is not one", async () => {
   await expect(found()).rejects.toThrow("no disk has it");
   await disk("vda", whole);

@@ -121,6 +121,11 @@ export interface BootClue {
   readonly systemId: string;
   /** The GUID of the ESP that the firmware has started, where that is known. */
   readonly espId?: string | undefined;
+  /**
+   * The partitions, by the kernel's names, that the system is read from: it has taken the first that
+   * holds this system, which may be another installation's.
+   */
+  readonly systemFrom?: readonly string[] | undefined;
 }
 
 /** The node's own disk, and what is wrong with the others, if anything. */
@@ -133,7 +138,7 @@ export interface FoundDisk extends BootDisk {
  * release has the very same system, the ESP that was started. No other disk is ever touched.
  */
 export async function findBootDisk(
-  { systemId, espId }: BootClue,
+  { systemId, espId, systemFrom = [] }: BootClue,
   source: DiskSource = machine,
 ): Promise<FoundDisk> {
   const all = await lookAtAll(source);
@@ -153,19 +158,33 @@ export async function findBootDisk(
     esp: deviceOf(disk, only(partitions, PARTITION_TYPE.esp, "ESP"), source),
     data: deviceOf(disk, only(partitions, PARTITION_TYPE.data, "data"), source),
     slot: system?.type === PARTITION_TYPE.systemB ? "b" : "a",
-    troubles: troublesOf(all, own),
+    troubles: troublesOf(all, own, systemFrom),
   };
 }
 
 /** What an operator should know of the disks that are left alone. */
-function troublesOf(all: readonly Seen[], own: Seen): readonly string[] {
+function troublesOf(
+  all: readonly Seen[],
+  own: Seen,
+  systemFrom: readonly string[],
+): readonly string[] {
   return all.flatMap((each) => {
     if (each.content.kind === "unreadable") {
       return [`disk ${each.path} cannot be read and is left alone: ${each.content.reason}`];
     }
     if (each === own || !isInstallation(each.content)) return [];
-    return [`disk ${each.path} holds an installation too and is left alone; this is ${own.path}`];
+    const left = `disk ${each.path} holds an installation too and is left alone`;
+    const isRead = systemFrom.some((name) => isPartOf(name, each.disk.name));
+    return [
+      isRead
+        ? `${left}, but the system is read from it: take it out only while the machine is off`
+        : `${left}; this is ${own.path}`,
+    ];
   });
+}
+
+function isPartOf(partition: string, disk: string): boolean {
+  return partition === partitionName(disk, Number(/\d+$/.exec(partition)?.[0]));
 }
 
 /** Why there is not one disk to start from. */

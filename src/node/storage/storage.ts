@@ -6,6 +6,7 @@
 //                                           growth (wipe) ◄──────────┘
 import { readFileSync } from "node:fs";
 import { Value } from "../../base/event/event.ts";
+import { slavesOf } from "../../base/linux/block-device.ts";
 import { bootPartition, EfiVariables, isSecureBoot } from "../../base/linux/efi-variables.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { openTpm } from "../../base/tpm/tpm.ts";
@@ -23,6 +24,9 @@ import { Vault } from "./vault.ts";
 
 /** In memory, and all of /run that the TPM's tools see. */
 const TPM_SCRATCH = "/run/tpm";
+
+/** The verity device, which the kernel makes before any other. */
+const SYSTEM_DEVICE = "dm-0";
 
 /** What everything on the node stands on. */
 export interface Ground {
@@ -68,7 +72,8 @@ export function storage(news: StorageNews, paths: Paths, troubles: Troubles): Ru
 /** The disk that this system was started from. */
 function ownDisk(): Promise<FoundDisk> {
   const systemId = runningSlotId(readFileSync("/proc/cmdline", "utf8"));
-  return findBootDisk({ systemId, espId: bootPartition(new EfiVariables()) });
+  const espId = bootPartition(new EfiVariables());
+  return findBootDisk({ systemId, espId, systemFrom: slavesOf(SYSTEM_DEVICE) });
 }
 
 function capital(text: string): string {
