@@ -6,6 +6,7 @@ import { type Client, connect, RpcError } from "../../base/rpc/rpc.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 import { UserError } from "../output/user-error.ts";
 import type { ContextFolder, KnownMember } from "./context.ts";
+import { hostOf } from "./endpoint.ts";
 import { SILENCE_MS, target } from "./reach.ts";
 import { type Opener, RECOVERY_PORT } from "./recover.ts";
 
@@ -28,7 +29,7 @@ export async function introduceNodes(
     const { nodeId } = await withNode(opener, address, (node) =>
       node.introduce({}, { timeoutMs: TIMEOUT_MS }),
     );
-    return { nodeId, address: withoutPort(address) };
+    return { nodeId, address: hostOf(address) };
   });
   const sightings = fulfilled(await Promise.allSettled(asked));
   const told = addresses.map((address) =>
@@ -77,8 +78,4 @@ function fulfilled<T>(results: readonly PromiseSettledResult<T>[]): readonly T[]
     if (result.reason instanceof RpcError) return [];
     throw result.reason;
   });
-}
-
-function withoutPort(address: string): string {
-  return address.replace(/^\[?(.*?)\]?:\d+$/, "$1");
 }

@@ -6,6 +6,7 @@ import { UserError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { chosenContext } from "../../session/context.ts";
+import { hostOf } from "../../session/endpoint.ts";
 import { writeKubeconfig } from "../../session/kubeconfig.ts";
 import { reachOf } from "../../session/reach.ts";
 
@@ -19,8 +20,8 @@ export default defineCommand({
     const { clusterDirectory } = await cluster.management.getClusterInfo({});
     const [endpoint = ""] = endpoints;
     const nodes = clusterDirectory?.nodes ?? [];
-    const isHere = (host: string) => endpoint === host || endpoint.startsWith(`${host}:`);
-    const node = nodes.find(({ addresses }) => addresses.some(({ host }) => isHere(host)));
+    const here = hostOf(endpoint);
+    const node = nodes.find(({ addresses }) => addresses.some(({ host }) => host === here));
     const nodeId = (node ?? nodes[0])?.id;
     if (nodeId === undefined) throw new UserError("the cluster's directory names no node");
     writeKubeconfig({ context, endpoint, proxy, caPem: certificatePem(cluster.ca), nodeId });
