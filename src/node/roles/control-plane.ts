@@ -7,7 +7,7 @@
 // What is on the disk decides where to begin: with data of etcd the node is a
 // member, whatever else was interrupted.
 import { existsSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { etcdMembers } from "../../base/etcd/etcd.ts";
 import { sleep, type Value } from "../../base/event/event.ts";
@@ -255,7 +255,9 @@ class ControlPlane {
     await curator.stop(signal);
     await consensus.stop(signal);
     const { etcdData, etcdPeer, etcdClient } = paths.data;
-    for (const path of [etcdData, etcdPeer.root, etcdClient.root]) {
+    // The folder itself stays: it is etcd's, which may write nowhere else, not even to make it.
+    const content = (await readdir(etcdData)).map((name) => join(etcdData, name));
+    for (const path of [...content, etcdPeer.root, etcdClient.root]) {
       await rm(path, { recursive: true, force: true });
     }
   }
