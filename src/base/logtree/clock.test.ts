@@ -1,6 +1,8 @@
 // Tests of the clock of log entries.
-import { expect, test } from "bun:test";
+import { afterEach, expect, mock, spyOn, test } from "bun:test";
 import { moment, now } from "./clock.ts";
+
+afterEach(() => mock.restore());
 
 test("now agrees with the system clock", () => {
   expect(Math.abs(now().time.getTime() - Date.now())).toBeLessThan(50);
@@ -14,6 +16,29 @@ test("now never goes back and tells microseconds apart", () => {
   const sorted = [...stamps].sort((a, b) => a - b);
   expect(stamps).toEqual(sorted);
   expect(stamps.some((stamp) => stamp % 1_000 !== 0)).toBeTrue();
+});
+
+test("now never goes back where the processor is away between its readings", () => {
+  const clocks = { wall: Date.now.bind(Date), elapsed: performance.now.bind(performance) };
+  let awayMs = 0;
+  spyOn(performance, "now").mockImplementation(() => clocks.elapsed() + awayMs);
+  spyOn(Date, "now").mockImplementation(() => {
+    const wall = clocks.wall() + awayMs;
+    awayMs += 5;
+    return wall;
+  });
+  const stamps = Array.from({ length: 20 }, () => now().time.getTime());
+  expect(stamps).toEqual([...stamps].sort((a, b) => a - b));
+});
+
+test("now follows the system clock when that is set", () => {
+  const wall = Date.now.bind(Date);
+  for (const set of [60_000, -60_000]) {
+    spyOn(Date, "now").mockImplementation(() => wall() + set);
+    // A single reading may fall where the processor is away.
+    const stamps = Array.from({ length: 20 }, () => now().time.getTime());
+    expect(Math.abs((stamps.at(-1) ?? 0) - Date.now())).toBeLessThan(50);
+  }
 });
 
 test.each([

@@ -3,6 +3,8 @@ import type { Moment } from "./entry.ts";
 
 /** Beyond this the system clock was set, and the high-resolution clock has to follow. */
 const DRIFT_MS = 2;
+/** Who was put aside between reading one clock and the other compares two moments. */
+const ONE_MOMENT_MS = 1;
 
 let origin = performance.timeOrigin;
 
@@ -14,9 +16,11 @@ let origin = performance.timeOrigin;
  * happens on every boot. So the fine clock runs, and the system clock corrects it.
  */
 export function now(): Moment {
+  const before = performance.now();
   const wall = Date.now();
   const elapsed = performance.now();
-  if (Math.abs(origin + elapsed - wall) > DRIFT_MS) origin = wall - elapsed;
+  const isDrift = Math.abs(origin + elapsed - wall) > DRIFT_MS;
+  if (isDrift && elapsed - before < ONE_MOMENT_MS) origin = wall - elapsed;
   return moment((origin + elapsed) * 1_000);
 }
 
