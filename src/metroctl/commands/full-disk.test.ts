@@ -1,9 +1,12 @@
 // Commands that write files where there is no room: a small file system of our own, which takes
 // a user namespace from those who are not root.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { encryptStream } from "../../base/pki/age.ts";
+import { signedBackup } from "../../base/pki/signed-backup.ts";
 import { testBundle } from "../../image/test-bundle.ts";
+import { ensureRecoveryKey } from "../session/recovery-key.ts";
 import { TestControlPlane } from "../test-control-plane.ts";
 
 let plane: TestControlPlane;
@@ -21,6 +24,22 @@ async function cramped(line: string) {
   const mounted = `mount -t tmpfs -o size=64k none ${small} && export small=${small}`;
   const inside = `${mounted}; ${line}; code=$?; echo left: $(ls -A ${small}) >&2; exit $code`;
   return plane.shell(`export -f metroctl; unshare -Urm bash -c '${inside}' "$0"`);
+}
+
+/** Puts the context there, in `$small`, and leaves no room beside it. */
+const contextThere = () =>
+  `cp ${plane.context.path}/*.* "$small"; head -c 1M /dev/zero >"$small/full" 2>/dev/null`;
+
+/** A good backup, as the cluster gives it. */
+function goodBackup(): AsyncIterable<Uint8Array> {
+  const { publicKey } = ensureRecoveryKey(plane.context);
+  const facts = { cluster: "ours", time: new Date(), revision: 500n };
+  const snapshot = new Uint8Array(10_000);
+  async function* content() {
+    yield snapshot;
+  }
+  const signed = signedBackup(plane.issuer, facts, { bytes: snapshot.length, parts: content() });
+  return encryptStream(publicKey, signed);
 }
 
 async function* parts() {
@@ -68,6 +87,21 @@ test(
     expect(stderr).toStartWith(`Error: write ${plane.home}/small/ca.pem: ${NO_ROOM}`);
     expect(stderr).toEndWith("left: ca.pem full owner-key.pem\n");
     expect(exitCode).toBe(1);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "cluster backup saves a good one where there is room, though the context has none",
+  async () => {
+    plane.backup = goodBackup();
+    const { stdout, stderr, exitCode } = await cramped(
+      `${contextThere()}; metroctl --config "$small" cluster backup ${plane.home}/b`,
+    );
+    expect(stdout).toMatch(/^Saved \d+ bytes to .*, checked: cluster ours/);
+    expect(stderr).toContain("this backup is not remembered as the newest: write ");
+    expect(exitCode).toBe(0);
+    expect(readdirSync(plane.home).filter((name) => name.startsWith("b"))).toEqual(["b"]);
   },
   TIMEOUT_MS,
 );

@@ -2,6 +2,9 @@
 // needed most, and only a member may say who leads. So they are remembered whenever a
 // member tells of them.
 import type { ClusterDirectory } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { errorLine } from "../output/error-line.ts";
+import { warn } from "../output/message.ts";
+import { UserError } from "../output/user-error.ts";
 import type { ContextFolder, KnownMember, Reach } from "./context.ts";
 
 /** More are no use to a cluster. */
@@ -30,7 +33,17 @@ export class Members {
     const saved = this.#context.reach();
     // A context that was never saved is for whoever gives all flags himself.
     if (saved.endpoints.length === 0 || isSame(saved.members, members)) return;
-    this.#context.saveReach({ ...saved, members });
+    this.#save({ ...saved, members });
+  }
+
+  /** The members are as good a hint next time as they were this time: no command fails for them. */
+  #save(reach: Reach): void {
+    try {
+      this.#context.saveReach(reach);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      warn(`who the members are is not remembered: ${errorLine(error)}`);
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 // The newest backup that a context has seen, so that an older one is not restored unnoticed:
 // whoever can put files where backups are kept could bring deleted nodes and users back.
 import type { BackupFacts } from "../../base/pki/signed-backup.ts";
+import { errorLine } from "../output/error-line.ts";
+import { warn } from "../output/message.ts";
 import { utcText } from "../output/time-words.ts";
 import { UserError } from "../output/user-error.ts";
 import { type ContextFolder, contextFiles } from "./context.ts";
@@ -26,6 +28,16 @@ export function newestBackup(context: ContextFolder): Newest | undefined {
 export function saveNewestBackup(context: ContextFolder, { time, revision }: Newest): void {
   const saved: Saved = { time: time.toISOString(), revision: `${revision}` };
   context.write(contextFiles.newestBackup, `${JSON.stringify(saved, null, 2)}\n`, 0o644);
+}
+
+/** The same where what matters is done: without room for it we only ask less another time. */
+export function rememberBackup(context: ContextFolder, newest: Newest): void {
+  try {
+    saveNewestBackup(context, newest);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    warn(`this backup is not remembered as the newest: ${errorLine(error)}`);
+  }
 }
 
 /** Whether one is older than another: by its time or, where clocks went wrong, by its revision. */

@@ -13,12 +13,17 @@ export function replaceFile(path: string, content: string | Uint8Array, mode: nu
   const beside = `${path}.${process.pid}.tmp`;
   try {
     writeNew(beside, content, mode);
-    renameSync(beside, path);
-    syncFolder(dirname(path));
+    takeName(beside, path);
   } catch (cause) {
     rmSync(beside, { force: true });
     throw new UserError(`write ${path}`, { cause });
   }
+}
+
+/** Gives a file, which is on the disk, another name there; what had that is gone. */
+export function takeName(from: string, path: string): void {
+  renameSync(from, path);
+  syncFolder(dirname(path));
 }
 
 function writeNew(beside: string, content: string | Uint8Array, mode: number): void {

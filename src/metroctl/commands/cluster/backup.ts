@@ -1,17 +1,19 @@
 // `metroctl cluster backup <file>`: everything that the cluster keeps in consensus, signed
 // by its CA and encrypted to the operator's recovery key.
-import { rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { defineCommand } from "citty";
+import type { BackupFacts } from "../../../base/pki/signed-backup.ts";
 import { answer } from "../../output/message.ts";
 import { UserError } from "../../output/user-error.ts";
 import { backupText, checkBackup } from "../../session/backup-file.ts";
-import { openCluster } from "../../session/cluster.ts";
+import { type Cluster, openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { type ContextFolder, chosenContext } from "../../session/context.ts";
 import { requireFileTarget } from "../../session/file-target.ts";
 import { interrupt } from "../../session/interrupt.ts";
-import { type AgeQuestion, askAboutAge, saveNewestBackup } from "../../session/newest-backup.ts";
+import { type AgeQuestion, askAboutAge, rememberBackup } from "../../session/newest-backup.ts";
 import { loadRecoveryKey } from "../../session/recovery-key.ts";
+import { takeName } from "../../session/replace-file.ts";
 import { saveStream } from "../../session/save-stream.ts";
 
 /** A large state takes its time. */
@@ -28,35 +30,54 @@ export default defineCommand({
     const { file } = args;
     requireFileTarget(file);
     using cluster = await openCluster(args);
-    const partial = `${file}.part`;
-    using interrupted = interrupt();
-    const { signal } = interrupted;
-    try {
-      const parts = cluster.management.backup({}, { timeoutMs: BACKUP_MS, signal });
-      const bytes = await saveStream(partial, file, pieces(parts));
-      const checked = await check(chosenContext(args), partial, args);
-      await rename(partial, file);
-      answer(`Saved ${bytes} bytes to ${file}, ${checked}`);
-    } catch (error) {
-      throw signal.aborted ? new UserError(`interrupted: nothing was written to ${file}`) : error;
-    } finally {
-      await rm(partial, { force: true });
-    }
+    const context = chosenContext(args);
+    const { bytes, facts } = await save(cluster, context, args);
+    const checked =
+      facts === undefined
+        ? "not checked: the recovery key is not here"
+        : `checked: ${backupText(facts)}`;
+    answer(`Saved ${bytes} bytes to ${file}, ${checked}`);
+    // Last: the backup is good also where the context has no room to remember it.
+    if (facts !== undefined) rememberBackup(context, facts);
   },
 });
+
+interface Choice {
+  readonly file: string;
+  readonly yes?: boolean | undefined;
+}
+
+/** Writes the backup beside its name, and gives it that name when it has been found good. */
+async function save({ management }: Cluster, context: ContextFolder, choice: Choice) {
+  const { file } = choice;
+  const partial = `${file}.part`;
+  using interrupted = interrupt();
+  const { signal } = interrupted;
+  try {
+    const parts = management.backup({}, { timeoutMs: BACKUP_MS, signal });
+    const bytes = await saveStream(partial, file, pieces(parts));
+    const facts = await check(context, partial, choice);
+    signal.throwIfAborted();
+    takeName(partial, file);
+    return { bytes, facts };
+  } catch (error) {
+    throw signal.aborted ? new UserError(`interrupted: nothing was written to ${file}`) : error;
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
 
 /** Where the key is at hand: a backup that does not open is none. */
 async function check(
   context: ContextFolder,
   path: string,
-  { file, yes }: { readonly file: string; readonly yes?: boolean | undefined },
-): Promise<string> {
-  if (loadRecoveryKey(context) === undefined) return "not checked: the recovery key is not here";
+  { file, yes }: Choice,
+): Promise<BackupFacts | undefined> {
+  if (loadRecoveryKey(context) === undefined) return undefined;
   const facts = await checkBackup(context, path);
   // It would take the place of a better one, and make old backups look new later on.
   if (yes !== true) await askAboutAge(context, facts, ageQuestion(file));
-  saveNewestBackup(context, facts);
-  return `checked: ${backupText(facts)}`;
+  return facts;
 }
 
 function ageQuestion(file: string): AgeQuestion {

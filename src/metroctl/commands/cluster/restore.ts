@@ -8,7 +8,7 @@ import { backupText, checkBackup } from "../../session/backup-file.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { chosenContext } from "../../session/context.ts";
 import { proxyOf, requireEndpoint } from "../../session/endpoint.ts";
-import { type AgeQuestion, askAboutAge, saveNewestBackup } from "../../session/newest-backup.ts";
+import { type AgeQuestion, askAboutAge, rememberBackup } from "../../session/newest-backup.ts";
 import { restoreBackup } from "../../session/restore.ts";
 
 export default defineCommand({
@@ -32,11 +32,12 @@ export default defineCommand({
     say(`The backup is good: ${backupText(facts)}`);
     if (args.yes !== true) await askAboutAge(context, facts, ageQuestion(file));
     await restoreBackup(context, { address, file, digest, proxy });
-    saveNewestBackup(context, facts);
-    // The endpoints of before are gone with their machines.
-    context.saveReach({ endpoints: [address], ...(proxy === undefined ? {} : { proxy }) });
     answer(`The node at ${address} has taken the backup in, and serves its cluster in a moment.`);
     answer("Other nodes of the old cluster have to be installed again: metroctl install genusb");
+    // Last: it is done, and is not done twice, also where the context has no room.
+    rememberBackup(context, facts);
+    // The endpoints of before are gone with their machines.
+    context.saveReach({ endpoints: [address], ...(proxy === undefined ? {} : { proxy }) });
   },
 });
 
