@@ -153,7 +153,7 @@ export const programs: Readonly<Record<string, ProgramRow>> = {
   wg: {
     path: "/usr/bin/wg",
     ...{ account: "network", capabilities: ["net_admin"], isAlone: true, ...none },
-    view: { reads: [...SYSTEM, "/proc/net", "/run/metropolis/clusternet.conf"], writes: [] },
+    view: { reads: [...SYSTEM, "/proc/net", "/run/metropolis/clusternet"], writes: [] },
   },
   ss: {
     path: "/usr/bin/ss",

@@ -1,5 +1,5 @@
 // The WireGuard device, by way of iproute2 and wireguard-tools.
-import { chown, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, rm, writeFile } from "node:fs/promises";
 import { formatPrefix } from "../../base/format/ip-prefix.ts";
 import { uniqueLocalNetwork } from "../../base/format/unique-local.ts";
 import { run } from "../../base/process/process.ts";
@@ -9,7 +9,9 @@ import type { MeshKey } from "./mesh-key.ts";
 import { deviceConfiguration, freshHandshakes, peerArguments } from "./peers.ts";
 
 const DEVICE = "clusternet";
-const CONFIGURATION = "/run/metropolis/clusternet.conf";
+/** All that wg sees of ours. It stays: a file alone could vanish while a program of wg starts. */
+export const FOLDER = "/run/metropolis/clusternet";
+const CONFIGURATION = `${FOLDER}/device.conf`;
 
 /** The IPv4 addresses of pods; each node has a part of it. */
 const CLUSTER_NETWORK = "10.192.0.0/11";
@@ -34,6 +36,8 @@ export async function createDevice(
   { privateKey }: MeshKey,
   networks: readonly string[],
 ): Promise<void> {
+  await mkdir(FOLDER, { recursive: true, mode: 0o700 });
+  await chown(FOLDER, accounts.network, accounts.network);
   await run(["ip", "link", "delete", "dev", DEVICE]).catch(() => {
     // There was none.
   });
