@@ -1,6 +1,6 @@
 // That a file's name never stands for half of it, whatever fails.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { replaceFile } from "./replace-file.ts";
@@ -26,6 +26,14 @@ test("replaceFile leaves the old file when writing fails", async () => {
   const replacing = replaceFile(path, 2, (device) => device.write(0, fresh));
   await expect(replacing).rejects.toThrow("outside");
   expect(await readFile(path, "utf8")).toBe("old");
+  expect(await readdir(folder)).toEqual(["file"]);
+});
+
+test("replaceFile removes what was left when it was killed", async () => {
+  const left = `${path}.${2 ** 30}.tmp`;
+  await writeFile(left, "half");
+  await utimes(left, 0, 0);
+  await replaceFile(path, 3, (device) => device.write(0, fresh));
   expect(await readdir(folder)).toEqual(["file"]);
 });
 

@@ -2,12 +2,13 @@
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type BlockDevice, fileDevice } from "../base/format/block-device.ts";
+import { removeAbandoned, temporaryName } from "../base/format/temporary-file.ts";
 
 /**
  * Gives `write` a new file of `size` bytes and puts it in the place of `path` when it is done.
  *
  * `check` sees the finished file by its temporary name. If anything fails, what was at `path`
- * stays and nothing is left behind.
+ * stays and nothing is left behind; what a killed process left goes first, as it takes the room.
  */
 export async function replaceFile(
   path: string,
@@ -15,7 +16,8 @@ export async function replaceFile(
   write: (device: BlockDevice) => Promise<void>,
   check: (temporary: string) => Promise<void> = async () => {},
 ): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = temporaryName(path);
+  removeAbandoned(path);
   await rm(temporary, { force: true });
   try {
     await writeNew(path, temporary, size, write);

@@ -2,6 +2,7 @@
 // machine loses power. metroctl also runs where base/linux does not.
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { removeAbandoned, temporaryName } from "../../base/format/temporary-file.ts";
 import { UserError } from "../output/user-error.ts";
 
 /**
@@ -10,7 +11,8 @@ import { UserError } from "../output/user-error.ts";
  * Throws a {@link UserError} that names the file, and leaves nothing beside it.
  */
 export function replaceFile(path: string, content: string | Uint8Array, mode: number): void {
-  const beside = `${path}.${process.pid}.tmp`;
+  const beside = temporaryName(path);
+  removeAbandoned(path);
   try {
     writeNew(beside, content, mode);
     takeName(beside, path);
