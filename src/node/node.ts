@@ -38,6 +38,7 @@ import type { CuratorSettings } from "./roles/settings.ts";
 import { directoryNames } from "./roles/watch.ts";
 import type { Credentials } from "./storage/credentials.ts";
 import type { Paths } from "./storage/paths.ts";
+import { dataRoom } from "./storage/room.ts";
 import { StorageNews } from "./storage/storage.ts";
 import { Whereabouts } from "./whereabouts/whereabouts.ts";
 
@@ -170,6 +171,7 @@ function runCluster(
   );
   run("controlplane", controlPlane({ ...common, ...controls, failure, known }));
   run("recovery", recovery({ lock, isReached, addresses, whereabouts }));
+  run("room", dataRoom({ root: paths.data.root, membership, troubles: news.troubles }));
   run("hosts", hosts(names, paths.ephemeral.hosts));
   run("api", api({ credentials: news.apiCredentials, owner: user, tree, power }));
 }

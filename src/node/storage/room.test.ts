@@ -1,0 +1,47 @@
+// What is said of a data partition that fills up.
+import { expect, test } from "bun:test";
+import { tmpdir } from "node:os";
+import { Value } from "../../base/event/event.ts";
+import { until } from "../../base/event/test-until.ts";
+import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
+import { Troubles } from "../control/troubles.ts";
+import { dataRoom } from "./room.ts";
+
+const SENTENCE =
+  "the data partition is nearly full, 12 MiB are left: install the node again on a larger disk";
+
+test("dataRoom tells of a partition that is nearly full, and takes it back", async () => {
+  const troubles = new Troubles();
+  const membership = new Value<unknown>("a member");
+  let bytes = 12 << 20;
+  const options = { root: "/data", membership, troubles, lookMs: 1, free: async () => bytes };
+  await using _ = testSupervisor(dataRoom(options));
+  await until(() => troubles.all.current?.[0] === SENTENCE);
+  bytes = 1 << 30;
+  await until(() => troubles.all.current?.length === 0);
+});
+
+test("dataRoom says nothing before the partition is mounted: what is there then has no room", async () => {
+  const troubles = new Troubles();
+  const membership = new Value<unknown>();
+  let looks = 0;
+  const free = async () => {
+    looks += 1;
+    return 0;
+  };
+  await using _ = testSupervisor(
+    dataRoom({ root: "/data", membership, troubles, lookMs: 1, free }),
+  );
+  await Bun.sleep(20);
+  expect(looks).toBe(0);
+  membership.set("a member");
+  await until(() => troubles.all.current?.length === 1);
+});
+
+test("dataRoom sees the room of a real file system", async () => {
+  const troubles = new Troubles();
+  const membership = new Value<unknown>("a member");
+  await using _ = testSupervisor(dataRoom({ root: tmpdir(), membership, troubles, lookMs: 1 }));
+  await Bun.sleep(20);
+  expect(troubles.all.current).toEqual([]);
+});
