@@ -164,6 +164,7 @@ function runCluster(
       names,
       isReached,
       troubles: news.troubles.all,
+      noteMesh: (sentences) => news.troubles.note("mesh", sentences),
       hasMesh,
       version,
       bootId,

@@ -16,7 +16,7 @@ import { together } from "../control/control.ts";
 import { applyPeers } from "./apply-peers.ts";
 import { clusterNetworks, createDevice, handshakes, peerTools } from "./device.ts";
 import { ensureMeshKey, type MeshKey } from "./mesh-key.ts";
-import { type MeshPeer, planPeers } from "./peers.ts";
+import { type MeshPeer, type OwnPart, planPeers, unreachable } from "./peers.ts";
 import { publish, type Told } from "./publish.ts";
 import { RefusalLog } from "./refusal-log.ts";
 
@@ -34,11 +34,15 @@ export interface MeshOptions {
   readonly told: Told;
   /** All nodes that take part, as the cluster tells. */
   readonly peers: Value<readonly MeshPeer[]>;
+  /** Takes what an operator is to know of. */
+  readonly note: (sentences: readonly string[]) => void;
   /** Where the private key lies. */
   readonly keyFile: string;
 }
 
 const LOOK_MS = 2_000;
+/** What others say of themselves costs the cluster a status of this node no oftener. */
+const NOTE_MS = 60_000;
 
 /** Takes part in the network for as long as it runs. */
 export function mesh(options: MeshOptions): Runnable {
@@ -51,6 +55,7 @@ export function mesh(options: MeshOptions): Runnable {
       (ended) => publish(options, key.publicKey, { ...context, signal: ended }),
       (ended) => follow(options, key, { ...context, signal: ended }),
       (ended) => watchHandshakes(options, { ...context, signal: ended }),
+      (ended) => noteUnreachable(options, ended),
     ]);
   };
 }
@@ -66,12 +71,7 @@ async function follow(
   let known = "";
   let present: readonly MeshPeer[] = [];
   for await (const all of peers.watch(signal)) {
-    const own = {
-      id: nodeId,
-      publicKey: key.publicKey,
-      addresses: addresses.current ?? [],
-      podRanges: told.podRanges.current ?? [],
-    };
+    const own = ownPart({ nodeId, addresses, told }, key.publicKey);
     const plan = planPeers(all, own, present);
     const failed = await applyPeers(tools, plan.peers);
     for (const line of refusals.lines(new Map([...plan.refused, ...failed]))) log.warning(line);
@@ -79,6 +79,26 @@ async function follow(
     const text = present.map(({ id }) => id).join(", ");
     if (text !== known) log.info(`Peers: ${text === "" ? "none" : text}`);
     known = text;
+  }
+}
+
+function ownPart({ nodeId: id, addresses, told }: Own, publicKey: string): OwnPart {
+  const podRanges = told.podRanges.current ?? [];
+  return { id, publicKey, addresses: addresses.current ?? [], podRanges };
+}
+
+type Own = Pick<MeshOptions, "nodeId" | "addresses" | "told">;
+
+/** Tells of nodes that have no family of addresses in common with this one. */
+async function noteUnreachable(options: MeshOptions, signal: AbortSignal): Promise<void> {
+  try {
+    for (;;) {
+      await options.peers.first(signal);
+      options.note(unreachable(options.peers.current ?? [], ownPart(options, "")));
+      await sleep(NOTE_MS, signal);
+    }
+  } finally {
+    options.note([]);
   }
 }
 

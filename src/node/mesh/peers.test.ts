@@ -16,6 +16,7 @@ import {
   meshPeers,
   peerArguments,
   planPeers,
+  unreachable,
 } from "./peers.ts";
 import { meshPeer, wireguardKey } from "./test-peers.ts";
 
@@ -69,6 +70,16 @@ test("a peer with both families is dialled by the one that this node has", () =>
   const six = { ...own, addresses: ["fd00::9"] };
   expect(planPeers([peer], six).refused.size).toBe(0);
   expect(planPeers([meshPeer("b", 2)], six).refused.get("b")).toContain("IPv4 addresses only");
+});
+
+test("nodes that have nothing in common with this one are told of, and no others", () => {
+  const six = { ...own, addresses: ["fd00::9"] };
+  const both = { ...meshPeer("b", 2), addresses: ["192.0.2.2", "fd00::2"] };
+  const self = meshPeer(own.id, 99);
+  expect(unreachable([meshPeer("a", 1), both, self], six)).toEqual([
+    "node a is not reached: it has IPv4 addresses only, and this node has none of those",
+  ]);
+  expect(unreachable([meshPeer("a", 1), both, self], own)).toEqual([]);
 });
 
 test("one peer is told as the whole is", () => {

@@ -124,6 +124,13 @@ function networks(prefixes: readonly string[]): Prefix[] {
   return prefixes.flatMap((cidr) => parsePrefix(cidr) ?? []);
 }
 
+/** What an operator is told of nodes that this one can never reach. */
+export function unreachable(all: readonly MeshPeer[], { id: self, addresses: own }: OwnPart) {
+  return all
+    .filter(({ id, addresses }) => id !== self && nearest(addresses, own) === undefined)
+    .map(({ id, addresses }) => `node ${id} is not reached: ${noFamily(addresses)}`);
+}
+
 /** Why somebody is not reached who has nothing of what this node has. */
 function noFamily(addresses: readonly string[]): string {
   const family = addresses.some((address) => isIP(address) === 4) ? "IPv4" : "IPv6";

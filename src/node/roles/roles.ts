@@ -56,6 +56,8 @@ export interface RolesOptions extends CuratorNews {
   readonly failure: Value<StartFailure | null>;
   /** What is wrong with this machine. */
   readonly troubles: Value<readonly string[]>;
+  /** Takes what is wrong with the encrypted network. */
+  readonly noteMesh: (sentences: readonly string[]) => void;
   /** Whether this host can take part in the encrypted network. */
   readonly hasMesh: boolean;
   /** Curators that may know the leader. */
@@ -88,7 +90,8 @@ export function roles(options: RolesOptions): Runnable {
     if (options.hasMesh) {
       const { meshKey: keyFile } = paths.data;
       const { nodeId, ca: clusterCa } = own;
-      run("mesh", mesh({ nodeId, clusterCa, curator, addresses, told, peers, keyFile }));
+      const { noteMesh: note } = options;
+      run("mesh", mesh({ nodeId, clusterCa, curator, addresses, told, peers, keyFile, note }));
     }
     const connect = async (present: Credentials) => {
       const { join } = await options.lock.first(signal);
