@@ -200,7 +200,7 @@ export class ProcessCluster implements AsyncDisposable {
 
   /** Switches a machine on at another address than it had, as a new network gives it one. */
   async powerOnAt(number: number, address: string): Promise<void> {
-    await this.machine(number).powerOn({ environment: { ADDRESS: address } });
+    await this.machine(number).powerOn({ environment: { ADDRESSES: `${address}/24` } });
   }
 
   /** The operator knows the cluster by these addresses, and no others. */
