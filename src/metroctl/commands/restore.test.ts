@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encryptStream } from "../../base/pki/age.ts";
 import { generateBoxKeyPair } from "../../base/pki/sealed-box.ts";
+import { signedBackup } from "../../base/pki/signed-backup.ts";
 import { ensureRecoveryKey } from "../session/recovery-key.ts";
 import { TestControlPlane } from "../test-control-plane.ts";
 
@@ -59,4 +60,18 @@ test("a backup for another recovery key is refused with the reason", async () =>
 
 test("an address that is none is refused before the file is read", async () => {
   expect(await refusal("127.0.0.1:", "/nowhere")).toContain('"127.0.0.1:" is no host name');
+});
+
+test("restore says how to go on where the machine has the backup, and the answer was lost", async () => {
+  const facts = { cluster: "ours", time: new Date(), revision: 5n };
+  const snapshot = new Uint8Array(1_000);
+  async function* parts() {
+    yield snapshot;
+  }
+  const signed = signedBackup(plane.issuer, facts, { bytes: snapshot.length, parts: parts() });
+  const { publicKey } = ensureRecoveryKey(plane.context);
+  const good = Buffer.concat(await Array.fromAsync(encryptStream(publicKey, signed)));
+  const told = await refusal("127.0.0.1:1", file("good", good));
+  expect(told).toContain("Error: no machine waits for a backup there; if it has taken this one,");
+  expect(told).toContain("metroctl takeownership 127.0.0.1:1 goes on: no connection: ");
 });

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { constantTimeEqual } from "../../base/pki/hkdf.ts";
 import { ownershipProof } from "../../base/pki/ownership-proof.ts";
 import { selfSignedKey } from "../../base/pki/verify.ts";
-import { connect } from "../../base/rpc/rpc.ts";
+import { connect, NoConnectionError } from "../../base/rpc/rpc.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 import { UserError } from "../output/user-error.ts";
 import { checkedContent } from "./backup-file.ts";
@@ -53,10 +53,23 @@ export async function restoreBackup(context: ContextFolder, restoring: Restoring
   });
   const node = channel.client(Recovery);
   const nonce = randomBytes(NONCE_BYTES);
-  const { proof } = await node.proveNode({ nonce }, { timeoutMs: CALL_MS });
+  const { proof } = await node
+    .proveNode({ nonce }, { timeoutMs: CALL_MS })
+    .catch(unlessTaken(address));
   requireProof(context, address, nonce, shown ?? new Uint8Array(), proof);
   const requests = messages(checkedContent(context, file, digest));
   for await (const _ of node.restore(requests, { timeoutMs: RESTORE_MS })) break;
+}
+
+/** It does not listen any more once it has a backup, of which the answer may have been lost. */
+function unlessTaken(address: string) {
+  return (error: unknown): never => {
+    if (!(error instanceof NoConnectionError)) throw error;
+    throw new UserError(
+      `no machine waits for a backup there; if it has taken this one, metroctl takeownership ${address} goes on`,
+      { cause: error },
+    );
+  };
 }
 
 async function* messages(parts: AsyncIterable<Uint8Array>) {
