@@ -15,7 +15,7 @@ import { errorLine } from "./output/error-line.ts";
 import { answerStyled, remark } from "./output/message.ts";
 import { guardOutput } from "./output/output-guard.ts";
 import { outputArgs } from "./output/print.ts";
-import { UsageError } from "./output/user-error.ts";
+import { InterruptedError, UsageError } from "./output/user-error.ts";
 import { root } from "./root.ts";
 import { clusterArgs } from "./session/cluster-args.ts";
 
@@ -31,10 +31,15 @@ export async function main(words: readonly string[]): Promise<number> {
     return await run(words);
   } catch (error) {
     remark(`Error: ${errorLine(error)}`);
-    return error instanceof UsageError ? 2 : 1;
+    return exitCode(error);
   } finally {
     process.off("SIGINT", interrupted);
   }
+}
+
+function exitCode(error: unknown): number {
+  if (error instanceof InterruptedError) return INTERRUPTED;
+  return error instanceof UsageError ? 2 : 1;
 }
 
 /** Commands with something to undo hold it in `using` or listen for the signal themselves. */

@@ -11,7 +11,7 @@ import {
   type MachineNetwork,
 } from "../../launcher/launcher.ts";
 import { errorLine } from "../output/error-line.ts";
-import { UserError } from "../output/user-error.ts";
+import { InterruptedError, UserError } from "../output/user-error.ts";
 import { clusterConfiguration } from "./bootstrap-args.ts";
 import { type ContextFolder, contextFiles, forgetContext } from "./context.ts";
 import { interrupt } from "./interrupt.ts";
@@ -71,7 +71,7 @@ export async function createLocalCluster(options: LocalCluster): Promise<Cluster
     forgetContext(options.config, context.name);
   };
   using interrupted = interrupt();
-  const stopped = new UserError(`interrupted: cluster ${context.name} was destroyed again`);
+  const stopped = new InterruptedError(`interrupted: cluster ${context.name} was destroyed again`);
   try {
     await within(bringUp(cluster, options, interrupted.signal), interrupted.signal);
     if (options.isBound !== true) await cluster.release();

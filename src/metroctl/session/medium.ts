@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync }
 import { basename } from "node:path";
 import { formatSize } from "../../base/format/size.ts";
 import { type Progress, writeInstallerMedium } from "../../image/image.ts";
-import { UserError } from "../output/user-error.ts";
+import { InterruptedError, UserError } from "../output/user-error.ts";
 import { requireFileTarget, statOf } from "./file-target.ts";
 import { confirm } from "./prompt.ts";
 
@@ -71,7 +71,7 @@ export async function writeMedium(medium: Medium): Promise<void> {
     ...(onDevice ? { deviceBytes: sizeOf(target), sectorSize: sectorSizeOf(target) } : {}),
     // Called at each percent: often enough to stop here, and what is thrown undoes the work.
     progress: (step) => {
-      if (signal.aborted) throw new UserError(interruptedText(target, onDevice));
+      if (signal.aborted) throw new InterruptedError(interruptedText(target, onDevice));
       progress(step);
     },
   });

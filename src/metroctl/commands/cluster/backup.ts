@@ -4,7 +4,7 @@ import { rm } from "node:fs/promises";
 import { defineCommand } from "citty";
 import type { BackupFacts } from "../../../base/pki/signed-backup.ts";
 import { answer } from "../../output/message.ts";
-import { UserError } from "../../output/user-error.ts";
+import { InterruptedError } from "../../output/user-error.ts";
 import { backupText, checkBackup } from "../../session/backup-file.ts";
 import { type Cluster, openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
@@ -61,7 +61,8 @@ async function save({ management }: Cluster, context: ContextFolder, choice: Cho
     takeName(partial, file);
     return { bytes, facts };
   } catch (error) {
-    throw signal.aborted ? new UserError(`interrupted: nothing was written to ${file}`) : error;
+    if (!signal.aborted) throw error;
+    throw new InterruptedError(`interrupted: nothing was written to ${file}`);
   } finally {
     await rm(partial, { force: true });
   }
