@@ -21,6 +21,7 @@ import type { LeaderAddress } from "./local/get-current-leader.ts";
 import { leaderServices, localServices } from "./services.ts";
 import type { CredentialFiles } from "./settings.ts";
 import type { Consensus } from "./state/consensus.ts";
+import type { DatabaseQuota } from "./state/database-quota.ts";
 import type { Leader } from "./state/leader.ts";
 import type { NodeCache } from "./state/node-cache.ts";
 
@@ -35,6 +36,7 @@ export interface ListenerParts {
   /** The public key of the cluster's owner. */
   readonly owner: Value<Uint8Array>;
   readonly consensus: Pick<Consensus, "list">;
+  readonly quota: DatabaseQuota;
   readonly credentials: CredentialFiles;
   readonly listen: { readonly host: string; readonly port: number };
   readonly address: Value<LeaderAddress | undefined>;

@@ -76,7 +76,17 @@ export function member({
     run("recovery", leaderTask(leading, reconcileRecovery));
     run("address", locateLeader({ self, store, nodes, ownAddresses }, address));
     run("local", localServer({ ...settings, self, leading, opened, port }));
-    const listening = { ...settings, self, store, nodes, owner, consensus, address, leading };
+    const listening = {
+      ...settings,
+      self,
+      store,
+      nodes,
+      owner,
+      consensus,
+      address,
+      leading,
+      quota,
+    };
     run("listener", listener(listening, opened, port));
     healthy();
     await within(Promise.withResolvers<never>().promise, signal);

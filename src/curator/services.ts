@@ -39,6 +39,7 @@ import { updateClusterNetworking } from "./node-service/update-cluster-networkin
 import { updateNodeStatus } from "./node-service/update-node-status.ts";
 import { watch } from "./node-service/watch.ts";
 import type { Consensus } from "./state/consensus.ts";
+import type { DatabaseQuota } from "./state/database-quota.ts";
 import { memberDirectory } from "./state/directory.ts";
 import type { Leader } from "./state/leader.ts";
 import type { NodeCache } from "./state/node-cache.ts";
@@ -52,17 +53,20 @@ export interface LocalParts {
   /** DER of the cluster's CA. */
   readonly ca: Uint8Array;
   readonly address: Value<LeaderAddress | undefined>;
+  /** What the database on this node has room for. */
+  readonly quota: DatabaseQuota;
 }
 
 /** The services of every member. */
 export function localServices(parts: LocalParts): Service[] {
-  const { self, store, nodes, consensus, ca, address } = parts;
+  const { self, store, nodes, consensus, ca, address, quota } = parts;
   const isMember = memberOf(() => ca);
   return [
     service(CuratorLocal, {
       getCurrentLeader: getCurrentLeader({
         ...{ self, leader: address },
         own: () => allAddresses(nodes.get(self)?.node.status),
+        obstacle: () => (quota.isOutOfSpace ? quota.fullError().message : undefined),
         directory: ({ peerCertificates }) =>
           isMember(peerCertificates) ? memberDirectory(nodes) : undefined,
       }),

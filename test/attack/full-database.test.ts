@@ -29,7 +29,7 @@ let store: Store;
 let owner: Channel;
 
 beforeAll(async () => {
-  plane = await controlPlane({ quotaBytes: QUOTA });
+  plane = await controlPlane({ quotaBytes: QUOTA, hasBackups: true });
   await connect();
 }, 60_000);
 afterAll(async () => {
@@ -90,7 +90,12 @@ async function failureOf(call: () => Promise<unknown>): Promise<RpcError | undef
 }
 
 async function database() {
-  return (await management().getClusterInfo({}, { timeoutMs: 5_000 })).database;
+  const info = await management().getClusterInfo({}, { timeoutMs: 5_000 }).catch(unlessLeaderless);
+  return info?.database;
+}
+
+function unlessLeaderless(error: unknown): undefined {
+  if (!(error instanceof RpcError) || error.code !== Code.unimplemented) throw error;
 }
 
 /** Resolves when the cluster takes everything again, with nobody's help. */
@@ -134,6 +139,9 @@ async function waiting(): Promise<string> {
 }
 
 test("who fills it with content gets clear refusals; reading, deleting and coming back work", async () => {
+  // The last start found it full, and gave it the reserve; this one does not.
+  await cutPower();
+  await settle("a leader", PATIENCE_MS, async () => (await database()) !== undefined);
   const id = await waiting();
   await fill((number) => `key ${number}`, Math.ceil((QUOTA * 0.8) / PIECE.length));
   await settle(
@@ -149,6 +157,7 @@ test("who fills it with content gets clear refusals; reading, deleting and comin
   expect(await plane.operator.metroctl("cluster", "show")).toContain("FULL");
   expect(await plane.operator.metroctl("node", "list")).toContain(id);
   await expect(logs()).resolves.toBeGreaterThan(0);
+  await expect(backedUp()).resolves.toBeGreaterThan(QUOTA / 2);
   // A new leader comes to be, and the way back is there for him, too.
   await cutPower();
   await settle("a leader", PATIENCE_MS, async () => (await database())?.state === State.FULL);
@@ -157,6 +166,13 @@ test("who fills it with content gets clear refusals; reading, deleting and comin
   for (const { key } of (await store.range("")).items) await store.delete(key);
   await recovered();
 }, 120_000);
+
+/** How many bytes of a backup the cluster gives. */
+async function backedUp(): Promise<number> {
+  let bytes = 0;
+  for await (const { data } of management().backup({}, { timeoutMs: 20_000 })) bytes += data.length;
+  return bytes;
+}
 
 /** How many lines of its log the node gives. */
 async function logs(): Promise<number> {
@@ -186,3 +202,22 @@ test("who fills it to the last byte stops what grows, and nothing else; it is to
   await store.transact([], [{ deletePrefix: "" }]);
   await recovered();
 }, 90_000);
+
+test("who does that and then cuts the power keeps nobody from reading, deleting and backups", async () => {
+  await fill((number) => `key ${number}`);
+  expect(await etcdMembers(etcd).fullMembers()).toHaveLength(1);
+  // By then etcd has all of it in its file, which its next start looks at.
+  await sleep(2_000);
+  await cutPower();
+  // Nobody has made room: a leader is there all the same.
+  await settle("a leader", PATIENCE_MS, async () => {
+    const text = await plane.operator.metroctl("cluster", "show").catch(() => "");
+    return text.includes("FULL") || text.includes("ALARM");
+  });
+  expect(await plane.operator.metroctl("node", "list")).toContain(plane.id);
+  await expect(logs()).resolves.toBeGreaterThan(0);
+  await expect(backedUp()).resolves.toBeGreaterThan(QUOTA / 2);
+  expect((await grow())?.code).toBe(Code.resourceExhausted);
+  await store.transact([], [{ deletePrefix: "" }]);
+  await recovered();
+}, 120_000);

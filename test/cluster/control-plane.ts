@@ -49,6 +49,8 @@ export interface ControlPlaneOptions {
   readonly isDurable?: boolean;
   /** The compiled executable, for measuring it; absent: the source as it is. */
   readonly executable?: string | undefined;
+  /** It was made with an operator's recovery key. */
+  readonly hasBackups?: boolean;
   /** What etcd's database may have; absent: as on a node. */
   readonly quotaBytes?: number;
 }
@@ -120,10 +122,10 @@ export class ControlPlane implements AsyncDisposable {
     const { member } = this;
     const { isDurable, quotaBytes } = this.#options;
     // A lonely member talks to no peers: nothing here is for the network.
-    const flags = etcdArguments(member).map((flag) => flag.replace("//[::]:", "//127.0.0.1:"));
+    const flags = etcdArguments(member, undefined, quotaBytes).map((flag) =>
+      flag.replace("//[::]:", "//127.0.0.1:"),
+    );
     if (isDurable !== true) flags.push("--unsafe-no-fsync");
-    // Of two, etcd takes the last.
-    if (quotaBytes !== undefined) flags.push(`--quota-backend-bytes=${quotaBytes}`);
     const log = join(this.folder, "etcd.log");
     this.#etcd = startChild([outputs("etcd"), ...flags], { env: environment(), log });
   }
@@ -193,6 +195,10 @@ export class ControlPlane implements AsyncDisposable {
       storageSecurity: 3,
       ownerPublicKey: ownerKey.publicKey,
       ownershipSecret: secret,
+      ...(this.#options.hasBackups === true && {
+        recoveryPublicKey: generateBoxKeyPair().publicKey,
+        operatorRecoveryKey: generateBoxKeyPair().publicKey,
+      }),
     };
     const made = await persist(signal, () => local.bootstrap(request, { signal }));
     const own = makeCredentials(this.nodeKey, made.nodeCertificate, made.caCertificate);

@@ -11,7 +11,7 @@
 //   variable-store                     what OVMF keeps of UEFI's variables
 //   ip-address  ip-prefix  host-address  wireguard-key   what names a place in a network
 //   cpio  verity-tree  elf             the initramfs, the proof of an image, programs of Linux
-//   tar                                what is inside a backup
+//   tar  bolt                          what is inside a backup, and etcd's database
 
 /** Bytes or text that are not what their format demands; the message says what and where. */
 export class FormatError extends Error {

@@ -21,6 +21,8 @@ export interface CurrentLeader {
   readonly leader: Value<LeaderAddress | undefined>;
   /** The addresses of this node. */
   readonly own: () => readonly string[];
+  /** Why nobody may lead, where that is known. */
+  readonly obstacle: () => string | undefined;
   /** What the caller may know of the members. */
   readonly directory: (call: Call) => ClusterDirectory | undefined;
 }
@@ -33,11 +35,15 @@ export function getCurrentLeader({
   self,
   leader,
   own,
+  obstacle,
   directory,
 }: CurrentLeader): Handler<typeof CuratorLocal.method.getCurrentLeader> {
   return async function* (_, call) {
     for await (const address of leader.watch(call.signal)) {
-      if (address === undefined) throw new RpcError(Code.unavailable, "the leader is not known");
+      if (address === undefined) {
+        const reason = ["the leader is not known", obstacle()].filter((part) => part !== undefined);
+        throw new RpcError(Code.unavailable, reason.join(": "));
+      }
       const { id, hosts, port } = address;
       const host = nearest(hosts, familiesOf(call, own())) ?? hosts[0] ?? "";
       const where = { leaderNodeId: id, leaderHost: host, leaderPort: port, thisNodeId: self };

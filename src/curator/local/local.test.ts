@@ -80,6 +80,7 @@ function telling(leader: Value<LeaderAddress | undefined>) {
     ...{ self: "b", leader },
     own: () => ["fd00::7"],
     directory: () => undefined,
+    obstacle: () => undefined,
   });
 }
 

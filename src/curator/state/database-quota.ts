@@ -64,6 +64,11 @@ export class DatabaseQuota {
     return usedBytes + this.#writtenBytes >= quotaBytes * FULL_SHARE;
   }
 
+  /** Whether etcd's alarm is up: then nobody writes, and nobody can be elected. */
+  get isOutOfSpace(): boolean {
+    return (this.#size?.alarms.length ?? 0) > 0;
+  }
+
   /** Returns where there is room for the writes; throws resourceExhausted otherwise. */
   async require(writes: readonly Write[], present: Present): Promise<void> {
     if (!this.isFull) return;

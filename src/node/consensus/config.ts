@@ -1,4 +1,6 @@
 // How etcd is started on a node.
+import { join } from "node:path";
+import { boltBytes } from "../../base/format/bolt.ts";
 import { slowness } from "../../base/linux/machine.ts";
 import type { DataPaths } from "../storage/paths.ts";
 
@@ -33,6 +35,16 @@ const HISTORY = "1h";
  */
 const QUOTA_BYTES = 2 * 1024 ** 3;
 
+/**
+ * What a database that is full when etcd starts may have beyond that, and from where on it is
+ * full. A leader has to write before he can let anything be read or deleted, and under etcd's
+ * alarm nobody writes; once there is one he lets no more in than before.
+ */
+const RESERVE_SHARE = 1 / 8;
+const FULL_SHARE = 0.97;
+/** Whoever fills the reserve as well, again and again, gets no further. */
+const MOST_SHARE = 2.5;
+
 /** etcd wants its leader to be heard at least five times before it is given up. */
 const HEARTBEAT_MS = 100;
 const ELECTION_MS = 1_000;
@@ -53,7 +65,11 @@ export function clientEndpoint({ ports }: Member): string {
 }
 
 /** The arguments of etcd. What is in them for a new cluster is ignored once there is data. */
-export function etcdArguments(member: Member, electionMs = ELECTION_MS): readonly string[] {
+export function etcdArguments(
+  member: Member,
+  electionMs = ELECTION_MS,
+  quotaBytes = QUOTA_BYTES,
+): readonly string[] {
   const { nodeId, data, ports, peers } = member;
   const all = peers ?? new Map([[nodeId, peerUrl(member)]]);
   const clientUrl = `https://${clientEndpoint(member)}`;
@@ -89,11 +105,37 @@ export function etcdArguments(member: Member, electionMs = ELECTION_MS): readonl
     `--election-timeout=${electionMs * slowness()}`,
     // It would dial etcd itself, without a certificate.
     "--enable-grpc-gateway=false",
-    `--quota-backend-bytes=${QUOTA_BYTES}`,
+    `--quota-backend-bytes=${quota(member, quotaBytes)}`,
     "--auto-compaction-mode=periodic",
     `--auto-compaction-retention=${HISTORY}`,
     "--logger=zap",
     "--log-outputs=stderr",
     "--log-format=json",
   ];
+}
+
+/** What etcd may have from this start on. */
+function quota(member: Member, usual: number): number {
+  if (!isFull(member, usual)) return usual;
+  // etcd measures ten times a second only, and may have got far beyond.
+  const used = Math.max(usual, usedBytes(databasePath(member)));
+  return Math.min(used + usual * RESERVE_SHARE, usual * MOST_SHARE);
+}
+
+/** Whether a member's database has no room left, or next to none. */
+export function isFull({ data }: Pick<Member, "data">, quotaBytes = QUOTA_BYTES): boolean {
+  return usedBytes(databasePath({ data })) >= quotaBytes * FULL_SHARE;
+}
+
+function databasePath({ data }: Pick<Member, "data">): string {
+  return join(data.etcdData, "member", "snap", "db");
+}
+
+function usedBytes(path: string): number {
+  try {
+    return boltBytes(path);
+  } catch {
+    // There is none yet, or etcd itself will say that it is none.
+    return 0;
+  }
 }
