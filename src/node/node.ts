@@ -21,6 +21,7 @@ import type { NodeRoles } from "../gen/metropolis/proto/common/common_pb.ts";
 import { api, type NodeCredentials, type PowerRequest } from "./api/api.ts";
 import type { Member } from "./consensus/config.ts";
 import { consensus, type StartFailure } from "./consensus/consensus.ts";
+import { reserve } from "./consensus/reserve.ts";
 import { Control } from "./control/control.ts";
 import { Troubles } from "./control/troubles.ts";
 import { enrolment } from "./enrolment/enrolment.ts";
@@ -35,6 +36,7 @@ import { controlPlane } from "./roles/control-plane.ts";
 import { curator } from "./roles/curator.ts";
 import { roles } from "./roles/roles.ts";
 import type { CuratorSettings } from "./roles/settings.ts";
+import { twins } from "./roles/twins.ts";
 import { directoryNames } from "./roles/watch.ts";
 import type { Credentials } from "./storage/credentials.ts";
 import type { Paths } from "./storage/paths.ts";
@@ -142,6 +144,7 @@ function runCluster(
     return knownAt(paths.esp.clusterDirectory, own, (id) => whereabouts.candidates(id));
   };
   run("consensus", consensus(etcd, { ...program, unused: () => curatorEnded(member) }, failure));
+  run("reserve", reserve(etcd, isReached));
   run("curator", curator(member, common, curatorProgram));
   run(
     "enrolment",
@@ -171,6 +174,7 @@ function runCluster(
     }),
   );
   run("controlplane", controlPlane({ ...common, ...controls, failure, known }));
+  run("twins", twins({ membership, whereabouts, troubles: news.troubles }));
   run("recovery", recovery({ lock, isReached, addresses, whereabouts }));
   run("room", dataRoom({ root: paths.data.root, membership, troubles: news.troubles }));
   run("hosts", hosts(names, paths.ephemeral.hosts));

@@ -21,7 +21,7 @@ let backup: string;
 let older: string;
 
 beforeAll(async () => {
-  cluster = await processCluster({ name: "restored", nodes: 3, spare: 2 });
+  cluster = await processCluster({ name: "restored", nodes: 3, spare: 3 });
   backup = join(cluster.home, "cluster.backup");
   older = join(cluster.home, "older.backup");
 });
@@ -29,15 +29,15 @@ afterAll(async () => cluster?.[Symbol.asyncDispose]());
 
 const context = () => new ContextFolder(cluster.operator.folder, "restored");
 
-/** Makes the new machine of a medium for restoring, and waits until it waits. */
-async function freshMachine(): Promise<void> {
+/** Makes a new machine of a medium for restoring, and waits until it waits. */
+async function freshMachine(number = FRESH): Promise<void> {
   const args = { config: cluster.operator.folder, context: "restored" };
   const configuration = clusterConfiguration({
     "bootstrap-tpm-mode": "disabled",
     "bootstrap-storage-security": "needs-encryption-and-authentication",
     cluster: "cluster.internal",
   });
-  const machine = cluster.machine(FRESH);
+  const machine = cluster.machine(number);
   machine.install(restoreParameters(args, configuration));
   await machine.powerOn();
   await machine.console.waitFor(/Waiting for a backup/, { timeoutMs: PATIENCE_MS });
@@ -144,3 +144,28 @@ test("the restored cluster takes new nodes, and comes back after a power cut", a
   await cluster.powerOn(FRESH);
   await cluster.write("after-a-power-cut");
 }, 120_000);
+
+test("the same backup on a second machine is asked about, and both clusters say that there are two", async () => {
+  const second = FRESH + 2;
+  await freshMachine(second);
+  const { address } = cluster.machine(second);
+  const asked = await refusal("cluster", "restore", address, backup);
+  expect(asked).toContain("The cluster of this context runs: node metropolis-");
+  expect(asked).toContain("Two clusters of one identity do not know of each other");
+  await cluster.metroctl("cluster", "restore", address, backup, "--yes");
+  const warning = "another cluster of this one's identity runs at";
+  for (const number of [second, FRESH]) {
+    const { console: screen } = cluster.machine(number);
+    await screen.waitFor(new RegExp(`Beware: ${warning}`), { timeoutMs: 2 * PATIENCE_MS });
+  }
+  // The context leads to the second one now.
+  await settle("a warning", PATIENCE_MS, async () =>
+    (await cluster.metroctl("cluster", "show").catch(() => "")).includes(warning),
+  );
+}, 300_000);
+
+test("a restore elsewhere is asked about although nobody answers any more", async () => {
+  await cluster.kill(FRESH, FRESH + 1, FRESH + 2);
+  const asked = await refusal("cluster", "restore", "10.1.0.99", backup);
+  expect(asked).toContain("This context has restored a backup at");
+}, 60_000);

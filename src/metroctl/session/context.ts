@@ -6,6 +6,7 @@
 //     ownership-secret                    from genusb to takeownership: proves the CA
 //     recovery-key.txt                    opens backups, and disks that no majority opens (0600)
 //     newest-backup.json                  when the newest backup was made that was seen here
+//     restored.json                       where a backup was restored from here
 //     context.json                        endpoints, members and proxy: no flags are needed
 //     current-context                     the name of the context in use, when not `default`
 //     contexts/<name>/                    any further cluster, the same files
@@ -46,6 +47,7 @@ export const contextFiles = {
   secret: "ownership-secret",
   recoveryKey: "recovery-key.txt",
   newestBackup: "newest-backup.json",
+  restored: "restored.json",
   reach: "context.json",
 } as const;
 

@@ -27,6 +27,8 @@ const MOST_ADDRESSES = 8;
 const EAGER_MS = 1_000;
 const PATIENT_MS = 5_000;
 const EAGER_TIMES = 30;
+/** While a leader is reached: so that two clusters of one identity hear of each other. */
+const IDLE_MS = 60_000;
 /** Answers in all: a node has some tens of neighbours of its cluster. */
 const ANSWER_RATE = { burst: 100, perSecond: 20 };
 /** Everybody on a link. */
@@ -46,7 +48,7 @@ export interface LinkCallOptions {
   readonly lock: Value<Caller>;
   /** The addresses of this node, best first. */
   readonly addresses: Value<readonly string[]>;
-  /** Whether it reaches its leader: then it only answers. */
+  /** Whether it reaches its leader: then it has little to ask. */
   readonly isReached: Value<boolean>;
   readonly whereabouts: Whereabouts;
 }
@@ -88,7 +90,7 @@ function broadcastAddress({ address, netmask }: NetworkInterfaceInfo): readonly 
   return [bytes.join(".")];
 }
 
-/** Asks while this node reaches no leader, and answers for as long as it runs. */
+/** Asks while this node reaches no leader, now and then else, and answers for as long as it runs. */
 export function linkCalls(
   options: LinkCallOptions,
   { host, port }: { readonly host: string; readonly port: number },
@@ -100,17 +102,38 @@ export function linkCalls(
       await neighbours.listen(host);
       healthy();
       log.info(`Answering nodes of this cluster on port ${port}/udp`);
-      for (;;) {
-        await options.isReached.first(signal, (reached) => !reached);
-        for (let times = 0; options.isReached.current === false; times++) {
-          neighbours.ask();
+      for (let times = 0; ; times++) {
+        neighbours.ask();
+        if (options.isReached.current !== true) {
           await sleep(times < EAGER_TIMES ? EAGER_MS : PATIENT_MS, signal);
+          continue;
         }
+        times = 0;
+        await atMost(IDLE_MS, signal, (ended) =>
+          options.isReached.first(ended, (reached) => !reached),
+        );
       }
     } finally {
       neighbours.close();
     }
   };
+}
+
+/** Waits for something, but no longer than so long. */
+async function atMost(
+  ms: number,
+  signal: AbortSignal,
+  wait: (signal: AbortSignal) => Promise<unknown>,
+): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const waits = [wait(either), sleep(ms, either)];
+  try {
+    await Promise.race(waits);
+  } finally {
+    over.abort();
+    await Promise.allSettled(waits);
+  }
 }
 
 /** The sockets of one node, and what is said there. */

@@ -51,6 +51,13 @@ test("Whereabouts keeps few hints, the newest, and none of strangers or of what 
   expect(all.candidates("c")).toEqual(["10.1.0.4"]);
 });
 
+test("Whereabouts keeps a few strangers, for who looks whether there is another such cluster", () => {
+  const all = new Whereabouts(told);
+  for (const nodeId of ["c", "d", "c", "e", "f", "g"]) all.hint({ nodeId, address: "10.1.0.9" });
+  all.hint({ nodeId: "a", address: "10.1.0.9" });
+  expect(all.strangers.current?.map(({ nodeId }) => nodeId)).toEqual(["g", "f", "e", "c"]);
+});
+
 test("Whereabouts forgets hints of a node that is deleted", () => {
   const all = new Whereabouts(told);
   all.hint({ nodeId: "a", address: "10.1.0.52" });

@@ -17,6 +17,8 @@ export { linkCalls } from "./link-calls.ts";
 
 /** Hints that are kept of one node, the newest first. */
 const MOST_HINTS = 8;
+/** Strangers that are kept. */
+const MOST_STRANGERS = 4;
 
 /** Where a node was met, for as long as the cluster's word of it is the one of before. */
 interface Meeting {
@@ -34,6 +36,8 @@ export interface Sighting {
 export class Whereabouts {
   /** Where each node is, as far as that can be believed, best first; none where nobody knows. */
   readonly places = new Value<Names>(new Map());
+  /** Who calls himself a node of this cluster, and is none that was told of; the newest first. */
+  readonly strangers = new Value<readonly Sighting[]>([]);
   #told: Names;
   /** Nodes of which hints are wanted, beside those that were told of. */
   #expected: ReadonlySet<string> = new Set();
@@ -63,9 +67,9 @@ export class Whereabouts {
 
   /** Takes in where somebody says that a node is; forgets it where that node is a stranger. */
   hint({ nodeId, address }: Sighting): void {
-    if (!this.#isWanted(nodeId) || hostAddressFault(address) !== undefined) return;
-    const others = (this.#hints.get(nodeId) ?? []).filter((each) => each !== address);
-    this.#hints.set(nodeId, [address, ...others].slice(0, MOST_HINTS));
+    if (hostAddressFault(address) !== undefined) return;
+    if (!this.#isWanted(nodeId)) this.#noteStranger({ nodeId, address });
+    else this.#noteHint({ nodeId, address });
   }
 
   /**
@@ -91,6 +95,17 @@ export class Whereabouts {
     return [...this.#met].flatMap(([nodeId, { hosts }]) =>
       hosts.slice(0, 1).map((address) => ({ nodeId, address })),
     );
+  }
+
+  #noteHint({ nodeId, address }: Sighting): void {
+    const others = (this.#hints.get(nodeId) ?? []).filter((each) => each !== address);
+    this.#hints.set(nodeId, [address, ...others].slice(0, MOST_HINTS));
+  }
+
+  #noteStranger(stranger: Sighting): void {
+    const before = this.strangers.current ?? [];
+    const others = before.filter(({ nodeId }) => nodeId !== stranger.nodeId);
+    this.strangers.set([stranger, ...others].slice(0, MOST_STRANGERS));
   }
 
   #isWanted(id: string): boolean {

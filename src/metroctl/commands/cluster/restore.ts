@@ -10,6 +10,7 @@ import { chosenContext } from "../../session/context.ts";
 import { proxyOf, requireEndpoint } from "../../session/endpoint.ts";
 import { type AgeQuestion, askAboutAge, rememberBackup } from "../../session/newest-backup.ts";
 import { restoreBackup } from "../../session/restore.ts";
+import { askAboutTwins, saveRestored } from "../../session/twins.ts";
 
 export default defineCommand({
   meta: { name: "restore", description: "Bring a backup to a new machine that waits for it" },
@@ -17,7 +18,11 @@ export default defineCommand({
     config: clusterArgs.config,
     context: clusterArgs.context,
     proxy: clusterArgs.proxy,
-    yes: { type: "boolean", alias: "y", description: "Restore an old backup without asking" },
+    yes: {
+      type: "boolean",
+      alias: "y",
+      description: "Restore an old backup, or beside another cluster, without asking",
+    },
     address: { type: "positional", required: true, description: "Address of the machine" },
     file: { type: "positional", required: true, description: "File that cluster backup wrote" },
   },
@@ -30,12 +35,15 @@ export default defineCommand({
     // All of it once before anything is sent: half a backup must not reach a machine.
     const { digest, ...facts } = await checkBackup(context, file);
     say(`The backup is good: ${backupText(facts)}`);
-    if (args.yes !== true) await askAboutAge(context, facts, ageQuestion(file));
+    const isMeant = args.yes === true;
+    if (!isMeant) await askAboutAge(context, facts, ageQuestion(file));
+    await askAboutTwins(args, context, { address, isMeant });
     await restoreBackup(context, { address, file, digest, proxy });
     answer(`The node at ${address} has taken the backup in, and serves its cluster in a moment.`);
     answer("Other nodes of the old cluster have to be installed again: metroctl install genusb");
     // Last: it is done, and is not done twice, also where the context has no room.
     rememberBackup(context, facts);
+    saveRestored(context, address);
     // The endpoints of before are gone with their machines.
     context.saveReach({ endpoints: [address], ...(proxy === undefined ? {} : { proxy }) });
   },
