@@ -42,10 +42,10 @@ function starts() {
   const all = new Starts(failure, tree.logger("root"));
   const errors = () =>
     tree.read({ dn: "root", backlog: "all", minimumSeverity: "error" }).backlog.length;
-  const fail = (line: string, times = 1) => {
+  const fail = (lines: string | readonly string[], times = 1) => {
     for (let i = 0; i < times; i++) {
       all.begin();
-      all.hear(line);
+      for (const line of [lines].flat()) all.hear(line);
       expect(all.ended()).toBe(true);
     }
   };
@@ -69,6 +69,32 @@ test("Starts takes nothing for damage that another copy would not mend", () => {
   fail(json("fatal", "listen", "listen tcp 0.0.0.0:7834: bind: address already in use"), 3);
   expect(failure.current?.isDamaged).toBe(false);
   expect(failure.current?.text).toStartWith("etcd does not start: listen");
+});
+
+/** As etcd 3.6 says them on a full disk, after a power cut. */
+const noRoom = json(
+  "error",
+  "failed to preallocate space when creating a new WAL",
+  "no space left on device",
+);
+const noRepair = json("fatal", "failed to repair WAL", "unexpected EOF");
+
+test("Starts takes a log that etcd found no room to repair for no damage", () => {
+  const { failure, fail } = starts();
+  fail([noRoom, noRepair], 3);
+  expect(failure.current).toEqual({
+    text: "etcd does not start: failed to preallocate space when creating a new WAL: no space left on device",
+    isDamaged: false,
+  });
+});
+
+test("Starts tells of damage that is left when room is back", () => {
+  const { failure, fail } = starts();
+  fail([noRoom, noRepair], 5);
+  fail(noRepair, 2);
+  expect(failure.current?.isDamaged).toBe(false);
+  fail(noRepair);
+  expect(failure.current?.isDamaged).toBe(true);
 });
 
 test("Starts forgets what is over, and leaves an end without a reason to others", () => {

@@ -30,6 +30,20 @@ export function givesUp(line: string): string | undefined {
   return cut([msg, error].filter((part) => typeof part === "string").join(": "));
 }
 
+/**
+ * What the machine lacks, in a line of etcd's output: it may give up later with words that only
+ * tell what follows, such as a log that it found no room to repair.
+ */
+function lacks(line: string): string | undefined {
+  const { level, msg, error } = record(line);
+  if (level !== "error" || typeof error !== "string" || !OF_MACHINE.test(error)) return undefined;
+  return cut(`${msg}: ${error}`);
+}
+
+function isDamage(reason: string): boolean {
+  return !OF_MACHINE.test(reason);
+}
+
 function record(line: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = line.startsWith("{") ? JSON.parse(line) : undefined;
@@ -61,6 +75,8 @@ export class Starts {
   readonly #log: Logger;
   #count = 0;
   #reason: string | undefined;
+  #lack: string | undefined;
+  #toldDamage = false;
   #startedAt = 0;
   #lasting: Timer | undefined;
 
@@ -74,11 +90,13 @@ export class Starts {
   begin(): void {
     this.#startedAt = performance.now();
     this.#reason = undefined;
+    this.#lack = undefined;
   }
 
   /** It has said something. */
   hear(line: string): void {
     this.#reason ??= givesUp(line);
+    this.#lack ??= lacks(line);
   }
 
   /** It serves: the end of trouble, where it had failed so often only once that has lasted. */
@@ -93,14 +111,18 @@ export class Starts {
     clearTimeout(this.#lasting);
     if (performance.now() - this.#startedAt > YOUNG_MS) this.#count = 0;
     if (this.#reason === undefined) return false;
+    const reason = this.#lack ?? this.#reason;
+    // What was told is over: room came back, say, and what lies on the disk is damaged now.
+    if (this.#count >= TIMES && isDamage(reason) !== this.#toldDamage) this.#count = 0;
     this.#count += 1;
-    if (this.#count === TIMES) this.#give(this.#reason);
-    else this.#log.info(`etcd gave up: ${this.#reason}`);
+    if (this.#count === TIMES) this.#give(reason);
+    else this.#log.info(`etcd gave up: ${reason}`);
     return true;
   }
 
   #give(reason: string): void {
-    const isDamaged = !OF_MACHINE.test(reason);
+    const isDamaged = isDamage(reason);
+    this.#toldDamage = isDamaged;
     const text = isDamaged
       ? `its copy of the cluster's state is damaged: ${reason}`
       : `etcd does not start: ${reason}`;
