@@ -51,4 +51,4 @@ test("nodes with both families join with one of IPv6 alone; a card that leads no
   const [first] = await cluster.nodes();
   const logs = await cluster.metroctl("node", "logs", first?.id ?? "", "--dn", "root.network");
   expect(logs).toContain("Address is");
-}, 120_000);
+});
