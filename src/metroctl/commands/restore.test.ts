@@ -29,8 +29,8 @@ async function encrypted(publicKey: Uint8Array, text: string): Promise<Uint8Arra
   return Buffer.concat(await Array.fromAsync(encryptStream(publicKey, source())));
 }
 
-async function refusal(address: string, path: string): Promise<string> {
-  const { stdout, stderr, exitCode } = await plane.metroctl("cluster", "restore", address, path);
+async function refusal(...args: readonly string[]): Promise<string> {
+  const { stdout, stderr, exitCode } = await plane.metroctl("cluster", "restore", ...args);
   expect(stdout).toBe("");
   expect(exitCode).toBeGreaterThan(0);
   return stderr;
@@ -71,7 +71,8 @@ test("restore says how to go on where the machine has the backup, and the answer
   const signed = signedBackup(plane.issuer, facts, { bytes: snapshot.length, parts: parts() });
   const { publicKey } = ensureRecoveryKey(plane.context);
   const good = Buffer.concat(await Array.fromAsync(encryptStream(publicKey, signed)));
-  const told = await refusal("127.0.0.1:1", file("good", good));
+  // Its cluster runs, which restore would ask about.
+  const told = await refusal("--yes", "127.0.0.1:1", file("good", good));
   expect(told).toContain("Error: no machine waits for a backup there; if it has taken this one,");
   expect(told).toContain("metroctl takeownership 127.0.0.1:1 goes on: no connection: ");
 });
