@@ -57,6 +57,16 @@ export class Cluster {
     return sendControl(this.#paths.control, { operation: "status" });
   }
 
+  /** Lets the network's time server say so much more than this host's time; for tests. */
+  async tellTime(aheadMs: number): Promise<void> {
+    await sendControl(this.#paths.control, { operation: "time", aheadMs });
+  }
+
+  /** Silences the network's time server; for tests. */
+  async silenceTime(): Promise<void> {
+    await sendControl(this.#paths.control, { operation: "time" });
+  }
+
   /** Lets a bound cluster outlive this process. */
   async release(): Promise<void> {
     await this.#keeper?.tell(RELEASE);

@@ -11,6 +11,8 @@ import type { PowerOnOptions } from "./qemu.ts";
 export type Request =
   | { readonly operation: "status" }
   | { readonly operation: "stop" }
+  /** What the time server of the network says; absent: it is silent. */
+  | { readonly operation: "time"; readonly aheadMs?: number }
   | ({ readonly operation: "powerOn"; readonly machine: number } & PowerOnOptions)
   | { readonly operation: "saveMemory"; readonly machine: number; readonly file: string }
   | {
@@ -115,7 +117,7 @@ function parseRequest(line: string): Request {
 function isRequest(value: unknown): value is Request {
   if (typeof value !== "object" || value === null || !("operation" in value)) return false;
   const { operation } = value;
-  if (operation === "status" || operation === "stop") return true;
+  if (operation === "status" || operation === "stop" || operation === "time") return true;
   const isKnown = typeof operation === "string" && machineOperations.includes(operation);
   return isKnown && "machine" in value && typeof value.machine === "number";
 }

@@ -29,7 +29,7 @@ import { type ClusterPaths, machinePaths, makePrivateDirectory, pathsOf } from "
 import { ProcessMachine } from "./process-machine.ts";
 import { startRelay } from "./relay.ts";
 import { type ClusterSettings, type MachineSettings, network, readSettings } from "./settings.ts";
-import { serveTime } from "./time-server.ts";
+import { SwitchedTime } from "./time-server.ts";
 
 /** What keeper.json says while the keeper runs. */
 export interface KeeperState {
@@ -149,10 +149,11 @@ async function keepInside(paths: ClusterPaths): Promise<void> {
     // The network without one of its servers would be a riddle: better none at all.
     void child.exited.then(() => giveUp(`error: ${name} has ended; see ${name}.log`));
   }
+  const time = new SwitchedTime();
   // Processes have the host's clock.
-  if (isVirtual) await serveTime();
+  if (isVirtual) await time.tell(0);
   await startRelay({ path: paths.socks }, { host: "127.0.0.1", port: SOCKS_PORT });
-  await takeCommands(paths);
+  await takeCommands(paths, time);
 }
 
 function allCables(machines: readonly MachineSettings[]): readonly (readonly string[])[] {
@@ -177,13 +178,14 @@ async function nameServer(paths: ClusterPaths): Promise<void> {
   await run(["mount", "--bind", file, "/etc/resolv.conf"], { env: { PATH: programPath } });
 }
 
-async function takeCommands(paths: ClusterPaths): Promise<void> {
+async function takeCommands(paths: ClusterPaths, time: SwitchedTime): Promise<void> {
   const settings = readSettings(paths.settings);
   const machines = new Map(
     settings.machines.map((machine) => [machine.number, hardwareOf(machine, paths, settings)]),
   );
   await serveControl(paths.control, async (request) => {
-    await perform(request, machines);
+    if (request.operation === "time") await time.tell(request.aheadMs);
+    else await perform(request, machines);
     return statusOf(machines);
   });
 }
@@ -202,7 +204,10 @@ function statusOf(machines: ReadonlyMap<number, Switches>): readonly MachineStat
   return [...machines.values()].map((machine) => machine.status());
 }
 
-async function perform(request: Request, machines: ReadonlyMap<number, Switches>): Promise<void> {
+async function perform(
+  request: Exclude<Request, { readonly operation: "time" }>,
+  machines: ReadonlyMap<number, Switches>,
+): Promise<void> {
   if (request.operation === "status") return;
   if (request.operation === "stop") {
     // As one power cut for all; the reply leaves before the process does.

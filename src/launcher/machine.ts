@@ -64,8 +64,9 @@ export class Machine {
     medium: string,
     timeoutMs: number,
     onLine: (line: string) => void = () => {},
+    options: PowerOnOptions = {},
   ): Promise<void> {
-    await this.powerOn({ medium });
+    await this.powerOn({ ...options, medium });
     const [disk] = await this.console.waitFor(INSTALLS, { timeoutMs });
     onLine(disk);
     const [, reason] = await this.console.waitFor(INSTALLED, { timeoutMs });

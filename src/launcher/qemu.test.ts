@@ -57,6 +57,17 @@ test("qemuCommand has the board say what it is told to", () => {
   expect(command).toEndWith("-smbios type=11,value=a=b,,c -smbios type=11,value=d");
 });
 
+test("qemuCommand sets the hardware clock, and puts disks of others first", () => {
+  const command = line(
+    {},
+    { clock: "2036-01-01T00:00:00", otherDisks: [{ file: "/a,b.img" }, { broken: true }] },
+  );
+  expect(command).toContain("-rtc base=2036-01-01T00:00:00");
+  expect(command).toMatch(
+    /"filename":"\/a,b\.img".*drive=other0,.*blkdebug.*"errno":5.*drive=other1,.*drive=disk,/,
+  );
+});
+
 test("qemuCommand hands over files and a kernel", () => {
   const command = line({
     fwCfg: { "opt/metropolis/parameters": "/p.pb" },

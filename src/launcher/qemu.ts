@@ -11,9 +11,16 @@ export interface PowerOnOptions {
   readonly medium?: string;
   /** Where machines are processes: variables for the node agent; for tests. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What the hardware clock says at power-on, as `2036-01-01T00:00:00`; for tests. */
+  readonly clock?: string;
+  /** Disks of others, before its own, which it could take for its own; for tests. */
+  readonly otherDisks?: readonly OtherDisk[];
   /** Texts that the board hands to whatever boots, as SMBIOS type 11; for tests. */
   readonly boardTexts?: readonly string[];
 }
+
+/** A raw disk, or one of which each read fails. */
+export type OtherDisk = { readonly file: string } | { readonly broken: true };
 
 /** Names by which QMP finds the parts again. */
 export const device = { medium: "medium", disk: "disk" } as const;
@@ -33,6 +40,8 @@ export function qemuCommand(
     ...processor(settings, cluster.accelerator),
     ...firmware(cluster.firmware, paths),
     ...(settings.hasTpm ? tpm(paths) : []),
+    ...(options.clock === undefined ? [] : ["-rtc", `base=${options.clock}`]),
+    ...(options.otherDisks ?? []).flatMap(otherDisk),
     ...disk(paths),
     ...(options.medium === undefined ? [] : medium(options.medium)),
     ...cables(settings, paths),
@@ -82,6 +91,21 @@ function disk({ disk: file }: MachinePaths) {
   return [
     ...["-drive", `${options},id=${device.disk},file=${quoted(file)}`],
     ...["-device", `virtio-blk-pci,drive=${device.disk},bootindex=1,serial=metropolis`],
+  ];
+}
+
+/** QEMU hands out addresses in order: the kernel finds these before the machine's own. */
+function otherDisk(disk: OtherDisk, index: number) {
+  const name = `other${index}`;
+  const image = { driver: "null-co", size: 2 ** 32 } as const;
+  const failure = { event: "none", iotype: "read", errno: 5, once: false } as const;
+  const drive =
+    "file" in disk
+      ? { driver: "raw", "node-name": name, file: { driver: "file", filename: disk.file } }
+      : { driver: "blkdebug", "node-name": name, image, "inject-error": [failure] };
+  return [
+    ...["-blockdev", JSON.stringify(drive)],
+    ...["-device", `virtio-blk-pci,drive=${name},serial=${name}`],
   ];
 }
 

@@ -1,7 +1,7 @@
 // The time server: its packets by hand, then over the loopback.
 import { expect, test } from "bun:test";
 import { createSocket } from "node:dgram";
-import { serveTime, timeReply } from "./time-server.ts";
+import { SwitchedTime, serveTime, timeReply } from "./time-server.ts";
 
 /** 2024-01-01T00:00:00.500Z, and the same as NTP counts seconds. */
 const NOW = 1_704_067_200_500;
@@ -54,4 +54,25 @@ test("serveTime answers over IPv4", async () => {
   expect(new DataView(reply.buffer, reply.byteOffset).getUint32(40)).toBe(NTP_SECONDS);
   client.close();
   server.close();
+});
+
+test("a switched time server is silent, right or wrong, as it is told", async () => {
+  const port = 20_000 + (process.pid % 20_000);
+  const time = new SwitchedTime(port);
+  const client = createSocket("udp4");
+  const heard: number[] = [];
+  client.on("message", (reply) => heard.push(reply.readUInt32BE(40)));
+  const ask = async () => {
+    client.send(request(), port, "127.0.0.1");
+    await Bun.sleep(50);
+    return heard.splice(0).map((seconds) => Math.round(seconds - NTP_SECONDS + NOW / 1_000));
+  };
+  await time.tell(0);
+  const [right = 0] = await ask();
+  await time.tell(86_400_000);
+  const [wrong = 0] = await ask();
+  await time.tell(undefined);
+  expect(await ask()).toEqual([]);
+  expect(Math.round((wrong - right) / 10)).toBe(8_640);
+  client.close();
 });

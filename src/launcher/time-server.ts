@@ -59,3 +59,21 @@ export async function serveTime(port = 123, now: () => number = Date.now): Promi
   });
   return { port: socket.address().port, close: () => socket.close() };
 }
+
+/** A time server that can be silent, and can be wrong. */
+export class SwitchedTime {
+  readonly #port: number;
+  #server: TimeServer | undefined;
+
+  constructor(port = 123) {
+    this.#port = port;
+  }
+
+  /** Says so much more than the host's time from now on; nothing where that is absent. */
+  async tell(aheadMs: number | undefined): Promise<void> {
+    this.#server?.close();
+    this.#server = undefined;
+    if (aheadMs === undefined) return;
+    this.#server = await serveTime(this.#port, () => Date.now() + aheadMs);
+  }
+}
