@@ -10,6 +10,7 @@ import { demoFlow } from "./demo-flow.ts";
 import { golden, useOwnState } from "./golden.ts";
 import { kernelFacts } from "./kernel-facts.ts";
 import { lockedDown } from "./locked-down.ts";
+import { oddMachine } from "./odd-machine.ts";
 import { cutPower } from "./power-cut.ts";
 import { confinedPrograms } from "./programs.ts";
 import { threeNodes } from "./three-nodes.ts";
@@ -34,6 +35,8 @@ describe("writer of the ESP adds parts", espWriterAddsParts);
 describe("owner of the firmware's variables", firmwareOwner);
 
 describe("system is gone", systemIsGone);
+
+describe("odd machine", oddMachine);
 
 describe("three nodes", threeNodes);
 
