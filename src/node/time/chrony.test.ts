@@ -4,7 +4,7 @@ import { chronyConfiguration, chronySources } from "./chrony.ts";
 
 test("chronySources prefers the servers that DHCP names", () => {
   expect(chronySources(["10.1.0.1", "fd00::1"])).toBe(
-    "server 10.1.0.1 iburst\nserver fd00::1 iburst\n",
+    "server 10.1.0.1 iburst minpoll 4\nserver fd00::1 iburst minpoll 4\n",
   );
 });
 

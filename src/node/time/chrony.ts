@@ -38,5 +38,6 @@ driftfile /run/lib/chrony/drift
 /** A file of sources for some servers: those, or the public pool. */
 export function chronySources(servers: readonly string[]): string {
   if (servers.length === 0) return POOL;
-  return servers.map((address) => `server ${address} iburst\n`).join("");
+  // A server that was silent at first is to be heard within a minute: it takes some answers.
+  return servers.map((address) => `server ${address} iburst minpoll 4\n`).join("");
 }

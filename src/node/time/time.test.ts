@@ -111,7 +111,7 @@ test("time asks the public pool until the network names servers", async () => {
   expect(sources()).toMatch(/^pool /);
   network.set({ timeServers: ["10.1.0.1"] });
   await until(logged("Time servers are 10.1.0.1"));
-  expect(sources()).toBe("server 10.1.0.1 iburst\n");
+  expect(sources()).toBe("server 10.1.0.1 iburst minpoll 4\n");
   network.set({ timeServers: [] });
   await until(logged("Time servers are those of the public pool"));
   expect(sources()).toMatch(/^pool /);
@@ -121,7 +121,7 @@ test("time starts with the servers that are known already, without a reload", as
   network.set({ timeServers: ["10.1.0.1"] });
   await start();
   await until(logged("chronyd -d"));
-  expect(sources()).toBe("server 10.1.0.1 iburst\n");
+  expect(sources()).toBe("server 10.1.0.1 iburst minpoll 4\n");
   expect(existsSync(join(folder, "calls"))).toBe(false);
 });
 
