@@ -13,6 +13,7 @@ test.each([
   ["root.roles.fetch", "info", false],
   ["root.roles.heartbeat", "error", true],
   ["root.roles.mesh", "info", true],
+  ["root.roles.renewal", "warning", true],
   ["root.roles.status", "info", true],
   ["root.rolesmith", "info", true],
   ["supervisor", "info", false],

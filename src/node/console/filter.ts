@@ -17,7 +17,7 @@ const quiet: readonly (readonly [string, Severity])[] = [
 const silent = ["root.roles"];
 
 /** Parts that are shown in full all the same. */
-const loud = ["root.roles.status", "root.roles.mesh"];
+const loud = ["root.roles.status", "root.roles.mesh", "root.roles.renewal"];
 
 /** An entry as a console shows it: of talkative parts one line, and no traces of their stacks. */
 export function forConsole(entry: Entry): Entry {

@@ -55,12 +55,13 @@ export function renewal(options: RenewalOptions): Runnable {
   };
 }
 
-/** Says a thing again only after another one. */
+/** Says a thing again only after another one; the time in it makes it no other. */
 function onceEach(log: Logger): (text: string) => void {
   let said = "";
   return (text) => {
-    if (text !== said) log.warning(text);
-    said = text;
+    const kind = text.replace(/\d/g, "");
+    if (kind !== said) log.warning(text);
+    said = kind;
   };
 }
 
