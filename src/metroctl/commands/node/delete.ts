@@ -1,6 +1,7 @@
 // `metroctl node delete <ids…>`: makes the cluster forget nodes for good.
 import { defineCommand } from "citty";
 import { Code, RpcError } from "../../../base/rpc/rpc.ts";
+import { printable } from "../../output/printable.ts";
 import { UserError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
@@ -38,7 +39,7 @@ function unlessGone(id: string, error: unknown): void {
   if (error.code === Code.notFound) return;
   if (error.code !== Code.failedPrecondition) throw error;
   throw new UserError(
-    `${error.message}: metroctl node decommission ${id} first or, ` +
+    `${printable(error.message)}: metroctl node decommission ${id} first or, ` +
       "for a machine that is gone, --bypass-has-roles --bypass-not-decommissioned",
   );
 }

@@ -12,6 +12,7 @@ import { type LogEntry, LogEntrySchema } from "../../../gen/osbase/logtree/proto
 import { fromLogEntry } from "../../output/log-entry.ts";
 import { answer } from "../../output/message.ts";
 import { endWithReader } from "../../output/output-guard.ts";
+import { printable } from "../../output/printable.ts";
 import { UsageError, UserError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
@@ -60,7 +61,7 @@ function brokenOff(id: string, error: unknown): unknown {
   const isGone = error instanceof RpcError && error.code === Code.unavailable;
   if (!isGone || error instanceof NoConnectionError) return error;
   return new UserError(
-    `node ${id} broke its log off, as when it restarts or is switched off: ${error.message}. ` +
+    `node ${id} broke its log off, as when it restarts or is switched off: ${printable(error.message)}. ` +
       `Go on with metroctl node logs when metroctl node describe shows it healthy`,
   );
 }
