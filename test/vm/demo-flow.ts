@@ -58,6 +58,8 @@ export function demoFlow(): void {
     expect(described).toMatch(
       /^metropolis-[0-9a-f]{32} +UP +10\.1\.0\.2 +HEALTHY +ConsensusMember/m,
     );
+    // Nothing troubles it: the last column, behind the boot's ID, is empty.
+    expect(described).toMatch(/ [0-9a-f]{32}$/m);
     const [id = ""] = (await owner.metroctl(...reach, "node", "list")).split("\n");
     expect(id).toMatch(/^metropolis-[0-9a-f]{32}$/);
     expect(await owner.metroctl(...reach, "approve")).toBe(

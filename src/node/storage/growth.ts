@@ -43,6 +43,11 @@ async function writeChunk(disk: Growing, chunk: Chunk, signal: AbortSignal, pace
   }
 }
 
+/** Whether the file system covers its whole device. */
+export function isGrown(disk: Growing): boolean {
+  return nextChunk(disk.layout, disk.covered()) === undefined;
+}
+
 /** Grows the file system until it covers its whole device. */
 export function growth(disk: Growing, pace: Pace = realPace): Runnable {
   return async ({ signal, log, healthy, done }) => {

@@ -14,11 +14,28 @@ test("dataRoom tells of a partition that is nearly full, and takes it back", asy
   const troubles = new Troubles();
   const membership = new Value<unknown>("a member");
   let bytes = 12 << 20;
-  const options = { root: "/data", membership, troubles, lookMs: 1, free: async () => bytes };
-  await using _ = testSupervisor(dataRoom(options));
+  const watched = { root: "/data", membership, troubles, isGrowing: () => false, lookMs: 1 };
+  await using _ = testSupervisor(dataRoom({ ...watched, free: async () => bytes }));
   await until(() => troubles.all.current?.[0] === SENTENCE);
   bytes = 1 << 30;
   await until(() => troubles.all.current?.length === 0);
+});
+
+test("dataRoom says nothing while the file system grows: a new node's is small for minutes", async () => {
+  const troubles = new Troubles();
+  const membership = new Value<unknown>("a member");
+  let looks = 0;
+  let grows = true;
+  const free = async () => {
+    looks += 1;
+    return 12 << 20;
+  };
+  const watched = { root: "/data", membership, troubles, isGrowing: () => grows, lookMs: 1 };
+  await using _ = testSupervisor(dataRoom({ ...watched, free }));
+  await until(() => looks > 2);
+  expect(troubles.all.current).toEqual([]);
+  grows = false;
+  await until(() => troubles.all.current?.[0] === SENTENCE);
 });
 
 test("dataRoom says nothing before the partition is mounted: what is there then has no room", async () => {
@@ -30,7 +47,7 @@ test("dataRoom says nothing before the partition is mounted: what is there then 
     return 0;
   };
   await using _ = testSupervisor(
-    dataRoom({ root: "/data", membership, troubles, lookMs: 1, free }),
+    dataRoom({ root: "/data", membership, troubles, isGrowing: () => false, lookMs: 1, free }),
   );
   await Bun.sleep(20);
   expect(looks).toBe(0);
@@ -41,7 +58,8 @@ test("dataRoom says nothing before the partition is mounted: what is there then 
 test("dataRoom sees the room of a real file system", async () => {
   const troubles = new Troubles();
   const membership = new Value<unknown>("a member");
-  await using _ = testSupervisor(dataRoom({ root: tmpdir(), membership, troubles, lookMs: 1 }));
+  const watched = { root: tmpdir(), membership, troubles, isGrowing: () => false, lookMs: 1 };
+  await using _ = testSupervisor(dataRoom(watched));
   await Bun.sleep(20);
   expect(troubles.all.current).toEqual([]);
 });

@@ -17,6 +17,8 @@ export interface RoomOptions {
   /** Set once it is. */
   readonly membership: Value<unknown>;
   readonly troubles: Troubles;
+  /** Whether the file system is still to get the rest of its device. */
+  readonly isGrowing: () => boolean;
   readonly lookMs?: number;
   /** How many bytes are left; for tests. */
   readonly free?: (root: string) => Promise<number>;
@@ -24,14 +26,14 @@ export interface RoomOptions {
 
 /** Tells of a data partition that is nearly full, and takes it back when it is not. */
 export function dataRoom(options: RoomOptions): Runnable {
-  const { root, membership, troubles, lookMs = LOOK_MS, free = bytesFree } = options;
+  const { root, membership, troubles, isGrowing, lookMs = LOOK_MS, free = bytesFree } = options;
   return async ({ signal, log, healthy }) => {
     healthy();
     await membership.first(signal, () => true);
     let isTold = false;
     for (; ; await sleep(lookMs, signal)) {
       const bytes = await free(root);
-      const isShort = bytes < LEAST_BYTES;
+      const isShort = bytes < LEAST_BYTES && !isGrowing();
       const sentence = `the data partition is nearly full, ${formatSize(bytes)} are left: install the node again on a larger disk`;
       if (isShort && !isTold) log.warning(`T${sentence.slice(1)}`);
       isTold = isShort;
