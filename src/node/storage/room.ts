@@ -31,7 +31,9 @@ export function dataRoom(options: RoomOptions): Runnable {
     healthy();
     await membership.first(signal, () => true);
     let isTold = false;
-    for (; ; await sleep(lookMs, signal)) {
+    for (;;) {
+      // First of all: the file system of a new node is told to grow a moment after it is mounted.
+      await sleep(lookMs, signal);
       const bytes = await free(root);
       const isShort = bytes < LEAST_BYTES && !isGrowing();
       const sentence = `the data partition is nearly full, ${formatSize(bytes)} are left: install the node again on a larger disk`;
