@@ -1,6 +1,7 @@
 // Two clusters of one identity: what a restore makes where the cluster of before still runs, or
 // was restored elsewhere already. Neither knows of the other, and each believes itself to be the
 // one, so whoever restores is asked, as far as that can be known from here.
+import { capital } from "../../base/format/sentence.ts";
 import { RpcError } from "../../base/rpc/rpc.ts";
 import { say } from "../output/message.ts";
 import { utcText } from "../output/time-words.ts";
@@ -71,8 +72,4 @@ function restoredBefore(context: ContextFolder, address: string): string | undef
     // It only makes us ask less.
     return undefined;
   }
-}
-
-function capital(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

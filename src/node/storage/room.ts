@@ -2,6 +2,7 @@
 // that nothing fails when the last of it is used up, and the node does not start again later.
 import { statfs } from "node:fs/promises";
 import { sleep, type Value } from "../../base/event/event.ts";
+import { capital } from "../../base/format/sentence.ts";
 import { formatSize } from "../../base/format/size.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import type { Troubles } from "../control/troubles.ts";
@@ -37,7 +38,7 @@ export function dataRoom(options: RoomOptions): Runnable {
       const bytes = await free(root);
       const isShort = bytes < LEAST_BYTES && !isGrowing();
       const sentence = `the data partition is nearly full, ${formatSize(bytes)} are left: install the node again on a larger disk`;
-      if (isShort && !isTold) log.warning(`T${sentence.slice(1)}`);
+      if (isShort && !isTold) log.warning(capital(sentence));
       isTold = isShort;
       troubles.note("room", isShort ? [sentence] : []);
     }

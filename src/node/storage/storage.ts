@@ -4,8 +4,10 @@
 //   command line ─► boot disk ─► ESP ─► ground ───► enrolment ─► data partition
 //                                        + TPM                       │
 //                                           growth (wipe) ◄──────────┘
+
 import { readFileSync } from "node:fs";
 import { Value } from "../../base/event/event.ts";
+import { capital } from "../../base/format/sentence.ts";
 import { slavesOf } from "../../base/linux/block-device.ts";
 import { bootPartition, EfiVariables, isSecureBoot } from "../../base/linux/efi-variables.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
@@ -74,10 +76,6 @@ function ownDisk(): Promise<FoundDisk> {
   const systemId = runningSlotId(readFileSync("/proc/cmdline", "utf8"));
   const espId = bootPartition(new EfiVariables());
   return findBootDisk({ systemId, espId, systemFrom: slavesOf(SYSTEM_DEVICE) });
-}
-
-function capital(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 async function openVault({ esp, ephemeral }: Paths, slot: Slot): Promise<Vault> {

@@ -3,8 +3,10 @@
 //
 //   cannot be right, or nothing is issued by it yet ──► set once, whatever they say
 //   can be right, or was set ────────────────────────► by a day at a time at most
+
 import { existsSync } from "node:fs";
 import { sleep, type Value } from "../../base/event/event.ts";
+import { capital } from "../../base/format/sentence.ts";
 import { isClockKept, setClock } from "../../base/linux/clock.ts";
 import { uptimeSeconds } from "../../base/linux/machine.ts";
 import type { Logger } from "../../base/logtree/logtree.ts";
@@ -184,8 +186,4 @@ export class ClockWatch {
 
 function text(time: number): string {
   return new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
-}
-
-function capital(sentence: string): string {
-  return sentence.slice(0, 1).toUpperCase() + sentence.slice(1);
 }
