@@ -12,6 +12,7 @@ import { issueUser, validFor } from "../../src/base/pki/certificate.ts";
 import { generateKeyPair } from "../../src/base/pki/keys.ts";
 import { nodeId } from "../../src/base/pki/node-id.ts";
 import { Code, connect, RpcError } from "../../src/base/rpc/rpc.ts";
+import { codeOf } from "../../src/base/rpc/test-call.ts";
 import { testSupervisor } from "../../src/base/supervisor/test-supervisor.ts";
 import { Recovery } from "../../src/gen/metropolis/node/core/recovery/recovery_pb.ts";
 import {
@@ -88,16 +89,6 @@ async function switchedOn(peerHost: string) {
 function serveAt(host: string, lock: Lock): AsyncDisposable {
   const listen = { host, port: RECOVERY_PORT };
   return testSupervisor(recovery(testMeeting(lock), listen));
-}
-
-async function codeOf(call: Promise<unknown>): Promise<Code> {
-  try {
-    await call;
-    return Code.ok;
-  } catch (error) {
-    if (error instanceof RpcError) return error.code;
-    throw error;
-  }
 }
 
 const answers: Readonly<Record<string, () => Uint8Array>> = {

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { create } from "@bufbuild/protobuf";
 import { Value } from "../../base/event/event.ts";
+import { until } from "../../base/event/test-until.ts";
 import { generateKeyPair } from "../../base/pki/keys.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
 import { LinkCallSchema } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
@@ -56,12 +57,6 @@ async function neighbour() {
   socket.bind(0, "127.0.0.1", () => bound.resolve());
   await bound.promise;
   return { socket, heard };
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (const limit = performance.now() + 5_000; !isSo(); await Bun.sleep(5)) {
-    if (performance.now() > limit) throw new Error("nothing came");
-  }
 }
 
 test("a node answers those of its cluster, takes hints from them, and hears nobody else", async () => {

@@ -15,6 +15,7 @@ import {
   type LinkCall,
   LinkCallSchema,
 } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
+import { untilFirst } from "../control/control.ts";
 import type { Whereabouts } from "./whereabouts.ts";
 
 /** What calls begin with, so that nothing else on the port is taken for one. */
@@ -109,31 +110,15 @@ export function linkCalls(
           continue;
         }
         times = 0;
-        await atMost(IDLE_MS, signal, (ended) =>
-          options.isReached.first(ended, (reached) => !reached),
-        );
+        await untilFirst(signal, [
+          (ended) => sleep(IDLE_MS, ended),
+          async (ended) => void (await options.isReached.first(ended, (reached) => !reached)),
+        ]);
       }
     } finally {
       neighbours.close();
     }
   };
-}
-
-/** Waits for something, but no longer than so long. */
-async function atMost(
-  ms: number,
-  signal: AbortSignal,
-  wait: (signal: AbortSignal) => Promise<unknown>,
-): Promise<void> {
-  const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
-  const waits = [wait(either), sleep(ms, either)];
-  try {
-    await Promise.race(waits);
-  } finally {
-    over.abort();
-    await Promise.allSettled(waits);
-  }
 }
 
 /** The sockets of one node, and what is said there. */
