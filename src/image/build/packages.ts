@@ -39,11 +39,12 @@ export function packagesStage(settings: BuildSettings): Stage {
     name: "packages",
     summary: "what the system image takes from Debian packages (initramfs/files.txt)",
     needs: [],
-    revision: 2,
-    programs: UNPACK,
+    revision: 3,
+    programs: { ...UNPACK, gcc: "gcc" },
     async inputs() {
-      const unused = JSON.stringify(unusedLibraries);
-      return [await readFile(list, "utf8"), unused, ...(await hashes(settings, "node"))];
+      // Another compiler makes other libraries.
+      const unused = [JSON.stringify(unusedLibraries), await host(["gcc", "--version"])];
+      return [await readFile(list, "utf8"), ...unused, ...(await hashes(settings, "node"))];
     },
     async make({ folder, note }) {
       const globs = parseNames(await readFile(list, "utf8"));

@@ -2,14 +2,20 @@
 // their place lie empty ones: what they bring along would be in the system image, in the memory of
 // the program, and in the time that each start of it takes.
 import { existsSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type EmptyLibrary, emptyLibrary } from "../../base/format/elf-library.ts";
+import { run } from "../../base/process/process.ts";
 import { LIBRARIES } from "./select.ts";
 
 /** A library, and the one program that is linked with it. */
-interface Unused extends EmptyLibrary {
+interface Unused {
   readonly program: string;
+  readonly name: string;
+  /** Of all its functions, as the program was linked. */
+  readonly version: string;
+  /** Each gives 0, a null pointer to those who expect one. */
+  readonly functions: readonly string[];
 }
 
 /** All of them. */
@@ -38,7 +44,22 @@ export async function emptyUnused(
     const path = join(root, LIBRARIES, library.name);
     // Debian's is a link to the name with the full version.
     await rm(path, { force: true });
-    await writeFile(path, emptyLibrary(library));
+    await linkEmpty(library, path);
   }
   return present.map(({ program }) => program);
+}
+
+/** Links a library whose functions do nothing; nothing of the folder or the time goes in. */
+async function linkEmpty({ name, version, functions }: Unused, path: string): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "empty-library-"));
+  try {
+    const [source, versions] = [join(folder, "empty.c"), join(folder, "versions")];
+    await writeFile(source, functions.map((each) => `long ${each}(void) { return 0; }\n`).join(""));
+    await writeFile(versions, `${version} { global: ${functions.join("; ")}; local: *; };\n`);
+    const layout = ["--build-id=none", "-znoseparate-code", `--version-script=${versions}`];
+    const link = [`-soname=${name}`, "-s", ...layout].map((each) => `-Wl,${each}`);
+    await run(["gcc", "-Os", "-shared", "-nostdlib", "-fno-ident", ...link, "-o", path, source]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
