@@ -35,4 +35,4 @@ test("code and chapter are fresh: `bun run generate` would change nothing", () =
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-}, 60_000);
+});

@@ -1,0 +1,21 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { TOML } from "bun";
+import { limitMs } from "./limits.ts";
+
+const top = join(import.meta.dir, "..");
+
+test.each([
+  ["src/metroctl/metroctl.test.ts", 60_000],
+  ["test/gen.test.ts", 120_000],
+  ["test/cluster/families.test.ts", 120_000],
+  ["test/image/reproducible.test.ts", 1_200_000],
+  ["test/vm/vm.test.ts", 1_200_000],
+])("limitMs of %s is %d", (path, ms) => {
+  expect(limitMs(join(top, path))).toBe(ms);
+});
+
+test("limits are loaded before every test, also where a file is run alone", async () => {
+  const settings = TOML.parse(await Bun.file(join(top, "bunfig.toml")).text());
+  expect(settings).toMatchObject({ test: { preload: ["./test/limits.ts"] } });
+});
