@@ -3,7 +3,8 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sleep, Value } from "../../base/event/event.ts";
+import { Value } from "../../base/event/event.ts";
+import { until } from "../../base/event/test-until.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
 import { hosts, hostsFile, type Names } from "./hosts.ts";
 
@@ -23,9 +24,6 @@ test("hosts follows the names; removed nodes vanish, everyone may read", async (
   const path = join(folder, "hosts");
   const names = new Value<Names>();
   await using _ = testSupervisor(hosts(names, path));
-  const until = async (isSo: () => boolean) => {
-    while (!isSo()) await sleep(2, AbortSignal.timeout(5_000));
-  };
   await until(() => existsSync(path));
   names.set(new Map([["a", ["10.1.0.2"]]]));
   await until(() => readFileSync(path, "utf8").includes("10.1.0.2 a"));

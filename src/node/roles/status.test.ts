@@ -1,6 +1,7 @@
 // Tests of the status push.
 import { expect, test } from "bun:test";
 import { sleep, Value } from "../../base/event/event.ts";
+import { until } from "../../base/event/test-until.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
 import type { NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { parseVersion } from "../host/version.ts";
@@ -38,22 +39,17 @@ test("nodeStatus says that etcd cannot run, and why, before all else that is wro
   expect(nodeStatus(facts)?.isConsensusFailing).toBe(false);
 });
 
-/** Waits until so many statuses were pushed. */
-async function until(pushes: readonly unknown[], count: number): Promise<void> {
-  while (pushes.length < count) await sleep(1, AbortSignal.timeout(5_000));
-}
-
 test("statusPush pushes what is new, and only that", async () => {
   await using cluster = await testCluster();
   const status = new Value<NodeStatus | undefined>(undefined);
   await using _ = testSupervisor(statusPush(cluster.curator, "metropolis-1", status, new Value()));
   status.set(undefined);
   status.set(nodeStatus(facts));
-  await until(cluster.pushes, 1);
+  await until(() => cluster.pushes.length >= 1);
   status.set(nodeStatus(facts));
   await sleep(20);
   status.set(nodeStatus({ ...facts, addresses: ["10.1.0.3"] }));
-  await until(cluster.pushes, 2);
+  await until(() => cluster.pushes.length >= 2);
   const seen = cluster.pushes.map(({ nodeId, status }) => `${nodeId} ${status?.externalAddress}`);
   expect(seen).toEqual(["metropolis-1 10.1.0.2", "metropolis-1 10.1.0.3"]);
 });
@@ -76,12 +72,12 @@ test("statusPush asks for an address again that the cluster has given to somebod
   const status = new Value(nodeStatus(facts));
   const told = new Value<readonly string[]>();
   await using _ = testSupervisor(statusPush(cluster.curator, "metropolis-1", status, told));
-  await until(cluster.pushes, 1);
+  await until(() => cluster.pushes.length >= 1);
   told.set(["10.1.0.2"]);
   await sleep(20);
   expect(cluster.pushes.length).toBe(1);
   told.set([]);
-  await until(cluster.pushes, 2);
+  await until(() => cluster.pushes.length >= 2);
   expect(cluster.pushes[1]?.status?.externalAddress).toBe("10.1.0.2");
 });
 
@@ -97,8 +93,8 @@ test("statusPush asks for one of several again that the cluster keeps for somebo
   const status = new Value(nodeStatus({ ...facts, addresses: ["10.1.0.2", "fd00::2"] }));
   const told = new Value<readonly string[]>();
   await using _ = testSupervisor(statusPush(cluster.curator, "metropolis-1", status, told));
-  await until(cluster.pushes, 1);
+  await until(() => cluster.pushes.length >= 1);
   told.set(["10.1.0.2"]);
-  await until(cluster.pushes, 2);
+  await until(() => cluster.pushes.length >= 2);
   expect(cluster.pushes[1]?.status?.addresses).toEqual(["10.1.0.2", "fd00::2"]);
 });
