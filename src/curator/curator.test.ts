@@ -140,4 +140,4 @@ test("the curator makes a cluster in etcd, serves it, and ends in order", async 
     etcd.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   }
-}, 30_000);
+});

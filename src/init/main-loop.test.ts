@@ -38,7 +38,7 @@ test("mainLoop restarts an agent that crashes and passes on its last lines", asy
   expect(console).toContain("init I The node asks to power off");
   expect(console.trimEnd()).toEndWith("init I Powering off");
   expect(exitCode).toBe(NAMESPACE_END.powerOff);
-}, 30_000);
+});
 
 test("mainLoop reaps orphans", async () => {
   if (!isPossible) return;
@@ -49,7 +49,7 @@ test("mainLoop reaps orphans", async () => {
     echo "zombies: $(grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l)"
     exit 1`);
   expect(console).toContain("zombies: 0");
-}, 30_000);
+});
 
 test("mainLoop reboots at Ctrl-Alt-Del, and ends the agent gently before", async () => {
   if (!isPossible) return;
@@ -61,14 +61,14 @@ test("mainLoop reboots at Ctrl-Alt-Del, and ends the agent gently before", async
   expect(console).not.toContain("starting it again");
   expect(console.trimEnd()).toEndWith("init I Rebooting");
   expect(exitCode).toBe(NAMESPACE_END.reboot);
-}, 30_000);
+});
 
 test("mainLoop gives up waiting neither for deaf programs nor for what it cannot start", async () => {
   if (!isPossible) return;
   const { console, exitCode } = await run("trap '' TERM; (trap '' TERM; sleep 60) & exit 64");
   expect(console).toContain("init I The node asks to reboot");
   expect(exitCode).toBe(NAMESPACE_END.reboot);
-}, 30_000);
+});
 
 test("mainLoop lets an agent find no disk mounted that its predecessor left", async () => {
   if (!isPossible) return;
@@ -77,7 +77,7 @@ test("mainLoop lets an agent find no disk mounted that its predecessor left", as
     [ $n = 2 ] && echo "left: $(grep -c '^/dev/fake' /proc/self/mounts)" && exit 1
     exit 65`);
   expect(console).toContain("left: 0");
-}, 30_000);
+});
 
 test("mainLoop ends what has left the agent's group before it starts the next one", async () => {
   if (!isPossible) return;
@@ -88,7 +88,7 @@ test("mainLoop ends what has left the agent's group before it starts the next on
     [ $n = 2 ] && exit 1
     exit 65`);
   expect(console).toContain("it ended");
-}, 30_000);
+});
 
 test("mainLoop starts nothing that an agent has laid over the system", async () => {
   if (!isPossible) return;
@@ -97,7 +97,7 @@ test("mainLoop starts nothing that an agent has laid over the system", async () 
     [ $n = 2 ] && echo "over: $(grep -c '^over' /proc/self/mounts)" && exit 1
     exit 65`);
   expect(console).toContain("over: 0");
-}, 30_000);
+});
 
 test("mountAll mounts what programs need", async () => {
   if (!isPossible) return;
@@ -106,4 +106,4 @@ test("mountAll mounts what programs need", async () => {
     exit 65`);
   const needed = ["/proc", "/sys", "/dev", "/run", "/tmp"];
   for (const target of needed) expect(console).toContain(`R ${target}\n`);
-}, 30_000);
+});

@@ -86,7 +86,7 @@ test("install writes the disk, says so as the handbook does, and tells the firmw
   expect(entries).toMatchObject([
     { partitionNumber: 1, partitionId: esp?.id, path: "EFI/BOOT/BOOTX64.EFI" },
   ]);
-}, 60_000);
+});
 
 test.each([
   ["a legacy BIOS", { machine: { hasEfi: false } }, "legacy BIOS"],
@@ -124,4 +124,4 @@ test("install goes on where the firmware refuses a boot entry", async () => {
   const { lines, failure } = await installOn({ machine: { addBootEntry } });
   expect(failure).toBeUndefined();
   expect(lines.join("\n")).toContain("Could not add a boot entry: no room");
-}, 60_000);
+});

@@ -174,4 +174,4 @@ test("elections work the same over a real etcd, through its restart", async () =
   expect(await leader(store)).toBe("two");
   expect(successor.revision).toBeGreaterThan(first.revision);
   await successor.resign();
-}, 30_000);
+});

@@ -149,4 +149,4 @@ test("follow goes on when etcd is killed and comes back", async () => {
   await store.put("c", text("3"));
   await store.put("end", text(""));
   expect(await seen).toEqual(["list a", "put b", "put c", "put end"]);
-}, 30_000);
+});

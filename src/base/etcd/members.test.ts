@@ -20,7 +20,7 @@ test("members are listed, added as learners and removed", async () => {
   );
   await members.remove(learner.id);
   expect(await members.list()).toHaveLength(1);
-}, 20_000);
+});
 
 test("status, snapshot and defragment tell of the database", async () => {
   await using etcd = await testEtcd();
@@ -39,7 +39,7 @@ test("status, snapshot and defragment tell of the database", async () => {
   expect(bytes.subarray(-32)).toEqual(Buffer.from(hash));
   expect(bytes.includes("a value to be found")).toBe(true);
   await members.defragment();
-}, 20_000);
+});
 
 /** What etcd says when its database has reached the quota. */
 const NO_SPACE = "database space exceeded";
@@ -75,4 +75,4 @@ test("a full member raises an alarm, which ends where there is room", async () =
   await members.endFullAlarm(memberId);
   expect(await members.fullMembers()).toEqual([]);
   await store.put("key", new Uint8Array(1));
-}, 20_000);
+});

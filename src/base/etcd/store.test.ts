@@ -18,7 +18,7 @@ let etcd: TestEtcd;
 
 beforeAll(async () => {
   etcd = await testEtcd();
-}, 20_000);
+});
 
 afterAll(() => etcd[Symbol.asyncDispose]());
 
@@ -200,4 +200,4 @@ test("memoryStore and etcdStore give the same answers to random operations", asy
     }),
     { numRuns: 60 },
   );
-}, 60_000);
+});

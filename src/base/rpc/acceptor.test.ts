@@ -346,4 +346,4 @@ test("500 idle connections, noise and long messages leave the server well", asyn
   Bun.gc(true);
   // Both ends are in this process, and the client's copies of long messages too.
   expect(process.memoryUsage().rss - before).toBeLessThan(400 << 20);
-}, 30_000);
+});

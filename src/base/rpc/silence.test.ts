@@ -1,15 +1,15 @@
 // Servers that are silent for a while: who is told to waits, who can ask another goes.
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { createConnection, createServer, type Socket } from "node:net";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { Code, connect } from "./rpc.ts";
 import { failure, Pair } from "./test-pair.ts";
 
-// Pings go out every three seconds, and that is no parameter.
-setDefaultTimeout(30_000);
-
-/** Longer than nodes want a server to be silent, at whatever moment the next ping goes out. */
+/**
+ * Longer than nodes want a server to be silent, at whatever moment the next ping goes out: one
+ * goes every three seconds, and that is no parameter.
+ */
 const SILENCE_MS = 6_500;
 
 /** A way to a server that can be told to carry nothing, and then all of it. */

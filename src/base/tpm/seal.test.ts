@@ -1,11 +1,9 @@
 // Tests of what may come between the steps of unsealing, and of the words for refusals.
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readPcrs, seal, unseal } from "./seal.ts";
 import { softwareTpm, testSigner } from "./test-tpm.ts";
 import { type Tools, tools, withoutManager } from "./tools.ts";
 import { failureOf, toolError } from "./tpm-error.ts";
-
-setDefaultTimeout(60_000);
 
 const REFERENCE = "some reference";
 

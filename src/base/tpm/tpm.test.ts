@@ -1,5 +1,5 @@
 // Tests of sealing, against true TPMs made of software.
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,8 +9,6 @@ import { hasTpm, openTpm, type PcrValues, type Tpm } from "./tpm.ts";
 
 const EPOCH = "metropolis epoch 1";
 const IMAGE = [9, 11, 12];
-// Each sealing is a dozen programs; five seconds are few on a loaded host.
-setDefaultTimeout(60_000);
 
 const release = testSigner();
 const secret = crypto.getRandomValues(new Uint8Array(32));

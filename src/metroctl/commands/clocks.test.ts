@@ -13,7 +13,7 @@ test("where a node's certificate has ended, metroctl names the clock of the work
   expect(stderr).toMatch(
     /certificate ended at \S+Z, and the clock here says \S+Z.*: is the clock of this computer right\?/,
   );
-}, 60_000);
+});
 
 test("where a node finds the owner's ended, metroctl names the node's clock", () => {
   const message =

@@ -25,4 +25,4 @@ test("an interrupted backup keeps the file of before, and ends as the handbook s
   expect(output()).toEndWith(`Error: interrupted: nothing was written to ${file}\n`);
   expect(readFileSync(file, "utf8")).toBe("the backup of before");
   expect(existsSync(`${file}.part`)).toBe(false);
-}, 60_000);
+});

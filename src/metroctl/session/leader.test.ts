@@ -207,7 +207,7 @@ test("a control plane without a leader is told from one that is not there", asyn
   const failure = await open(at(1).address, 1_000).catch(String);
   expect(failure).toContain("the control plane has no leader, are most of its members up?");
   expect(failure).toContain(`${at(1).address}: the leader is not known`);
-}, 30_000);
+});
 
 test("the last moment, too short for anybody, does not hide why nobody answered before", async () => {
   const mute = createServer(() => {}).listen(0, "127.0.0.1");

@@ -41,14 +41,14 @@ test("connectEtcd reaches etcd with the client's certificate, and keeps the CA t
   for (const [key, value] of caRecords(running.ca)) await store.put(key, value);
   const kept = await store.get("/pki/issued/etcd-ca-cert.der");
   expect(kept?.value).toEqual(running.ca.certificate);
-}, 30_000);
+});
 
 test("connectEtcd refuses an etcd that is not this node's member", async () => {
   await using running = await start();
   const stranger = { ...running.member, nodeId: `metropolis-${"d".repeat(32)}` };
   using channel = await connectEtcd(stranger);
   await expect(etcdStore(channel).get("key")).rejects.toThrow("does not prove to be the member");
-}, 30_000);
+});
 
 test("etcd refuses clients of another CA", async () => {
   await using running = await start();
@@ -58,4 +58,4 @@ test("etcd refuses clients of another CA", async () => {
   const other = { ...member, data: paths(join(root, "other")).data };
   using channel = await connectEtcd(other);
   await expect(etcdStore(channel).get("key")).rejects.toThrow();
-}, 30_000);
+});

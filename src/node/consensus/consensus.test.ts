@@ -62,7 +62,7 @@ test("consensus starts etcd when it is wanted, ends it when not, and keeps its d
     expect(texts.filter((text) => text.startsWith("etcd answers at")).length).toBe(2);
     expect(texts.some((text) => text.includes("restarting local member"))).toBe(true);
   });
-}, 30_000);
+});
 
 test("consensus keeps etcd running until nobody needs it", async () => {
   const member = await newMember();
@@ -78,7 +78,7 @@ test("consensus keeps etcd running until nobody needs it", async () => {
   used.resolve();
   await stopped;
   expect(control.running.current).toBeNull();
-}, 30_000);
+});
 
 test("consensus reports a program that does not start to the supervisor", async () => {
   const member = await newMember();

@@ -82,7 +82,7 @@ test("members meet whom they know, and tell each other of the third", async () =
   );
   expect(met).toBe(true);
   for (const each of [...supervisors, ...servers]) await each[Symbol.asyncDispose]();
-}, 20_000);
+});
 
 /** Somebody who passes on whatever is said to him. */
 function relay(host: string, to: string): Promise<Server> {
@@ -105,7 +105,7 @@ test("a node that passes on what is said to another is not taken for it", async 
   // B says itself where it is, over the same relay, and is found there.
   expect(await eventually(() => placeOf(atA, b) === "127.0.0.13")).toBe(true);
   between.close();
-}, 20_000);
+});
 
 test("a member that says it is at another's address does not get that", async () => {
   const { a, b, c } = await trio();
@@ -120,4 +120,4 @@ test("a member that says it is at another's address does not get that", async ()
   await Bun.sleep(1_500);
   expect(placeOf(atA, b)).toBe("127.0.0.3");
   expect(placeOf(atA, c)).toBeUndefined();
-}, 20_000);
+});

@@ -58,7 +58,7 @@ test("too few members open nothing, and say whom they wait for", async () => {
   expect(first.lock.key.current).toBeUndefined();
   expect(text()).toContain("Waiting for 1 more of: metropolis-2, metropolis-3, metropolis-4");
   for (const service of services) await service[Symbol.asyncDispose]();
-}, 20_000);
+});
 
 test("a member that lies holds up nobody", async () => {
   const all = await testMembers(4, 2);
@@ -70,7 +70,7 @@ test("a member that lies holds up nobody", async () => {
   if (first === undefined) throw new Error("no members");
   expect(await gather(first, all)).toEqual(first.clusterUnlockKey);
   for (const service of services) await service[Symbol.asyncDispose]();
-}, 20_000);
+});
 
 test("a key that opens nothing any more is not taken, and what it is of is asked for no longer", async () => {
   const [first, second] = await testMembers(2, 2);
@@ -83,7 +83,7 @@ test("a key that opens nothing any more is not taken, and what it is of is asked
   expect(first.lock.key.current).toBeUndefined();
   expect(text()).toContain("epoch 4 makes a key that opens nothing any more");
   expect(text()).toContain("Waiting for the cluster");
-}, 20_000);
+});
 
 test("a machine that is not who it should be gives no share", async () => {
   const [first, second] = await testMembers(2, 2);
@@ -92,7 +92,7 @@ test("a machine that is not who it should be gives no share", async () => {
   await using _ = serving({ ...second, lock: { ...second.lock, join: stranger.join } });
   const attempt = gather(first, [first, second], AbortSignal.timeout(1_500));
   await expect(attempt).rejects.toThrow("timed out");
-}, 20_000);
+});
 
 test("shares are for members of the epoch only", async () => {
   const [first, second] = await testMembers(2, 2);
@@ -111,7 +111,7 @@ test("shares are for members of the epoch only", async () => {
   expect(await ask(generateKeyPair(), 5n)).toBe(Code.permissionDenied);
   expect(await ask(second.join, 5n)).toBe(Code.notFound);
   expect(await ask(second.join, 4n)).toBe(Code.ok);
-}, 20_000);
+});
 
 test("the port is closed while a leader answers", async () => {
   const [first, second] = await testMembers(2, 2);
@@ -125,7 +125,7 @@ test("the port is closed while a leader answers", async () => {
   while ((await ask()) !== Code.ok) await Bun.sleep(20);
   isReached.set(true);
   while ((await ask()) !== Code.unavailable) await Bun.sleep(20);
-}, 20_000);
+});
 
 test("what a locked node says on its console", async () => {
   const [automatic] = await testMembers(3, 2);

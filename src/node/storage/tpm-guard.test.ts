@@ -1,6 +1,6 @@
 // Tests of the guard with a software TPM. It has booted nothing and its registers are empty, but for
 // the state of Secure Boot, so that is what releases are signed for here.
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import {
   openSoftwareTpm,
   type SoftwareTpm,
@@ -13,8 +13,6 @@ import type { BootImage } from "./boot-image.ts";
 import type { SealedKey } from "./sealed.ts";
 import { testKernelImage } from "./test-boot.ts";
 import { tpmGuard } from "./tpm-guard.ts";
-
-setDefaultTimeout(60_000);
 
 const release = testSigner();
 const secret = new Uint8Array(32).fill(9);
