@@ -7,14 +7,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-
-/** What one tier, or one check of it, came to. */
-interface Tally {
-  readonly passed: number;
-  readonly failed: number;
-  /** What was printed of each failure. */
-  readonly failures: readonly string[];
-}
+import { lastLines, runTests, show, type Tally } from "./bun-tests.ts";
 
 interface Tier {
   readonly name: string;
@@ -26,29 +19,9 @@ interface Tier {
 const top = fileURLToPath(new URL("..", import.meta.url));
 const bun = process.execPath;
 
-/** What is printed anew of each failure at the end: the assertion and where it is. */
-const FAILURE_LINES = 25;
-
-/** Runs a command with its output shown, and gives its exit code and all of its stderr. */
-async function show(
-  argv: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<{ code: number; text: string }> {
-  const child = Bun.spawn([...argv], {
-    cwd: top,
-    env: { ...process.env, ...env },
-    stdin: "ignore",
-    stdout: "inherit",
-    stderr: "pipe",
-  });
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of child.stderr) {
-    process.stderr.write(chunk);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return { code: await child.exited, text };
-}
+/** Files of unit tests keep processors busy; others wait most of the time. */
+const UNIT_LANES = 2;
+const PROCESS_LANES = 3;
 
 /** A command that passes or fails as a whole. */
 async function check(argv: readonly string[]): Promise<Tally> {
@@ -59,40 +32,11 @@ async function check(argv: readonly string[]): Promise<Tally> {
   return { passed: 0, failed: 1, failures: [`${lastLines(text)}\n${failure}`] };
 }
 
-function lastLines(text: string): string {
-  return text.trimEnd().split("\n").slice(-FAILURE_LINES).join("\n");
-}
-
-/** What Bun printed up to the name of each test that failed; its list at the end repeats them. */
-function failuresIn(text: string): readonly string[] {
-  const [body = ""] = text.split(/^\d+ tests failed:$/m);
-  return body
-    .split(/(?<=^\(fail\) .*$)/m)
-    .slice(0, -1)
-    .map(lastLines);
-}
-
-/** Bun's own tests, counted by its summary; a run without one is a failure. */
-async function tests(
-  paths: readonly string[],
-  env?: Readonly<Record<string, string>>,
-): Promise<Tally> {
-  const { code, text } = await show([bun, "test", ...paths], env);
-  const count = (word: string) => Number(new RegExp(`^ *(\\d+) ${word}`, "m").exec(text)?.[1] ?? 0);
-  const passed = count("pass");
-  const failed = count("fail") + count("error");
-  // A crash of the runner itself leaves no failing test behind.
-  if (failed > 0 || (code === 0 && passed > 0)) {
-    return { passed, failed, failures: failuresIn(text) };
-  }
-  return { passed, failed: 1, failures: [lastLines(text)] };
-}
-
 /** Unit tests leave small files behind: all of them go with their folder. */
 async function unitTests(): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), "unit-"));
   try {
-    return await tests(["./src"], { TMPDIR: folder });
+    return await runTests({ paths: ["./src"], lanes: UNIT_LANES, env: { TMPDIR: folder } });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -123,11 +67,18 @@ const tiers: readonly Tier[] = [
         () => check([bun, "node_modules/typescript/bin/tsc", "--noEmit"]),
         () => check([bun, "x", "biome", "check", "--error-on-warnings", "."]),
         () =>
-          tests(
-            ["layout", "gen", "wire-names", "handbook", "security", "limits"].map(
-              (name) => `./test/${name}.test.ts`,
-            ),
-          ),
+          runTests({
+            paths: [
+              "layout",
+              "gen",
+              "wire-names",
+              "handbook",
+              "security",
+              "limits",
+              "bun-tests",
+            ].map((name) => `./test/${name}.test.ts`),
+            lanes: UNIT_LANES,
+          }),
       ]),
   },
   {
@@ -143,23 +94,23 @@ const tiers: readonly Tier[] = [
   {
     name: "cluster",
     about: "real etcd, real curator, real metroctl as processes",
-    run: () => tests(["./test/cluster"]),
+    run: () => runTests({ paths: ["./test/cluster"], lanes: PROCESS_LANES }),
   },
   {
     name: "attack",
     about:
       "what attackers have and want, against real processes; those at the boot chain are in vm",
-    run: () => tests(["./test/attack"]),
+    run: () => runTests({ paths: ["./test/attack"], lanes: PROCESS_LANES }),
   },
   {
     name: "image",
     about: "the same inputs give the same bytes; the launcher's machines and network",
-    run: () => tests(["./test/image"]),
+    run: () => runTests({ paths: ["./test/image"], lanes: 1 }),
   },
   {
     name: "vm",
     about: "the real image on real firmware and a real TPM, in QEMU",
-    run: () => tests(["./test/vm"]),
+    run: () => runTests({ paths: ["./test/vm"], lanes: 1 }),
   },
 ];
 
