@@ -53,6 +53,12 @@ test.each([
   expect(failures.join()).toContain("ends-0.test.ts (worker crashed");
 });
 
+test("runTests gives files their limit that are not the first of their lane", async () => {
+  // Longer than Bun's own limit. Two lanes have the first two files.
+  const tally = await run("sleeps", "", "", "await Bun.sleep(5_100);");
+  expect(tally).toEqual({ passed: 3, failed: 0, failures: [] });
+});
+
 test("tallyOf counts a run without a summary as a failure, whatever its exit code", () => {
   for (const code of [0, 1, 139]) {
     expect(tallyOf(code, "bun test\n")).toEqual({ passed: 0, failed: 1, failures: ["bun test"] });

@@ -4,11 +4,12 @@
 //                                   └── lane 2: ...
 //
 // Most tests with processes wait for something, so that a file alone leaves processors idle.
-// Each file has a module registry of its own, and is printed as a whole when it ends.
+// Files of a lane share their modules; what is printed of files takes turns, and names its file.
 //
 // Imports nothing from outside Bun, because run.ts runs before npm packages exist.
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { limitMs } from "./limits.ts";
 
 /** What one tier, or one check of it, came to. */
 export interface Tally {
@@ -74,13 +75,17 @@ export function lastLines(text: string): string {
 
 /** Runs tests and counts them by Bun's summary; a run without one is a failure. */
 export async function runTests({ paths, lanes, env, print }: Tests): Promise<Tally> {
-  const argv = [process.execPath, "test", ...flags(lanes), ...paths];
+  const argv = [process.execPath, "test", ...flags(paths, lanes), ...paths];
   const { code, text } = await show(argv, env, print);
   return tallyOf(code, text);
 }
 
-function flags(lanes: number): readonly string[] {
+function flags([first = ""]: readonly string[], lanes: number): readonly string[] {
   return [
+    // A lane loads what comes before tests only once, for its first file.
+    `--timeout=${limitMs(resolve(top, first))}`,
+    // Without modules of its own for each file: loading them took more than most tests.
+    "--no-isolate",
     `--parallel=${lanes}`,
     "--parallel-delay=0",
     `--timings=${DURATIONS}`,

@@ -11,11 +11,14 @@ test.each([
   ["test/cluster/families.test.ts", 120_000],
   ["test/image/reproducible.test.ts", 1_200_000],
   ["test/vm/vm.test.ts", 1_200_000],
+  ["./test/vm", 1_200_000],
+  ["./test/attack", 120_000],
+  ["./src", 60_000],
 ])("limitMs of %s is %d", (path, ms) => {
   expect(limitMs(join(top, path))).toBe(ms);
 });
 
 test("limits are loaded before every test, also where a file is run alone", async () => {
   const settings = TOML.parse(await Bun.file(join(top, "bunfig.toml")).text());
-  expect(settings).toMatchObject({ test: { preload: ["./test/limits.ts"] } });
+  expect(settings).toMatchObject({ test: { preload: ["./test/preload.ts"] } });
 });

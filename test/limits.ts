@@ -1,7 +1,5 @@
-// How long a test may take, by where its file is: loaded before every test (bunfig.toml), so that
-// a file run alone has the limits that it has in its tier. Processors that others share take
-// their time: a limit is for what hangs. Those of tests themselves go before.
-import { setDefaultTimeout } from "bun:test";
+// How long a test may take, by where its file is. Processors that others share take their time:
+// a limit is for what hangs. Those of tests themselves go before.
 import { join, relative } from "node:path";
 
 const UNIT_MS = 60_000;
@@ -11,16 +9,14 @@ const MACHINES_MS = 20 * 60_000;
 
 /** By the beginning of a file's path; the first that fits counts. */
 const limits: readonly (readonly [string, number])[] = [
-  ["test/image/", MACHINES_MS],
-  ["test/vm/", MACHINES_MS],
-  ["test/", PROCESSES_MS],
+  ["test/image", MACHINES_MS],
+  ["test/vm", MACHINES_MS],
+  ["test", PROCESSES_MS],
   ["", UNIT_MS],
 ];
 
-/** The limit of a test file's tests, in milliseconds. */
-export function limitMs(file: string): number {
-  const path = relative(join(import.meta.dirname, ".."), file);
+/** The limit of the tests of a file or folder, in milliseconds. */
+export function limitMs(tests: string): number {
+  const path = relative(join(import.meta.dirname, ".."), tests);
   return limits.find(([beginning]) => path.startsWith(beginning))?.[1] ?? UNIT_MS;
 }
-
-setDefaultTimeout(limitMs(Bun.main));
