@@ -82,11 +82,17 @@ test("a node that was admitted just now follows our leader, and is none", async 
   expect(await troublesAbout(stranger, leader.id, [leader.id])).toEqual([]);
 });
 
-test("whoever cannot prove to be of this cluster is heard no further", async () => {
-  const [stranger, leader] = [await node(otherCa), await node()];
+test("nor is anybody to a node that was told of no node yet", async () => {
+  const [stranger, leader] = [await node(), await node()];
   expect(await troublesAbout(stranger, leader.id, [])).toEqual([]);
 });
 
+test("whoever cannot prove to be of this cluster is heard no further", async () => {
+  const [stranger, leader] = [await node(otherCa), await node()];
+  expect(await troublesAbout(stranger, leader.id, ["metropolis-a"])).toEqual([]);
+});
+
 test("what is no node ID gets into no sentence", async () => {
-  expect(await troublesAbout(await node(), "well, \u001b[31mrun this", [])).toEqual([]);
+  const text = "well, \u001b[31mrun this";
+  expect(await troublesAbout(await node(), text, ["metropolis-a"])).toEqual([]);
 });

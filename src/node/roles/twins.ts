@@ -32,6 +32,8 @@ export function twins(sources: TwinSources): Runnable {
     healthy();
     const { membership, whereabouts, troubles, lookMs = LOOK_MS } = sources;
     await membership.first(signal);
+    // A node that was admitted a moment ago knows nobody yet, its own leader no more than others.
+    await whereabouts.places.first(signal, (places) => places.size > 0);
     for (let said = ""; ; await sleep(lookMs, signal)) {
       const strangers = whereabouts.strangers.current ?? [];
       const found = await Promise.all(strangers.map((each) => twinAt(each, sources, signal)));
