@@ -38,7 +38,19 @@ Services are gRPC over TLS 1.3. **Management**, **AAA** and **Curator** are serv
 7835, **CuratorLocal** by every member of it on the same port, **NodeManagement** by every node on port 7839, **Recovery** on port
 7847 by nodes that are locked. Both sides show certificates: see Identity and Authentication. A call that fails with UNAVAILABLE
 may be made again; a member that answers UNIMPLEMENTED does not lead, and \`CuratorLocal.GetCurrentLeader\` tells who does. All
-methods without a stream of requests may be repeated without harm. Reflection and health are served too, to anyone.
+methods without a stream of requests may be repeated without harm. Health is served too, to anyone, and reflection, to users.
+
+So a program that speaks gRPC needs no files of ours: grpcurl is given the owner's certificate and key, the CA and the ID of the
+node that leads, which is the name in that one's certificate, and learns the rest by reflection. It speaks JSON, in the names of
+this chapter.
+
+\`\`\`sh
+cd ~/.config/metroctl
+(umask 077; jq -r .status.clientKeyData <(metroctl k8scredplugin) > owner-key.pkcs8.pem)
+alias owner="grpcurl -cacert ca.pem -cert owner.pem -key owner-key.pkcs8.pem -servername <id>"
+owner <address>:7835 list
+owner -d '{"filter": "node.health == HEALTH_HEALTHY"}' <address>:7835 metropolis.proto.api.Management.GetNodes
+\`\`\`
 `;
 
 const WIDTH = 120;

@@ -1,16 +1,21 @@
 // A stranger who reaches the port of the Cluster API, from one address or many. He wants that
 // members, the owner and new machines find no room there.
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import type { ClientHttp2Session } from "node:http2";
+import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { sleep } from "../../src/base/event/event.ts";
 import { selfSigned } from "../../src/base/pki/certificate.ts";
 import { generateKeyPair } from "../../src/base/pki/keys.ts";
 import { Code, RpcError, usualLimits } from "../../src/base/rpc/rpc.ts";
+import {
+  ServerReflection,
+  ServerReflectionRequestSchema,
+} from "../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import { Curator } from "../../src/gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { Management } from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import { ControlPlane, controlPlane } from "../cluster/control-plane.ts";
-import { openFiles, settle } from "../cluster/support.ts";
+import { cpuMs, openFiles, settle } from "../cluster/support.ts";
 import {
   beginCall,
   botAddress,
@@ -25,6 +30,8 @@ import {
 const DEADLINE_MS = 10_000;
 /** Well before the time that a handshake has is over. */
 const AT_ONCE_MS = 5_000;
+/** What many questions may cost whoever does not answer them: he has to read them. */
+const READING_MS = 1_000;
 const LEADER = "/metropolis.node.core.curator.proto.api.CuratorLocal/GetCurrentLeader";
 
 let plane: ControlPlane;
@@ -181,4 +188,30 @@ test("a stranger who dials as often as he can keeps nobody out", async () => {
     }
   });
   expect(opened).toBeGreaterThan(0);
+});
+
+test("a stranger who asks ten thousand times what is served is told nothing, at no cost", async () => {
+  const question = toBinary(
+    ServerReflectionRequestSchema,
+    create(ServerReflectionRequestSchema, {
+      messageRequest: { case: "fileContainingSymbol", value: Management.typeName },
+    }),
+  );
+  const one = Buffer.concat([Buffer.from([0, 0, 0, 0, question.length]), question]);
+  const before = cpuMs(plane.pids.curator);
+  const http2 = await session(plane.ports.api, botAddress(9));
+  if (http2 === undefined) throw new Error("not let in");
+  sessions.push(http2);
+  const path = `/${ServerReflection.typeName}/ServerReflectionInfo`;
+  const stream = beginCall(http2, path);
+  let status: unknown;
+  const hear = (headers: IncomingHttpHeaders) => {
+    status = headers["grpc-status"] ?? status;
+  };
+  stream.on("response", hear).on("trailers", hear);
+  stream.write(Buffer.concat(Array.from({ length: 10_000 }, () => one)));
+  await ownerIsServed();
+  await settle("the refusal", AT_ONCE_MS, () => status !== undefined);
+  expect(status).toBe(String(Code.unauthenticated));
+  expect(cpuMs(plane.pids.curator) - before).toBeLessThan(READING_MS);
 });

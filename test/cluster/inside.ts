@@ -21,11 +21,15 @@ export async function etcdContent(machine: Machine, nodeId: string): Promise<Con
 
 /** The command that runs a program of this folder in the network of a machine. */
 export function inside(machine: Machine, script: string, ...args: readonly string[]) {
+  return inNetworkOf(machine, [process.execPath, join(import.meta.dir, script), ...args]);
+}
+
+/** A command as it runs in the network of a machine. */
+export function inNetworkOf(machine: Machine, argv: readonly string[]): readonly string[] {
   const enter = ["nsenter", "--target", String(nodeProcess(machine)), "--net"];
   const isRoot = process.getuid?.() === 0;
   const user = isRoot ? [] : ["--user", "--preserve-credentials"];
-  const path = join(import.meta.dir, script);
-  return [...enter, ...user, "--", process.execPath, path, ...args];
+  return [...enter, ...user, "--", ...argv];
 }
 
 /** The memory of the node agent and of the curator on a machine, in MiB. */

@@ -1,23 +1,21 @@
 // What tools learn from reflection, by both versions of the protocol.
 import { expect, test } from "bun:test";
-import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { createFileRegistry, fromBinary, getOption } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { KV } from "../../gen/etcd/rpc_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as Alpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { Management } from "../../gen/metropolis/proto/api/management_pb.ts";
-import { Code, connect, serve, service } from "./rpc.ts";
+import { authorization, Permission } from "../../gen/metropolis/proto/ext/authorization_pb.ts";
+import { Code, connect, RpcError, type ServeOptions, serve, service } from "./rpc.ts";
 import { failure } from "./test-pair.ts";
 
-async function described(withReflection = true) {
+async function described(options: Partial<ServeOptions> = {}) {
   const server = await serve({
     services: [service(KV, {}), service(Management, {})],
-    // Nobody may call anything, and yet reflection answers.
-    authorize: () => {
-      throw new TypeError("asked");
-    },
+    authorize: () => {},
     listen: { host: "127.0.0.1", port: 0 },
-    withReflection,
+    ...options,
   });
   const channel = connect({ target: `127.0.0.1:${server.port}`, credentials: "plain" });
   const end = async () => {
@@ -138,7 +136,27 @@ test("extensions are found by the message they extend, and listed", async () => 
 });
 
 test("reflection can be switched off", async () => {
-  await using server = await described(false);
+  await using server = await described({ withReflection: false });
   const asked = Array.fromAsync(server.channel.client(ServerReflection).serverReflectionInfo([{}]));
   expect(await failure(asked)).toMatchObject({ code: Code.unimplemented });
+});
+
+test("reflection answers nobody but those who are admitted", async () => {
+  const refuse = () => {
+    throw new RpcError(Code.unauthenticated, "not you");
+  };
+  await using server = await described({ authorize: refuse });
+  const { channel } = server;
+  for (const answers of [
+    channel.client(ServerReflection).serverReflectionInfo(listServices),
+    channel.client(Alpha).serverReflectionInfo(listServices),
+  ]) {
+    const first = answers[Symbol.asyncIterator]().next();
+    expect(await failure(first)).toMatchObject({ code: Code.unauthenticated });
+  }
+});
+
+test.each([ServerReflection, Alpha])("$typeName wants a permission that no node has", (each) => {
+  const { need } = getOption(each.method.serverReflectionInfo, authorization);
+  expect(need).toEqual([Permission.DESCRIBE_API]);
 });
