@@ -15,6 +15,7 @@ import {
   planPartitions,
   slotId,
 } from "./layout.ts";
+import { NEEDS_UEFI } from "./legacy-bios.ts";
 import type { Progress } from "./progress.ts";
 import { type HashedSource, hashed } from "./sha256.ts";
 import { readBack, writeTarget } from "./target.ts";
@@ -97,8 +98,9 @@ export function planInstall(options: InstallOptions): InstallPlan {
   const plan = planDisk(options.diskBytes, system.size, sectorSize);
   const systemA = slotId(bundle.manifest.verity.rootHash);
   const ids = { esp: newId(), systemA, systemB: newId(), data: newId() };
+  const partitions = planPartitions(plan, ids);
   const image = {
-    table: { diskId: newId(), sectorSize, partitions: planPartitions(plan, ids) },
+    table: { diskId: newId(), sectorSize, partitions, bootCode: NEEDS_UEFI },
     clear: [beginning(plan.systemB, SLOT_CLEAR_BYTES), beginning(plan.data, DATA_CLEAR_BYTES)],
     raw: [{ name: BUNDLE_FILES.system, offset: plan.systemA.offset, source: system }],
     volume: {

@@ -10,6 +10,7 @@ import { formatSize } from "../base/format/size.ts";
 import { BUNDLE_FILES, type Bundle, openBundle } from "./bundle.ts";
 import { ImageError } from "./image-error.ts";
 import { ALIGNMENT_BYTES, PARTITION_TYPE } from "./layout.ts";
+import { NEEDS_UEFI } from "./legacy-bios.ts";
 import { MEDIUM_PATHS } from "./paths.ts";
 import type { Progress } from "./progress.ts";
 import { replaceFile } from "./replace-file.ts";
@@ -105,7 +106,7 @@ function planMedium(diskBytes: number, files: Files, options: MediumOptions): Im
   }
   const partition = { type: PARTITION_TYPE.esp, id: newId(), name: PARTITION, ...esp };
   return {
-    table: { diskId: newId(), sectorSize, partitions: [partition] },
+    table: { diskId: newId(), sectorSize, partitions: [partition], bootCode: NEEDS_UEFI },
     clear: [],
     raw: [],
     volume: {

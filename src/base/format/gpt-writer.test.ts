@@ -50,6 +50,13 @@ test("writeGpt satisfies an independent reader", async () => {
   }
 });
 
+test("writeGpt refuses boot code that would reach into the table", async () => {
+  const writing = (length: number) =>
+    writeGpt(memoryDevice(4 * MIB), { ...example, bootCode: new Uint8Array(length) });
+  await expect(writing(441)).rejects.toThrow("boot code is too long");
+  await writing(440);
+});
+
 test("writeGpt gives the same bytes for the same table", async () => {
   const [one, two] = [memoryDevice(4 * MIB), memoryDevice(4 * MIB)];
   await writeGpt(one, example);

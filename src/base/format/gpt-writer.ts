@@ -22,6 +22,9 @@ import { NIL_GUID, parseGuid } from "./guid.ts";
 
 const NAME_UNITS = 36;
 
+/** Behind them, in the first sector, begins what belongs to old-style tables. */
+const BOOT_CODE_BYTES = 440;
+
 /** Where one of the two copies goes, in sectors. */
 interface Place {
   readonly header: number;
@@ -41,7 +44,7 @@ export async function writeGpt(disk: BlockDevice, table: PartitionTable): Promis
   const backupEntries = last - entries.length / sectorSize;
   await writeCopy(disk, table, entries, { header: last, entries: backupEntries, other: 1 });
   await writeCopy(disk, table, entries, { header: 1, entries: 2, other: last });
-  await disk.write(0, protectiveMbr(last, sectorSize));
+  await disk.write(0, protectiveMbr(last, table));
   await disk.sync();
 }
 
@@ -72,10 +75,11 @@ export function growLast(table: PartitionTable, diskBytes: number): PartitionTab
   return { ...table, partitions: table.partitions.map((one) => (one === last ? grown : one)) };
 }
 
-function checkTable(diskBytes: number, { sectorSize, partitions }: PartitionTable): void {
+function checkTable(diskBytes: number, { sectorSize, partitions, bootCode }: PartitionTable): void {
   const { start, end } = usableRange(diskBytes, sectorSize);
   if (end <= start) throw new FormatError(`a disk of ${diskBytes} bytes has no room for a table`);
   if (partitions.length > ENTRY_COUNT) throw new FormatError("too many partitions");
+  if ((bootCode?.length ?? 0) > BOOT_CODE_BYTES) throw new FormatError("boot code is too long");
   for (const { name, offset, size, type } of partitions) {
     if (offset % sectorSize !== 0 || size % sectorSize !== 0) {
       throw new FormatError(`partition ${name} is not made of whole sectors`);
@@ -152,8 +156,12 @@ function encodeEntry(partition: Partition, sectorSize: SectorSize): Uint8Array {
 }
 
 /** An old-style table that says "all of this disk is taken", as GPT demands. */
-function protectiveMbr(lastSector: number, sectorSize: SectorSize): Uint8Array {
+function protectiveMbr(
+  lastSector: number,
+  { sectorSize, bootCode = new Uint8Array() }: PartitionTable,
+): Uint8Array {
   const sector = new Uint8Array(sectorSize);
+  sector.set(bootCode);
   const view = new DataView(sector.buffer);
   // Cylinder, head and sector numbers of sector 1 and of "too far to say".
   sector.set([0x00, 0x00, 0x02, 0x00, 0xee, 0xff, 0xff, 0xff], 446);

@@ -34,6 +34,11 @@ export interface PartitionTable {
   readonly diskId: string;
   readonly sectorSize: SectorSize;
   readonly partitions: readonly Partition[];
+  /**
+   * What a legacy BIOS runs when it is told to start from the disk, at most 440 bytes; UEFI does
+   * not look at it. Not given by `readGpt`.
+   */
+  readonly bootCode?: Uint8Array;
 }
 
 /** A table that was read, and which copy it is from. */
