@@ -47,6 +47,9 @@ describe("writeInstallerMedium to a file", () => {
     expect(shell("sgdisk --verify --print usb.img")).toMatch(/No problems[\s\S]*MetropolisInst/);
     const esp = "usb.img@@1M";
     expect(shell(`mtype -i ${esp} ::/metropolis-installer/nodeparams.pb`)).toBe("parameters");
+    expect(shell("printf parameters | sha256sum")).toStartWith(
+      shell(`mtype -i ${esp} ::/metropolis-installer/nodeparams.sha256`),
+    );
     shell(`mcopy -i ${esp} ::/metropolis-installer/bundle.zip copied.zip`);
     expect(shell("cmp bundle.zip copied.zip && echo same")).toBe("same\n");
     shell(`mcopy -i ${esp} ::/EFI/BOOT/BOOTX64.EFI copied.efi`);

@@ -1,7 +1,7 @@
 // The installer medium: a USB stick, or a file that becomes one.
 //
 // It is a disk with one ESP, because that is what any firmware boots from when told to try USB.
-import { randomBytes, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { type ByteSource, bytesSource, fileSource } from "../base/format/byte-source.ts";
 import { MIN_VOLUME_BYTES } from "../base/format/fat32-geometry.ts";
@@ -78,11 +78,16 @@ export async function writeInstallerMedium(options: MediumOptions): Promise<void
 
 type Files = Readonly<Record<string, ByteSource>>;
 
-async function mediumFiles(bundle: Bundle, options: MediumOptions): Promise<Files> {
+async function mediumFiles(
+  bundle: Bundle,
+  { bundlePath, nodeParameters }: MediumOptions,
+): Promise<Files> {
+  const hash = createHash("sha256").update(nodeParameters).digest("hex");
   return {
     [MEDIUM_PATHS.installer]: bundle.source(BUNDLE_FILES.installer),
-    [MEDIUM_PATHS.bundle]: await fileSource(options.bundlePath),
-    [MEDIUM_PATHS.parameters]: bytesSource(options.nodeParameters),
+    [MEDIUM_PATHS.bundle]: await fileSource(bundlePath),
+    [MEDIUM_PATHS.parameters]: bytesSource(nodeParameters),
+    [MEDIUM_PATHS.parametersHash]: bytesSource(new TextEncoder().encode(hash)),
   };
 }
 

@@ -28,6 +28,8 @@ export const MEDIUM_PATHS = {
   installer: REMOVABLE_LOADER,
   bundle: "metropolis-installer/bundle.zip",
   parameters: "metropolis-installer/nodeparams.pb",
+  /** SHA-256 of the parameters in hexadecimal: nothing in them would show that a bit has turned. */
+  parametersHash: "metropolis-installer/nodeparams.sha256",
 } as const;
 
 /**

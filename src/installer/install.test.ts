@@ -98,6 +98,11 @@ test.each([
     { parameters: new Uint8Array([0xff]) },
     "parameters on the medium are damaged",
   ],
+  [
+    "parameters of no cluster",
+    { parameters: new Uint8Array() },
+    "parameters on the medium are damaged",
+  ],
   ["a bundle that is none", { bundle: new Uint8Array(100) }, "is not a sound bundle"],
 ] as const)("install refuses %s with a message, and writes nothing", async (_, given, reason) => {
   const { path, size, lines, entries, failure } = await installOn(given);

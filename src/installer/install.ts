@@ -83,13 +83,16 @@ function placeOf({ path, size, sectorSize }: BlockDevice) {
 }
 
 function parseParameters(bytes: Uint8Array): NodeParameters {
+  const damaged = "The node parameters on the medium are damaged. Write it again";
+  let parameters: NodeParameters;
   try {
-    return fromBinary(NodeParametersSchema, bytes);
+    parameters = fromBinary(NodeParametersSchema, bytes);
   } catch (cause) {
-    throw new InstallerError("The node parameters on the medium are damaged. Write it again", {
-      cause,
-    });
+    throw new InstallerError(damaged, { cause });
   }
+  // A node of it would have nothing to become.
+  if (parameters.cluster.case === undefined) throw new InstallerError(damaged);
+  return parameters;
 }
 
 async function write(

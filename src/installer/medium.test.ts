@@ -1,11 +1,11 @@
 // Tests of finding the installer's own medium, on a file in the place of a disk.
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileDevice } from "../base/format/block-device.ts";
 import { writeGpt } from "../base/format/gpt-writer.ts";
-import { openMedium, partitionWithId } from "./medium.ts";
+import { openMedium, partitionWithId, readParameters } from "./medium.ts";
 import { testDisk } from "./test-disk.ts";
 
 const home = mkdtempSync(join(tmpdir(), "metropolis-medium-"));
@@ -54,4 +54,28 @@ test("partitionWithId passes over disks without a table and drives without a dis
 
 test("openMedium asks for another medium where the firmware names none", async () => {
   await expect(openMedium(undefined)).rejects.toThrow("does not say which medium");
+});
+
+/** A medium's folder with parameters, and what is noted as their SHA-256. */
+function mounted(parameters: string, hash?: string): string {
+  const root = mkdtempSync(join(home, "mounted-"));
+  const folder = join(root, "metropolis-installer");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "nodeparams.pb"), parameters);
+  if (hash !== undefined) writeFileSync(join(folder, "nodeparams.sha256"), hash);
+  return root;
+}
+
+test("readParameters gives what was written, and refuses what has changed since", async () => {
+  const hash = new Bun.CryptoHasher("sha256").update("parameters").digest("hex");
+  const whole = await readParameters(mounted("parameters", hash));
+  expect(new TextDecoder().decode(whole)).toBe("parameters");
+  const damaged = readParameters(mounted("parameterS", hash));
+  await expect(damaged).rejects.toThrow("are damaged. Write it again");
+  expect(await readParameters(mounted("of an older metroctl"))).toHaveLength(20);
+});
+
+test("readParameters names the file that cannot be read", async () => {
+  const reading = readParameters(mkdtempSync(join(home, "empty-")));
+  await expect(reading).rejects.toThrow("no readable metropolis-installer/nodeparams.pb");
 });

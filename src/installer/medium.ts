@@ -1,5 +1,6 @@
 // The medium that the installer was started from.
-import { mkdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileDevice } from "../base/format/block-device.ts";
@@ -39,18 +40,30 @@ export async function openMedium(partitionId: string | undefined): Promise<Mediu
   return {
     disk: partition.disk,
     bundle: join(MOUNT_POINT, MEDIUM_PATHS.bundle),
-    parameters: await readParameters(join(MOUNT_POINT, MEDIUM_PATHS.parameters)),
+    parameters: await readParameters(MOUNT_POINT),
   };
 }
 
-async function readParameters(path: string): Promise<Uint8Array> {
+/**
+ * Reads the node parameters of the medium that is mounted on `root`.
+ *
+ * Throws an InstallerError where they are not those that were written: with one bit of a key
+ * turned they would make a cluster that nobody can own.
+ */
+export async function readParameters(root: string): Promise<Uint8Array> {
+  const bytes = await readWhole(root, MEDIUM_PATHS.parameters);
+  // An older metroctl writes none.
+  if (!existsSync(join(root, MEDIUM_PATHS.parametersHash))) return bytes;
+  const wanted = new TextDecoder().decode(await readWhole(root, MEDIUM_PATHS.parametersHash));
+  if (createHash("sha256").update(bytes).digest("hex") === wanted) return bytes;
+  throw new InstallerError("The node parameters on the medium are damaged. Write it again");
+}
+
+async function readWhole(root: string, path: string): Promise<Uint8Array> {
   try {
-    return new Uint8Array(await readFile(path));
+    return new Uint8Array(await readFile(join(root, path)));
   } catch (cause) {
-    throw new InstallerError(
-      `The medium has no readable ${MEDIUM_PATHS.parameters}. Write it again`,
-      { cause },
-    );
+    throw new InstallerError(`The medium has no readable ${path}. Write it again`, { cause });
   }
 }
 
