@@ -64,7 +64,9 @@ describe("a bundle is refused with", () => {
     const bytes = await testBundle();
     bytes[1_000_000] = (bytes[1_000_000] ?? 0) ^ 1;
     await using bundle = await openBundleBytes(bytes, "bundle.zip");
-    await expect(bundle.verify()).rejects.toThrow("system.img: damaged: download the bundle again");
+    await expect(bundle.verify()).rejects.toThrow(
+      /system\.img: damaged \(.*\): download the bundle again$/,
+    );
   });
 
   test.each<[string, Readonly<Record<string, Uint8Array | undefined>>, string]>([

@@ -49,13 +49,16 @@ export interface Bundle extends AsyncDisposable {
   verify(progress?: Progress, names?: readonly string[]): Promise<void>;
 }
 
-/** Opens a bundle file. */
-export async function openBundle(path: string): Promise<Bundle> {
+/** What a person does about a damaged bundle who has downloaded it. */
+const DOWNLOAD_AGAIN = "download the bundle again";
+
+/** Opens a bundle file; `advice` ends what is said where it is damaged. */
+export async function openBundle(path: string, advice = DOWNLOAD_AGAIN): Promise<Bundle> {
   const device = await fileDevice(path).catch((cause: unknown) => {
     throw new ImageError(`open bundle ${path}`, { cause });
   });
   try {
-    return await readBundle(device, path, async () => {
+    return await readBundle(device, { path, advice }, async () => {
       await device[Symbol.asyncDispose]();
     });
   } catch (error) {
@@ -66,34 +69,42 @@ export async function openBundle(path: string): Promise<Bundle> {
 
 /** Opens a bundle whose bytes are in memory. */
 export function openBundleBytes(bytes: Uint8Array, name = "bundle"): Promise<Bundle> {
-  return readBundle(memoryDevice(bytes.length, bytes), name, async () => {});
+  const origin = { path: name, advice: DOWNLOAD_AGAIN };
+  return readBundle(memoryDevice(bytes.length, bytes), origin, async () => {});
+}
+
+/** Where a bundle comes from, for messages. */
+interface Origin {
+  readonly path: string;
+  readonly advice: string;
 }
 
 async function readBundle(
   device: BlockReader,
-  path: string,
+  origin: Origin,
   close: () => Promise<void>,
 ): Promise<Bundle> {
   try {
     const zip = await openZip(device);
     const manifest = await readManifest(zip);
     checkContents(zip, manifest);
-    return bundleOf(zip, manifest, path, close);
+    return bundleOf(zip, manifest, origin, close);
   } catch (cause) {
     if (!(cause instanceof FormatError)) throw cause;
-    throw new ImageError(`${path} is not a sound bundle: ${cause.message}`, { cause });
+    const { path, advice } = origin;
+    throw new ImageError(`${path} is not a sound bundle: ${cause.message}: ${advice}`);
   }
 }
 
 function bundleOf(
   zip: ZipArchive,
   manifest: Manifest,
-  path: string,
+  origin: Origin,
   close: () => Promise<void>,
 ): Bundle {
   const file = (name: string) => {
     const listed = listedFile(manifest, name);
-    if (listed === undefined) throw new ImageError(`${path}: ${name}: not in the manifest`);
+    if (listed === undefined) throw new ImageError(`${origin.path}: ${name}: not in the manifest`);
     return listed;
   };
   return {
@@ -104,7 +115,7 @@ function bundleOf(
       const total = names.reduce((sum, name) => sum + file(name).size, 0);
       const report = reportSteps(progress, "Verifying bundle", total);
       for (const name of names) {
-        await verifyFile(path, name, file(name), zip.source(name), report);
+        await verifyFile(origin, name, file(name), zip.source(name), report);
       }
     },
     [Symbol.asyncDispose]: close,
@@ -143,28 +154,22 @@ function listedFile({ files }: Manifest, name: string): BundleFile | undefined {
 }
 
 async function verifyFile(
-  path: string,
+  { path, advice }: Origin,
   name: string,
   { sha256 }: BundleFile,
   source: ByteSource,
   report: (bytes: number) => void,
 ): Promise<void> {
-  const actual = await hashOrExplain(`${path}: ${name}`, source, report);
+  const actual = await sha256Of(source, report).catch((error: unknown) => {
+    // Whoever hears of progress may throw as well: that is none of ours.
+    if (!(error instanceof FormatError || isSystemError(error))) throw error;
+    throw new ImageError(`${path}: ${name}: damaged (${error.message}): ${advice}`);
+  });
   if (actual === sha256) return;
-  throw new ImageError(
-    `${path}: ${name}: sha256 is ${actual}, manifest says ${sha256}: download the bundle again`,
-  );
+  throw new ImageError(`${path}: ${name}: sha256 is ${actual}, manifest says ${sha256}: ${advice}`);
 }
 
-async function hashOrExplain(
-  what: string,
-  source: ByteSource,
-  report: (bytes: number) => void,
-): Promise<string> {
-  try {
-    return await sha256Of(source, report);
-  } catch (cause) {
-    if (!(cause instanceof FormatError)) throw cause;
-    throw new ImageError(`${what}: damaged: download the bundle again`, { cause });
-  }
+/** As of a stick that cannot be read in one place. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && "code" in error;
 }

@@ -39,6 +39,9 @@ export interface Machine extends Security {
  */
 const INSTALLED_FILES = [BUNDLE_FILES.system, BUNDLE_FILES.kernel, BUNDLE_FILES.loader];
 
+/** The bundle was whole when the medium was written, says the metroctl that wrote it. */
+const WRITE_AGAIN = "write the medium again, or use another one";
+
 /** Tells the person in front of the machine a line. */
 export type Print = (line: string) => void;
 
@@ -52,7 +55,7 @@ export async function install(machine: Machine, print: Print): Promise<void> {
   const medium = await machine.openMedium();
   const parameters = parseParameters(medium.parameters);
   checkSecurity(parameters, machine);
-  await using bundle = await openBundle(medium.bundle);
+  await using bundle = await openBundle(medium.bundle, WRITE_AGAIN);
   const { version } = bundle.manifest;
   print(`This medium installs Metropolis ${version}`);
   const needBytes = minimumDiskBytes(bundle.file(BUNDLE_FILES.system).size);
