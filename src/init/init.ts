@@ -25,6 +25,15 @@ const UNSHARE = "/usr/bin/unshare";
 const SETPRIV = "/usr/bin/setpriv";
 /** Where filters of system calls lie while the system runs. */
 const FILTERS = "/run/filters";
+/**
+ * Threads in which files are read. Else there is one for each processor, and two at least: as many
+ * disks that do not answer would keep the agent from reading anything, its own disk too. They are
+ * made when all others are busy.
+ */
+const THREADS = { UV_THREADPOOL_SIZE: "64" };
+
+/** How the agent is started. */
+type Command = Pick<DialogOptions, "argv" | "argv0" | "env">;
 
 /** Runs until the machine ends. */
 export async function main(): Promise<void> {
@@ -51,15 +60,16 @@ export async function main(): Promise<void> {
  * To be asked before each start: an agent that somebody took over may have left anything below
  * /run, and the next one is started with all that `init` may.
  */
-export function commandFor(
-  role: Role,
-  filters: string = FILTERS,
-): Pick<DialogOptions, "argv" | "argv0" | "env"> {
+export function commandFor(role: Role, filters: string = FILTERS): Command {
   const row = programs[role];
-  if (row === undefined) return roleCommand(role);
+  if (row === undefined) return withThreads(roleCommand(role));
   rmSync(filters, { recursive: true, force: true });
   const command = confinedCommand({ setpriv: SETPRIV, filters }, confinementOf(row), [row.path]);
-  return { argv: withOwnMounts(command) };
+  return withThreads({ argv: withOwnMounts(command) });
+}
+
+function withThreads(command: Command): Command {
+  return { ...command, env: { ...command.env, ...THREADS } };
 }
 
 /**

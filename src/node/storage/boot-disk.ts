@@ -35,6 +35,8 @@ export interface DiskSource {
   readonly sysfs: string;
   /** As /dev. */
   readonly devices: string;
+  /** How long a disk may take to answer; absent: as long as a healthy one may need. */
+  readonly patienceMs?: number;
 }
 
 const machine: DiskSource = { sysfs: "/sys/block", devices: "/dev" };
@@ -77,7 +79,11 @@ function lookAtAll(source: DiskSource): Promise<readonly Seen[]> {
     disks(source).map(async (disk) => {
       const path = join(source.devices, disk.name);
       const { bytes: size, sectorSize } = disk;
-      return { disk, path, content: await diskContent({ path, size, sectorSize }) };
+      return {
+        disk,
+        path,
+        content: await diskContent({ path, size, sectorSize }, source.patienceMs),
+      };
     }),
   );
 }
