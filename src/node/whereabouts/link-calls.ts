@@ -3,7 +3,8 @@
 // nodes have got new addresses at once.
 //
 // Nothing in a call is proved, and nothing is told that a connection to port 7835 would not
-// tell as well: it gives hints. An answer is as long as the question, and goes to the asker.
+// tell as well: it gives hints. An answer goes to the asker, who may have lied about where he is:
+// it is never longer than the question, so questions are as long as any answer.
 import { createHash } from "node:crypto";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
@@ -16,7 +17,7 @@ import {
   LinkCallSchema,
 } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
 import { untilFirst } from "../control/control.ts";
-import type { Whereabouts } from "./whereabouts.ts";
+import { MOST_OF_ONE, type Whereabouts } from "./whereabouts.ts";
 
 /** What calls begin with, so that nothing else on the port is taken for one. */
 const MAGIC = new TextEncoder().encode("MTRO");
@@ -24,14 +25,22 @@ const MAGIC = new TextEncoder().encode("MTRO");
 const MAX_BYTES = 512;
 /** As many as a node may publish. */
 const MOST_ADDRESSES = 8;
+/** A question's: the longest answer has eight addresses of 39 characters, and 413. */
+const QUESTION_BYTES = 420;
 /** Between two questions; the first few come faster, as others may start in the same moment. */
 const EAGER_MS = 1_000;
 const PATIENT_MS = 5_000;
 const EAGER_TIMES = 30;
 /** While a leader is reached: so that two clusters of one identity hear of each other. */
 const IDLE_MS = 60_000;
-/** Answers in all: a node has some tens of neighbours of its cluster. */
-const ANSWER_RATE = { burst: 100, perSecond: 20 };
+/** What is heard of one neighbour: an honest one asks once a second, and answers as often. */
+const NEIGHBOUR_RATE = { burst: 20, perSecond: 4 };
+/** Answers in all: who takes many addresses shall not use up the line. */
+const ANSWER_RATE = { burst: 1_000, perSecond: 200 };
+/** No further: through no router. */
+const LINK_HOPS = 1;
+/** How long what is known of the links is used before the system is asked again. */
+const LINKS_MS = 1_000;
 /** Everybody on a link. */
 const ALL_NODES = "ff02::1";
 
@@ -57,6 +66,22 @@ export interface LinkCallOptions {
 /** A call as it travels. */
 export function encodeCall(call: LinkCall): Uint8Array {
   return Buffer.concat([MAGIC, toBinary(LinkCallSchema, call)]);
+}
+
+/** A question, as long as any answer. */
+export function encodeQuestion(call: LinkCall): Uint8Array {
+  // The field that is added has three bytes of its own.
+  const padding = new Uint8Array(Math.max(0, QUESTION_BYTES - encodeCall(call).length - 3));
+  return encodeCall({ ...call, asks: true, padding });
+}
+
+/** An answer with as many addresses as fit; undefined where not even the best one does. */
+export function encodeAnswer(call: LinkCall, mostBytes: number): Uint8Array | undefined {
+  for (let { addresses } = call; addresses.length > 0; addresses = addresses.slice(0, -1)) {
+    const bytes = encodeCall({ ...call, asks: false, addresses });
+    if (bytes.length <= mostBytes) return bytes;
+  }
+  return undefined;
 }
 
 /** A call that has arrived; undefined for what is none. */
@@ -89,6 +114,24 @@ function broadcastAddress({ address, netmask }: NetworkInterfaceInfo): readonly 
   if (mask.length !== 4 || (mask[3] ?? 0) >= 254) return [];
   const bytes = address.split(".").map((byte, at) => Number(byte) | (~(mask[at] ?? 0) & 255));
   return [bytes.join(".")];
+}
+
+/** Whether a datagram's sender is on a link of this machine, as far as his address tells. */
+export function isNeighbour(from: string, interfaces: Interfaces): boolean {
+  if (from.includes(":")) return from.startsWith("fe80:");
+  const all = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
+  return all.some(
+    ({ family, address, netmask }) =>
+      family === "IPv4" && masked(from, netmask) === masked(address, netmask),
+  );
+}
+
+function masked(address: string, netmask: string): string {
+  const mask = netmask.split(".").map(Number);
+  return address
+    .split(".")
+    .map((byte, at) => Number(byte) & (mask[at] ?? 255))
+    .join(".");
 }
 
 /** Asks while this node reaches no leader, now and then else, and answers for as long as it runs. */
@@ -127,7 +170,9 @@ class Neighbours {
   readonly #nodeId: string;
   readonly #cluster: Uint8Array;
   readonly #port: number;
+  readonly #heard = new RateLimiter(NEIGHBOUR_RATE);
   readonly #answers = new RateLimiter(ANSWER_RATE);
+  #links: { readonly interfaces: Interfaces; readonly at: number } | undefined;
   readonly #ipv4 = createSocket({ type: "udp4" });
   readonly #ipv6 = createSocket({ type: "udp6", ipv6Only: true });
 
@@ -146,16 +191,22 @@ class Neighbours {
     const isEverywhere = host === "::";
     await bound(this.#ipv4, this.#port, isEverywhere ? "0.0.0.0" : host);
     this.#ipv4.setBroadcast(true);
+    this.#ipv4.setTTL(LINK_HOPS);
     if (!isEverywhere) return;
     // A kernel without IPv6 has no such socket, and nobody who would be heard there.
-    await bound(this.#ipv6, this.#port, "::").catch(() => undefined);
+    const hasSix = await bound(this.#ipv6, this.#port, "::").then(
+      () => true,
+      () => false,
+    );
+    if (hasSix) this.#ipv6.setTTL(LINK_HOPS);
   }
 
   /** Asks everybody; nothing without an address, as nobody could answer with a use. */
   ask(): void {
     const { ipv4, ipv6 } = broadcasts(networkInterfaces());
-    const bytes = this.#call(true);
-    if (bytes === undefined) return;
+    const call = this.#own();
+    if (call.addresses.length === 0) return;
+    const bytes = encodeQuestion(call);
     for (const to of ipv4) send(this.#ipv4, bytes, this.#port, to);
     for (const to of ipv6) send(this.#ipv6, bytes, this.#port, to);
   }
@@ -167,20 +218,28 @@ class Neighbours {
   #hear(socket: Socket, bytes: Uint8Array, { address, port }: RemoteInfo): void {
     const call = decodeCall(bytes);
     if (call === undefined || Buffer.compare(call.cluster, this.#cluster) !== 0) return;
-    if (call.nodeId === this.#nodeId) return;
-    for (const each of call.addresses.slice(0, MOST_ADDRESSES)) {
-      this.#options.whereabouts.hint({ nodeId: call.nodeId, address: each });
+    if (call.nodeId === this.#nodeId || !isNeighbour(address, this.#interfaces())) return;
+    if (!this.#heard.take(address)) return;
+    // The best one last, as the newest.
+    for (const each of call.addresses.slice(0, MOST_OF_ONE).toReversed()) {
+      this.#options.whereabouts.hint({ nodeId: call.nodeId, address: each }, address);
     }
     if (!call.asks || !this.#answers.take("")) return;
-    const answer = this.#call(false);
+    const answer = encodeAnswer(this.#own(), bytes.length);
     if (answer !== undefined) send(socket, answer, port, address);
   }
 
-  #call(asks: boolean): Uint8Array | undefined {
+  #interfaces(): Interfaces {
+    const now = performance.now();
+    if (this.#links === undefined || now - this.#links.at > LINKS_MS) {
+      this.#links = { interfaces: networkInterfaces(), at: now };
+    }
+    return this.#links.interfaces;
+  }
+
+  #own(): LinkCall {
     const addresses = (this.#options.addresses.current ?? []).slice(0, MOST_ADDRESSES);
-    if (addresses.length === 0) return undefined;
-    const own = { cluster: this.#cluster, nodeId: this.#nodeId, addresses, asks };
-    return encodeCall(create(LinkCallSchema, own));
+    return create(LinkCallSchema, { cluster: this.#cluster, nodeId: this.#nodeId, addresses });
   }
 }
 

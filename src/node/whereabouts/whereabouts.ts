@@ -16,7 +16,9 @@ import type { Names } from "../network/hosts.ts";
 export { linkCalls } from "./link-calls.ts";
 
 /** Hints that are kept of one node, the newest first. */
-const MOST_HINTS = 8;
+const MOST_HINTS = 16;
+/** Of these from one neighbour who proves nothing, so that he does not push out those of others. */
+export const MOST_OF_ONE = 4;
 /** Strangers that are kept. */
 const MOST_STRANGERS = 4;
 
@@ -32,6 +34,12 @@ export interface Sighting {
   readonly address: string;
 }
 
+/** Where a node is said to be, and by which neighbour, if it was said over the link. */
+interface Hint {
+  readonly address: string;
+  readonly from: string | undefined;
+}
+
 /** What this node knows of where others are. */
 export class Whereabouts {
   /** Where each node is, as far as that can be believed, best first; none where nobody knows. */
@@ -42,7 +50,7 @@ export class Whereabouts {
   /** Nodes of which hints are wanted, beside those that were told of. */
   #expected: ReadonlySet<string> = new Set();
   readonly #met = new Map<string, Meeting>();
-  readonly #hints = new Map<string, readonly string[]>();
+  readonly #hints = new Map<string, readonly Hint[]>();
 
   /** `told` is what was written down last. */
   constructor(told: Names = new Map()) {
@@ -65,11 +73,14 @@ export class Whereabouts {
     this.#expected = new Set(ids);
   }
 
-  /** Takes in where somebody says that a node is; forgets it where that node is a stranger. */
-  hint({ nodeId, address }: Sighting): void {
+  /**
+   * Takes in where somebody says that a node is; forgets it where that node is a stranger. `from`
+   * is where it was said over the link, by somebody who has proved nothing.
+   */
+  hint({ nodeId, address }: Sighting, from?: string): void {
     if (hostAddressFault(address) !== undefined) return;
     if (!this.#isWanted(nodeId)) this.#noteStranger({ nodeId, address });
-    else this.#noteHint({ nodeId, address });
+    else this.#noteHint(nodeId, { address, from });
   }
 
   /**
@@ -87,7 +98,7 @@ export class Whereabouts {
   /** Where a node may be, the likeliest first. */
   candidates(id: string): readonly string[] {
     const known = [...(this.places.current?.get(id) ?? []), ...(this.#told.get(id) ?? [])];
-    return [...new Set([...known, ...(this.#hints.get(id) ?? [])])];
+    return [...new Set([...known, ...this.#hinted(id)])];
   }
 
   /** Those who were met elsewhere than they were said to be, for others who look for them. */
@@ -97,9 +108,18 @@ export class Whereabouts {
     );
   }
 
-  #noteHint({ nodeId, address }: Sighting): void {
-    const others = (this.#hints.get(nodeId) ?? []).filter((each) => each !== address);
-    this.#hints.set(nodeId, [address, ...others].slice(0, MOST_HINTS));
+  #hinted(id: string): readonly string[] {
+    return (this.#hints.get(id) ?? []).map(({ address }) => address);
+  }
+
+  #noteHint(nodeId: string, hint: Hint): void {
+    const { address, from } = hint;
+    const isSame = (each: Hint) => each.from === from && each.address === address;
+    const others = (this.#hints.get(nodeId) ?? []).filter((each) => !isSame(each));
+    const own = from === undefined ? [] : others.filter((each) => each.from === from);
+    const tooMany = new Set(own.slice(MOST_OF_ONE - 1));
+    const kept = others.filter((each) => !tooMany.has(each));
+    this.#hints.set(nodeId, [hint, ...kept].slice(0, MOST_HINTS));
   }
 
   #noteStranger(stranger: Sighting): void {
