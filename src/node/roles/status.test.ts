@@ -1,9 +1,10 @@
 // Tests of the status push.
 import { expect, test } from "bun:test";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { sleep, Value } from "../../base/event/event.ts";
 import { until } from "../../base/event/test-until.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
-import type { NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { type NodeStatus, NodeStatusSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { parseVersion } from "../host/version.ts";
 import { nodeStatus, statusPush } from "./status.ts";
 import { testCluster } from "./test-cluster.ts";
@@ -37,6 +38,24 @@ test("nodeStatus says that etcd cannot run, and why, before all else that is wro
   expect(status?.troubles).toEqual([failure, "the disk is full"]);
   // In `node describe`: failing.
   expect(nodeStatus(facts)?.isConsensusFailing).toBe(false);
+});
+
+test("nodeStatus is one that the cluster takes, however much is wrong", () => {
+  const addresses = Array.from(
+    { length: 9 },
+    (_, at) => `2001:db8:1111:2222:3333:4444:5555:666${at}`,
+  );
+  const trouble = (letter: string) => letter.repeat(200);
+  const failure = `its copy of the cluster's state is damaged: ${trouble("f").slice(80)}`;
+  for (const letter of ["x", "ü", "\u{1f4a5}"]) {
+    const troubles = [letter, letter, letter].map(trouble);
+    const status = nodeStatus({ ...facts, addresses, troubles, failure });
+    expect(status?.addresses).toHaveLength(8);
+    expect(status?.troubles[0]).toBe(failure);
+    expect(toBinary(NodeStatusSchema, status ?? create(NodeStatusSchema)).length).toBeLessThan(
+      1_025,
+    );
+  }
 });
 
 test("statusPush pushes what is new, and only that", async () => {

@@ -1,5 +1,5 @@
 // The status push: tells the cluster where this node is reached and what it runs.
-import { create, equals } from "@bufbuild/protobuf";
+import { create, equals, toBinary } from "@bufbuild/protobuf";
 import { sleep, type Value } from "../../base/event/event.ts";
 import type { Client } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
@@ -28,19 +28,44 @@ export function nodeStatus(facts: StatusFacts): NodeStatus | undefined {
   const addresses = facts.addresses.slice(0, MOST_ADDRESSES);
   const [externalAddress] = addresses;
   if (externalAddress === undefined) return undefined;
-  return create(NodeStatusSchema, {
+  const status = create(NodeStatusSchema, {
     externalAddress,
     addresses,
     version: facts.version,
-    troubles: [...(facts.failure === undefined ? [] : [facts.failure]), ...facts.troubles],
     isConsensusFailing: facts.failure !== undefined,
     bootId: Uint8Array.fromHex(facts.bootId.replaceAll("-", "")),
     ...(facts.isCuratorOpen ? { runningCurator: { port: CURATOR_PORT } } : {}),
   });
+  const troubles = [...(facts.failure === undefined ? [] : [facts.failure]), ...facts.troubles];
+  status.troubles = fitting(troubles, MOST_BYTES - toBinary(NodeStatusSchema, status).length);
+  return status;
 }
 
 /** The cluster takes no more. */
 const MOST_ADDRESSES = 8;
+/** Nor a status that is longer: then it would not hear where the node is. */
+const MOST_BYTES = 1_024;
+/** What a sentence takes beside its text, tag and length. */
+const FIELD_BYTES = 4;
+
+/** As much of sentences as there is room for, the first ones first. */
+function fitting(sentences: readonly string[], bytes: number): string[] {
+  let left = bytes;
+  return sentences.flatMap((sentence) => {
+    left -= FIELD_BYTES;
+    const text = beginning(sentence, left);
+    left -= Buffer.byteLength(text);
+    return text === "" ? [] : [text];
+  });
+}
+
+/** The beginning of a text that has so many bytes at most, in whole characters. */
+function beginning(text: string, bytes: number): string {
+  const all = Buffer.from(text);
+  if (all.length <= bytes) return text;
+  // A character that is cut off would be a replacement character at the end.
+  return new TextDecoder().decode(all.subarray(0, Math.max(0, bytes))).replace(/\ufffd$/, "");
+}
 
 /** Who has lost an address to somebody else asks for it again after so long, and ever later. */
 const AGAIN_MS = 1_000;
