@@ -80,3 +80,15 @@ test("one comes back later, to others that are all elsewhere by then", async () 
   console.log(`one that comes later: ${ms} ms`);
   await expectWritten(all, 1, 2, 3);
 }, 150_000);
+
+test("members whose disks are not encrypted find each other, too", async () => {
+  await cluster[Symbol.asyncDispose]();
+  const storageSecurity = "needs-insecure";
+  cluster = await processCluster({ name: "moved-insecure", nodes: 3, storageSecurity });
+  await cluster.voters(3);
+  await cluster.kill(1, 2, 3);
+  const all = ["10.1.0.51", "10.1.0.52", "10.1.0.53"];
+  const ms = await comeBack({ 1: "10.1.0.51", 2: "10.1.0.52", 3: "10.1.0.53" }, all);
+  console.log(`three without encryption at new addresses: ${ms} ms`);
+  await expectWritten(all, 1, 2, 3);
+}, 200_000);

@@ -38,6 +38,8 @@ export interface ProcessClusterOptions {
   readonly spare?: number;
   /** What machines are plugged into, where that is not the usual. */
   readonly networks?: readonly Partial<MachineNetwork>[];
+  /** As `--bootstrap-storage-security` wants it, where it is not the default. */
+  readonly storageSecurity?: string;
 }
 
 /** How long something may take on a machine that does much else besides. */
@@ -69,14 +71,15 @@ export class ProcessCluster implements AsyncDisposable {
   }
 
   /** Brings it up. */
-  async start({ nodes, spare = 0, networks = [] }: ProcessClusterOptions): Promise<void> {
+  async start(options: ProcessClusterOptions): Promise<void> {
+    const { name: _, ...wanted } = options;
     // Where the launcher keeps clusters; each test run has its own.
     process.env.XDG_STATE_HOME = join(this.home, "state");
     mkdirSync(process.env.XDG_STATE_HOME, { recursive: true });
     const config = this.operator.folder;
     this.#cluster = await createLocalCluster({
       context: new ContextFolder(config, this.#name),
-      ...{ config, nodes, spare, networks },
+      ...{ config, ...wanted },
       making: { kind: "processes", programs: outputs("") },
       isBound: true,
       step: () => {},

@@ -15,18 +15,26 @@ import { reconcileEpochs } from "./reconcile-recovery.ts";
 
 const roles = create(NodeRolesSchema, { consensusMember: {} });
 
-/** Members of etcd with encrypted disks; those named are learners. */
-async function cluster(leader: TestLeader, count: number): Promise<readonly string[]> {
+/** Voting members of etcd, which hold an epoch. */
+async function cluster(
+  leader: TestLeader,
+  count: number,
+  isEncrypted = true,
+): Promise<readonly string[]> {
   const ids: string[] = [];
-  for (let i = 0; i < count; i++) ids.push(await newcomer(leader, false));
+  for (let i = 0; i < count; i++) ids.push(await newcomer(leader, false, isEncrypted));
   await reconcileEpochs(leader);
   await store(leader, ...ids);
   await reconcileEpochs(leader);
   return ids;
 }
 
-async function newcomer(leader: TestLeader, isLearner: boolean): Promise<string> {
-  const clusterUnlockKey = crypto.getRandomValues(new Uint8Array(32));
+async function newcomer(
+  leader: TestLeader,
+  isLearner: boolean,
+  isEncrypted = true,
+): Promise<string> {
+  const clusterUnlockKey = crypto.getRandomValues(new Uint8Array(isEncrypted ? 32 : 0));
   const sharePublicKey = generateBoxKeyPair().publicKey;
   const { id, publicKey: joinKey } = await leader.add({ roles, clusterUnlockKey, sharePublicKey });
   await changeNode(leader, id, () => ({ fields: { joinKey } }));
@@ -106,6 +114,14 @@ test.each([1, 2, 3, 4])("from %i members to one more", async (count) => {
   expect(voters(leader)).toBe(count + 1);
   const { epochs } = await leader.recovery.current();
   expect(epochs.map(({ members }) => members.length)).toEqual([count + 1]);
+});
+
+test("members whose disks are not encrypted know each other by an epoch, too", async () => {
+  await using leader = await testLeader();
+  const ids = await cluster(leader, 3, false);
+  const { epochs } = await leader.recovery.current();
+  const members = epochs.map((epoch) => epoch.members.map(({ nodeId }) => nodeId));
+  expect(members).toEqual([ids.toSorted()]);
 });
 
 test.each([2, 3, 4, 5])("from %i members to one less", async (count) => {

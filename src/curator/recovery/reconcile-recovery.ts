@@ -79,8 +79,9 @@ function isSilent({ self, nodes, heartbeats }: Leader, id: string): boolean {
 
 interface Wanted {
   /**
-   * The members that etcd will have, learners too and without those that leave, as far as
-   * their disks are encrypted.
+   * The members that etcd will have, learners too and without those that leave. Those whose disks
+   * are not encrypted, too: by the epochs members know each other, and find each other at other
+   * addresses.
    */
   readonly holders: Holders;
   /** Whether each of them can be given a share. */
@@ -93,8 +94,8 @@ interface Wanted {
 
 async function wanted(leader: Leader): Promise<Wanted> {
   const present = await leader.consensus.list();
-  const encrypted = present.map(nodeOf).filter((id) => isEncryptedMember(leader, id));
-  const members = encrypted.map((id) => holder(leader, id)).filter(isReachable);
+  const lasting = present.map(nodeOf).filter((id) => isLasting(leader, id));
+  const members = lasting.map((id) => holder(leader, id)).filter(isReachable);
   const { recoveryPolicy } = await loadConfiguration(leader.store);
   const isOperator = recoveryPolicy === Policy.OPERATOR;
   const isAmongUs = present.every((each) => hasRole(leader, nodeOf(each)));
@@ -103,7 +104,7 @@ async function wanted(leader: Leader): Promise<Wanted> {
       members: members.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
       threshold: isOperator ? 0 : majority(members.length),
     },
-    isComplete: members.length === encrypted.length,
+    isComplete: members.length === lasting.length,
     isInEffect: isAmongUs && present.every(({ isLearner }) => !isLearner),
     isAmongUs,
   };
@@ -121,11 +122,6 @@ function hasRole({ nodes }: Leader, id: string): boolean {
   return nodes.get(id)?.node.roles?.consensusMember !== undefined;
 }
 
-function isEncryptedMember({ nodes }: Leader, id: string): boolean {
-  const node = nodes.get(id)?.node;
-  return (
-    node?.fsmState === NodeState.UP &&
-    node.roles?.consensusMember !== undefined &&
-    node.clusterUnlockKey.length > 0
-  );
+function isLasting(leader: Leader, id: string): boolean {
+  return leader.nodes.get(id)?.node.fsmState === NodeState.UP && hasRole(leader, id);
 }

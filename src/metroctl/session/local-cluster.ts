@@ -45,6 +45,8 @@ export interface LocalCluster {
   readonly making: Making;
   /** What machines are plugged into, where that is not the usual; for tests. */
   readonly networks?: readonly Partial<MachineNetwork>[];
+  /** As `--bootstrap-storage-security` wants it, where it is not the default; for tests. */
+  readonly storageSecurity?: string;
   /** It ends with this process, however that ends; for tests. */
   readonly isBound?: boolean;
   /** Tells what happens; called when each step begins. */
@@ -113,12 +115,13 @@ function launching({ nodes, spare = 0, making, networks = [] }: LocalCluster) {
 
 async function bringUp(cluster: Cluster, options: LocalCluster, signal: AbortSignal) {
   const { config, context, nodes, making, step } = options;
+  const { storageSecurity = "needs-encryption-and-authentication" } = options;
   const isVirtual = making.kind === "machines";
   const parameters = await bootstrapParameters(
     { config, context: context.name },
     clusterConfiguration({
       "bootstrap-tpm-mode": isVirtual ? "required" : "disabled",
-      "bootstrap-storage-security": "needs-encryption-and-authentication",
+      "bootstrap-storage-security": storageSecurity,
       cluster: "cluster.internal",
     }),
   );

@@ -11,6 +11,7 @@ import {
   NodeRolesSchema,
   NodeStorageSecurity as Security,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { held, type Lock } from "../recovery/recovery.ts";
 import { loadCredentials } from "../storage/credentials.ts";
 import { dataPassphrase } from "../storage/keys.ts";
 import {
@@ -75,10 +76,16 @@ async function wholeKey(all: Surroundings, secrets: NodeSecrets): Promise<Uint8A
   const { nodeUnlockKey, storageSecurity } = secrets;
   // What is not encrypted needs no key, and the cluster has none.
   if (storageSecurity === Security.INSECURE) {
-    all.lock.set(openLock(all, secrets, new Uint8Array()));
+    all.lock.set(await unencrypted(all, secrets));
     return nodeUnlockKey;
   }
   return dataPassphrase(nodeUnlockKey, await clusterKey(all, secrets));
+}
+
+/** Nothing waits for it; but by its epochs the node knows other members, wherever they are. */
+async function unencrypted(all: Surroundings, secrets: NodeSecrets): Promise<Lock> {
+  const lock = openLock(all, secrets, new Uint8Array());
+  return { ...lock, ...held(lock.nodeId, await lock.file.read(all.log.warning)) };
 }
 
 async function unlock(
