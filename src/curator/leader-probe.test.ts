@@ -9,11 +9,12 @@ import { certificatePem, generateKeyPair, privateKeyPem } from "../base/pki/keys
 import { nodeId } from "../base/pki/node-id.ts";
 import { memberOf, type Server, serve } from "../base/rpc/rpc.ts";
 import { NodeSchema } from "../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
-import { leaderDead, type Probe, untilDead } from "./leader-probe.ts";
+import { Grace, leaderProbe, type Probe, untilDead } from "./leader-probe.ts";
 import { keys } from "./state/keys.ts";
 import { NodeCache } from "./state/node-cache.ts";
 
-const timing = { pauseMs: 2, patienceMs: 20, misses: 3, graceMs: 60 };
+const GRACE_MS = 60;
+const timing = { pauseMs: 2, patienceMs: 20, misses: 3, grace: new Grace(GRACE_MS) };
 const soon = () => AbortSignal.timeout(5_000);
 
 class Silent extends Error {}
@@ -38,7 +39,19 @@ test("untilDead wants several misses in a row", async () => {
 test("untilDead gives a leader that was never heard some grace", async () => {
   const start = performance.now();
   await untilDead(scripted([]).probe, soon(), timing);
-  expect(performance.now() - start).toBeGreaterThan(timing.graceMs);
+  expect(performance.now() - start).toBeGreaterThan(GRACE_MS);
+});
+
+test("untilDead gives each leader in a row that was never heard more time", async () => {
+  const grace = new Grace(10);
+  const judge = (script: readonly "answer"[]) =>
+    untilDead(scripted(script).probe, soon(), { ...timing, grace });
+  for (const next of [20, 40, 80]) {
+    await judge([]);
+    expect(grace.ms).toBe(next);
+  }
+  await judge(["answer"]);
+  expect(grace.ms).toBe(10);
 });
 
 test("untilDead has more patience with a leader that is slow", async () => {
@@ -101,24 +114,29 @@ function sources(nodes: NodeCache) {
   return { self: "own", nodes, credentials, port: server?.port ?? 0 };
 }
 
-function knowing(leader: string): NodeCache {
+function knowing(leader: string, externalAddress = "127.0.0.1"): NodeCache {
   const nodes = new NodeCache();
-  const status = { externalAddress: "127.0.0.1" };
-  const value = toBinary(NodeSchema, create(NodeSchema, { publicKey: nodeKey.publicKey, status }));
-  const item = { key: keys.node(leader), value, createRevision: 1n, modRevision: 1n, version: 1n };
-  nodes.reset({ revision: 1n, items: [{ ...item, lease: 0n }] });
+  tell(nodes, leader, externalAddress);
   return nodes;
+}
+
+/** The leader's status arrives. */
+function tell(nodes: NodeCache, leader: string, externalAddress: string, revision = 1n): void {
+  const status = { externalAddress };
+  const value = toBinary(NodeSchema, create(NodeSchema, { publicKey: nodeKey.publicKey, status }));
+  const item = { key: keys.node(leader), value, createRevision: 1n, modRevision: revision };
+  nodes.reset({ revision, items: [{ ...item, version: revision, lease: 0n }] });
 }
 
 test.each([
   ["good", 30],
   ["ended", -400],
 ])(
-  "leaderDead finds a leader alive whose certificate is %s, until its port is closed",
+  "leaderProbe finds a leader alive whose certificate is %s, until its port is closed",
   async (_, days) => {
     await lead(days);
     let isDead = false;
-    const judging = leaderDead(sources(knowing(id)), id, soon()).then(() => {
+    const judging = leaderProbe(sources(knowing(id)))(id, soon()).then(() => {
       isDead = true;
     });
     await Bun.sleep(600);
@@ -128,10 +146,21 @@ test.each([
   },
 );
 
-test("leaderDead waits for the leader's address", async () => {
+test("leaderProbe finds a leader that says only later where it has moved", async () => {
+  await lead();
+  const nodes = knowing(id, "127.0.0.2");
+  const end = new AbortController();
+  const quick = { ...timing, patienceMs: 2_000, grace: new Grace(200) };
+  const judging = leaderProbe(sources(nodes), quick)(id, end.signal);
+  setTimeout(() => tell(nodes, id, "127.0.0.1", 2n), 50);
+  setTimeout(() => end.abort(new Silent("still alive")), 600);
+  await expect(judging).rejects.toThrow("still alive");
+});
+
+test("leaderProbe waits for the leader's address", async () => {
   await lead();
   const end = new AbortController();
-  const judging = leaderDead(sources(new NodeCache()), id, end.signal);
+  const judging = leaderProbe(sources(new NodeCache()))(id, end.signal);
   setTimeout(() => end.abort(new Silent("over")), 30);
   await expect(judging).rejects.toThrow("over");
 });

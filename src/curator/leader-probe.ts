@@ -4,6 +4,11 @@
 //
 // What is slow is not dead: patience grows with how long answers took lately, and counts
 // questions, not time, so that a follower that stood still itself does not blame the leader.
+//
+// A leader that was never heard may be well, and elsewhere than its last status says: it has to
+// lead for a while before it can tell. So each in a row gets more time for that than the one
+// before; otherwise nobody would ever lead where all have moved and everything is slow. One that
+// is dead loses its lease.
 import { sleep } from "../base/event/event.ts";
 import { joinHostPort } from "../base/format/host-port.ts";
 import { allAddresses, nearest } from "../base/format/reached.ts";
@@ -27,7 +32,35 @@ export interface ProbeTiming {
   /** How many questions in a row must stay without an answer. */
   readonly misses: number;
   /** How long a new leader may take to answer for the first time. */
-  readonly graceMs: number;
+  readonly grace: Grace;
+}
+
+const LONGEST_GRACE_MS = 30_000;
+
+/** How long a leader may go unheard at first: ever longer, until one is heard. */
+export class Grace {
+  readonly #firstMs: number;
+  #ms: number;
+
+  constructor(firstMs: number) {
+    this.#firstMs = firstMs;
+    this.#ms = firstMs;
+  }
+
+  /** In milliseconds. */
+  get ms(): number {
+    return this.#ms;
+  }
+
+  /** A leader has answered. */
+  heard(): void {
+    this.#ms = this.#firstMs;
+  }
+
+  /** One was taken for dead that never had. */
+  unheard(): void {
+    this.#ms = Math.max(this.#ms, Math.min(2 * this.#ms, LONGEST_GRACE_MS));
+  }
 }
 
 function usualTiming(): ProbeTiming {
@@ -36,7 +69,7 @@ function usualTiming(): ProbeTiming {
   return {
     pauseMs: timing.pauseMs * factor,
     patienceMs: timing.patienceMs * factor,
-    graceMs: timing.graceMs * factor,
+    grace: new Grace(timing.graceMs * factor),
     misses: 3,
   };
 }
@@ -53,7 +86,7 @@ const LOOK_MS = 500;
 export async function untilDead(
   probe: Probe,
   signal: AbortSignal,
-  { pauseMs, patienceMs, misses, graceMs }: ProbeTiming = usualTiming(),
+  { pauseMs, patienceMs, misses, grace }: ProbeTiming,
 ): Promise<void> {
   const durations: number[] = [];
   const start = performance.now();
@@ -62,12 +95,14 @@ export async function untilDead(
     const limit = Math.max(patienceMs, SLACK * Math.max(0, ...durations));
     if (await answers(probe, limit, signal)) {
       missed = 0;
+      grace.heard();
       durations.push(performance.now() - asked);
       if (durations.length > REMEMBERED) durations.shift();
-    } else if (durations.length > 0 || performance.now() - start > graceMs) {
+    } else if (durations.length > 0 || performance.now() - start > grace.ms) {
       missed += 1;
     }
   }
+  if (durations.length === 0) grace.unheard();
 }
 
 async function answers(probe: Probe, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
@@ -98,13 +133,21 @@ export interface ProbeSources {
   readonly port: number;
 }
 
-/** Watches the leader on node `id`, as soon as it is known where that is. */
-export async function leaderDead(
+/** Resolves once the leader on a node is taken for dead. */
+export type LeaderProbe = (id: string, signal: AbortSignal) => Promise<void>;
+
+/** Watches leaders, one after the other, each as soon as it is known where it is. */
+export function leaderProbe(sources: ProbeSources, timing = usualTiming()): LeaderProbe {
+  return (id, signal) => leaderDead(sources, id, timing, signal);
+}
+
+async function leaderDead(
   sources: ProbeSources,
   id: string,
+  timing: ProbeTiming,
   signal: AbortSignal,
 ): Promise<void> {
-  const target = await eventually(signal, async () => address(sources, id));
+  let target = await eventually(signal, async () => address(sources, id));
   const { ca, keyPem, certificatePem } = await eventually(signal, () =>
     readCredentials(sources.credentials).catch(nothing),
   );
@@ -116,19 +159,25 @@ export async function leaderDead(
   const renew = () => {
     // One that failed would wait before it connects again, and speak for nobody meanwhile.
     channel.close();
+    // By now it may have said that it is elsewhere.
+    target = address(sources, id) ?? target;
     channel = dial();
   };
   try {
-    await untilDead(async (timeoutMs, probing) => {
-      try {
-        await channel.client(Health).check({}, { timeoutMs, signal: probing });
-      } catch (error) {
-        // Whoever refuses is alive.
-        if (error instanceof RpcError && !SILENT.includes(error.code)) return;
-        renew();
-        throw error;
-      }
-    }, signal);
+    await untilDead(
+      async (timeoutMs, probing) => {
+        try {
+          await channel.client(Health).check({}, { timeoutMs, signal: probing });
+        } catch (error) {
+          // Whoever refuses is alive.
+          if (error instanceof RpcError && !SILENT.includes(error.code)) return;
+          renew();
+          throw error;
+        }
+      },
+      signal,
+      timing,
+    );
   } finally {
     channel.close();
   }

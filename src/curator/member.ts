@@ -15,7 +15,7 @@ import { database } from "./consensus/database.ts";
 import { reconcileMembership } from "./consensus/reconcile-membership.ts";
 import { elect } from "./election.ts";
 import { locateLeader } from "./leader-address.ts";
-import { leaderDead } from "./leader-probe.ts";
+import { leaderProbe } from "./leader-probe.ts";
 import { leaderTask } from "./leader-task.ts";
 import { listener } from "./listener.ts";
 import type { LeaderAddress } from "./local/get-current-leader.ts";
@@ -67,7 +67,7 @@ export function member({
     run("owner", followOwner(store, owner, nodes));
     const { credentials, listen } = settings;
     const probing = { self, nodes, credentials, port: listen.port };
-    const detectFailure = (id: string, until: AbortSignal) => leaderDead(probing, id, until);
+    const detectFailure = leaderProbe(probing);
     const candidate = { self, store, nodes, owner, consensus, quota, ttlSeconds, detectFailure };
     run("election", elect(candidate, leading));
     run("database", database({ store, maintenance: consensus, leading, quota }));
