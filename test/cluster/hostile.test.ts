@@ -248,5 +248,6 @@ test.each(["api", "node"] as const)(
     expect(second).toBeLessThan(first + GROWTH_MIB);
     expect(after).toBeLessThan(3 * before + 50);
   },
-  120_000,
+  // The sieges are work, half a minute of it where nobody else wants the processors.
+  300_000,
 );
