@@ -1,9 +1,7 @@
 // Keys and certificates from files, as connections want them.
-import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { certificateDer } from "../base/pki/keys.ts";
-import { CertificateError } from "../base/pki/verify.ts";
-import type { ClientTls, ServerTls } from "../base/rpc/rpc.ts";
+import type { ServerTls } from "../base/rpc/rpc.ts";
 import type { CredentialFiles } from "./settings.ts";
 
 /** A key, its certificate, and the CA of both sides. */
@@ -20,16 +18,4 @@ export async function readCredentials(files: CredentialFiles): Promise<Credentia
     readFile(files.key, "utf8"),
   ]);
   return { ca: certificateDer(ca), certificatePem, keyPem };
-}
-
-/** How etcd's member on node `id` is dialled. */
-export function etcdTls({ keyPem, certificatePem, ca }: Credentials, id: string): ClientTls {
-  const issuer = new X509Certificate(ca);
-  const verify = (der: Uint8Array): void => {
-    const certificate = new X509Certificate(der);
-    const isMember = certificate.verify(issuer.publicKey) && certificate.checkHost(id) === id;
-    // What answers on the loopback port must be etcd, and that of this node.
-    if (!isMember) throw new CertificateError(`etcd does not prove to be the member of ${id}`);
-  };
-  return { keyPem, certificatePem, verify };
 }

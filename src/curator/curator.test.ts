@@ -1,11 +1,10 @@
-// Tests of the curator as a process of its own, beside a real etcd with TLS.
+// Tests of the curator as a process of its own, beside a real etcd.
 import { expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeEntry, type Entry } from "../base/logtree/logtree.ts";
-import { type Issuer, issueCa, issueEtcdMember, validFor } from "../base/pki/certificate.ts";
 import { certificatePem, generateKeyPair, type KeyPair, privateKeyPem } from "../base/pki/keys.ts";
 import { nodeId } from "../base/pki/node-id.ts";
 import { verifyNode } from "../base/pki/verify.ts";
@@ -39,34 +38,17 @@ function write(to: CredentialFiles, key: KeyPair, certificate: Uint8Array, ca: U
   writeFileSync(to.key, privateKeyPem(key));
 }
 
-/** Credentials of etcd's CA, as a member and as a client. */
-async function etcdCredentials(folder: string, id: string) {
-  const caKey = generateKeyPair();
-  const ca: Issuer = { keyPair: caKey, certificate: await issueCa(caKey, "etcd") };
-  const issue = async (name: string) => {
-    const key = generateKeyPair();
-    const to = files(join(folder, name));
-    write(to, key, await issueEtcdMember(ca, key.publicKey, name, [], validFor(1)), ca.certificate);
-    return to;
-  };
-  return { server: await issue(id), client: await issue("curator") };
-}
-
-async function startEtcd(folder: string, id: string, port: number, tls: CredentialFiles) {
-  const peers = "http://127.0.0.1:1";
-  const client = `https://127.0.0.1:${port}`;
+/** A lonely member that serves its curator only. */
+function startEtcd(folder: string, id: string, socket: string) {
+  const nowhere = "http://127.0.0.1:1";
   const flags = [
     `--name=${id}`,
     `--data-dir=${join(folder, "data")}`,
     `--listen-peer-urls=unix://${join(folder, "peer.sock")}`,
-    `--initial-advertise-peer-urls=${peers}`,
-    `--initial-cluster=${id}=${peers}`,
-    `--listen-client-urls=${client}`,
-    `--advertise-client-urls=${client}`,
-    "--client-cert-auth",
-    `--trusted-ca-file=${tls.ca}`,
-    `--cert-file=${tls.certificate}`,
-    `--key-file=${tls.key}`,
+    `--initial-advertise-peer-urls=${nowhere}`,
+    `--initial-cluster=${id}=${nowhere}`,
+    `--listen-client-urls=unix://${socket}`,
+    `--advertise-client-urls=${nowhere}`,
     "--unsafe-no-fsync",
     "--log-level=error",
   ];
@@ -80,13 +62,12 @@ test("the curator makes a cluster in etcd, serves it, and ends in order", async 
   const folder = mkdtempSync(join(tmpdir(), "curator-"));
   const nodeKey = generateKeyPair();
   const id = nodeId(nodeKey.publicKey);
-  const [etcdPort, port] = [await freePort(), await freePort()];
-  const tls = await etcdCredentials(folder, id);
-  const etcd = await startEtcd(folder, id, etcdPort, tls.server);
+  const [etcdSocket, port] = [join(folder, "etcd.sock"), await freePort()];
+  const etcd = startEtcd(folder, id, etcdSocket);
   const settings: Settings = {
     nodeId: id,
     dn: "root.roles.curator",
-    etcd: { endpoint: `127.0.0.1:${etcdPort}`, credentials: tls.client },
+    etcdSocket,
     socket: join(folder, "curator.sock"),
     credentials: files(join(folder, "node")),
     listen: { host: "127.0.0.1", port },

@@ -17,7 +17,6 @@ import { forbidDumps } from "../base/linux/prctl.ts";
 import { encodeEntry, LogTree } from "../base/logtree/logtree.ts";
 import { connect } from "../base/rpc/rpc.ts";
 import { type Runnable, Supervisor } from "../base/supervisor/supervisor.ts";
-import { etcdTls, readCredentials } from "./credentials.ts";
 import { member } from "./member.ts";
 import { parseAddressChange, parseSettings, type Settings, SettingsError } from "./settings.ts";
 import { etcdConsensus, PKI_NAMESPACE } from "./state/consensus.ts";
@@ -70,9 +69,7 @@ async function printLog(tree: LogTree): Promise<void> {
 /** The member of the control plane that `settings` describe, connected to its etcd. */
 export function curator(settings: Settings, ownAddresses: Value<readonly string[]>): Runnable {
   return async (context) => {
-    const { nodeId, etcd } = settings;
-    const credentials = etcdTls(await readCredentials(etcd.credentials), nodeId);
-    using channel = connect({ target: etcd.endpoint, credentials });
+    using channel = connect({ target: `unix:${settings.etcdSocket}`, credentials: "plain" });
     const store = etcdStore(channel, NAMESPACE);
     const consensus = etcdConsensus(etcdMembers(channel), etcdStore(channel, PKI_NAMESPACE));
     await member({ settings, store, consensus, ownAddresses })(context);

@@ -34,7 +34,7 @@ const LEADER_TTL_SECONDS = 5;
 
 /** What a member is made from. */
 export interface MemberParts {
-  readonly settings: Omit<Settings, "etcd">;
+  readonly settings: Omit<Settings, "etcdSocket">;
   /** The part of etcd that belongs to the control plane. */
   readonly store: Store;
   /** The members of etcd. */

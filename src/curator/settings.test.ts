@@ -7,7 +7,7 @@ const files = { ca: "/ca.pem", certificate: "/cert.pem", key: "/cert-key.pem" };
 const complete = {
   nodeId: "metropolis-00",
   dn: "root.roles.curator",
-  etcd: { endpoint: "127.0.0.1:7836", credentials: files },
+  etcdSocket: "/run/metropolis/etcd/etcd.sock",
   socket: "/run/metropolis/curator.sock",
   credentials: files,
   listen: { host: "0.0.0.0", port: 7835 },
@@ -24,7 +24,7 @@ test("parseSettings ignores what it does not know, and takes the election's time
   expect(parseSettings(JSON.stringify(more))).toEqual({ ...complete, leaderTtlSeconds: 3 });
 });
 
-test.each(["nodeId", "dn", "etcd", "socket", "credentials", "listen", "addresses"])(
+test.each(["nodeId", "dn", "etcdSocket", "socket", "credentials", "listen", "addresses"])(
   "parseSettings misses %s",
   (name) => {
     const line = JSON.stringify({ ...complete, [name]: undefined });

@@ -15,12 +15,8 @@ export interface Settings {
   readonly nodeId: string;
   /** The DN that the curator logs under, such as `root.roles.curator`. */
   readonly dn: string;
-  readonly etcd: {
-    /** `host:port` of the member on this node. */
-    readonly endpoint: string;
-    /** What etcd knows the curator by. */
-    readonly credentials: CredentialFiles;
-  };
+  /** The path where the member of etcd on this node serves its curator, and nobody else. */
+  readonly etcdSocket: string;
   /** The path of the local socket. */
   readonly socket: string;
   /** The node's identity in its cluster. The files may come into being later; see `open`. */
@@ -47,17 +43,13 @@ export class SettingsError extends Error {
 
 /** Reads the first line. */
 export function parseSettings(line: string): Settings {
-  const { etcd, listen, ...given } = record(parseJson(line), "settings");
-  const { endpoint, credentials } = record(etcd, "etcd");
+  const { listen, ...given } = record(parseJson(line), "settings");
   const { host, port } = record(listen, "listen");
   const { leaderTtlSeconds } = given;
   return {
     nodeId: text(given.nodeId, "nodeId"),
     dn: text(given.dn, "dn"),
-    etcd: {
-      endpoint: text(endpoint, "etcd.endpoint"),
-      credentials: files(credentials, "etcd.credentials"),
-    },
+    etcdSocket: text(given.etcdSocket, "etcdSocket"),
     socket: text(given.socket, "socket"),
     credentials: files(given.credentials, "credentials"),
     listen: { host: text(host, "listen.host"), port: count(port, "listen.port") },

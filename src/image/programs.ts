@@ -35,6 +35,8 @@ export interface ProgramRow {
   readonly isAlone?: true;
   /** Where it listens, as long as it does. */
   readonly ports: readonly string[];
+  /** Who else may pass its folders below /run, to sockets that it serves there. */
+  readonly serves?: keyof typeof accounts;
   /** Paths that there are for it, with all below them; absent: all. */
   readonly view?: Omit<View, "starts">;
   /** What it starts itself, by the path that is executed. */
@@ -86,7 +88,7 @@ export const programs: Readonly<Record<string, ProgramRow>> = {
     isAlone: true,
     ports: ["7835/tcp"],
     view: {
-      reads: [...SYSTEM, ...KERNEL, NAMES, "/data/node/credentials", "/data/node/etcd_client"],
+      reads: [...SYSTEM, ...KERNEL, NAMES, "/data/node/credentials"],
       writes: ["/run/metropolis/curator"],
     },
     starts: [EXECUTABLE],
@@ -98,9 +100,10 @@ export const programs: Readonly<Record<string, ProgramRow>> = {
     systemCalls: [],
     isAlone: true,
     ports: ["7834/tcp", "7836/tcp", "7842/tcp"],
+    serves: "curator",
     view: {
       reads: [...SYSTEM, ...KERNEL, NAMES, "/data/etcd/peer_pki"],
-      writes: ["/data/etcd/data"],
+      writes: ["/data/etcd/data", "/run/metropolis/etcd"],
     },
   },
   etcdutl: {

@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { etcdStore } from "../../src/base/etcd/etcd.ts";
 import { Value } from "../../src/base/event/event.ts";
@@ -63,7 +63,10 @@ async function startEtcd() {
   makeDataTree(where);
   mkdirSync(where.esp.metropolis, { recursive: true });
   await createMember(await createEtcdCa(), victim.nodeId, where.data);
-  const member: Member = { nodeId: victim.nodeId, data: where.data, ports: await freePorts() };
+  const socket = where.ephemeral.etcdSocket;
+  mkdirSync(dirname(socket), { recursive: true });
+  const { nodeId } = victim;
+  const member: Member = { nodeId, data: where.data, ports: await freePorts(), socket };
   const etcd = control();
   const supervisor = new Supervisor(consensus(etcd, { path: ETCD }));
   supervisor.start();

@@ -104,7 +104,8 @@ export class ControlPlane implements AsyncDisposable {
   /** Starts everything, and makes the operator its owner. */
   async start(): Promise<void> {
     makeDataTree(this.paths);
-    mkdirSync(dirname(this.paths.ephemeral.curatorSocket), { recursive: true });
+    const { curatorSocket, etcdSocket } = this.paths.ephemeral;
+    for (const each of [curatorSocket, etcdSocket]) mkdirSync(dirname(each), { recursive: true });
     await this.#startEtcd();
     await this.#startCurator();
     await this.#bootstrap();
@@ -113,7 +114,9 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   async #startEtcd(): Promise<void> {
-    this.#member = { nodeId: this.id, data: this.paths.data, ports: await freePorts() };
+    const { data, ephemeral } = this.paths;
+    const socket = ephemeral.etcdSocket;
+    this.#member = { nodeId: this.id, data, ports: await freePorts(), socket };
     await createMember(await createEtcdCa(), this.id, this.paths.data);
     this.#spawnEtcd();
   }

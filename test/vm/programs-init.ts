@@ -32,14 +32,15 @@ function tell(key: string, value: string): void {
 /** What a node has that is nobody's but the agent's, or another program's. */
 const SECRETS = [
   ...["/dev/vda", "/dev/mapper/control", "/dev/kmsg", "/dev/tpmrm0", "/dev/tpm0"],
-  ...[where.esp.sealedConfiguration, where.data.meshKey, where.data.etcdPeer.key],
+  ...[where.esp.sealedConfiguration, where.data.meshKey],
+  ...[where.data.etcdPeer.key, where.data.etcdClient.key],
   ...["/run/metropolis/dhcpcd.conf"],
 ];
 const FOLDERS = ["/run/tpm", "/run/cryptsetup", where.data.etcdData, where.esp.metropolis];
 /** Where nobody but the agent writes. */
 const SETTINGS = [
   ...["/proc/sysrq-trigger", "/sys/fs/cgroup/cgroup.procs"],
-  ...[where.data.credentials.key, where.data.etcdClient.key, "/usr/bin/etcd"],
+  ...[where.data.credentials.key, "/usr/bin/etcd"],
 ];
 
 function prepare(): void {
@@ -102,8 +103,7 @@ async function beAttacked(): Promise<void> {
     ...[...SECRETS, ...SETTINGS].flatMap((path) => ["--write", path]),
     ...["--run", "/usr/bin/ss", "--run", "/usr/sbin/cryptsetup"],
   ];
-  const own = [where.data.credentials.key, where.data.etcdClient.key];
-  const ownArgs = own.flatMap((path) => ["--read", path]);
+  const ownArgs = ["--read", where.data.credentials.key];
   const create = ["--create", "/run/metropolis/curator/new"];
   const curator = await run(["/init", ...args, ...ownArgs, ...create], { program: "curator" });
   tell("curator", curator.text.trim());

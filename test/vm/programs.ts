@@ -153,7 +153,7 @@ export function confinedPrograms(): void {
 
   test("a taken-over curator gets neither TPM, disk and ESP nor anything of other programs", async () => {
     const curator = await answers("curator");
-    const own = /^to (read \/data\/node\/(credentials|etcd_client)\/|create \/run\/metropolis)/;
+    const own = /^to (read \/data\/node\/credentials\/|create \/run\/metropolis)/;
     const granted = [...curator].filter(([wish, answer]) =>
       own.test(wish) ? answer !== "ok" : !REFUSED.test(answer),
     );

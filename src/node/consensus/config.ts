@@ -1,5 +1,6 @@
 // How etcd is started on a node.
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { boltBytes } from "../../base/format/bolt.ts";
 import { slowness } from "../../base/linux/machine.ts";
 import type { DataPaths } from "../storage/paths.ts";
@@ -19,6 +20,8 @@ export interface Member {
   readonly nodeId: string;
   readonly data: DataPaths;
   readonly ports: EtcdPorts;
+  /** Path of the socket for the curator beside it, who needs no TLS there: it lets in nobody else. */
+  readonly socket: string;
   /** Names and peer URLs of all members, where it joins others; used until it has data. */
   readonly peers?: ReadonlyMap<string, string>;
 }
@@ -60,7 +63,7 @@ export function peerUrl({ nodeId, ports }: Member): string {
 }
 
 /** Where clients on this node reach it. */
-export function clientEndpoint({ ports }: Member): string {
+export function clientEndpoint({ ports }: Pick<Member, "ports">): string {
   return `127.0.0.1:${ports.client}`;
 }
 
@@ -70,7 +73,7 @@ export function etcdArguments(
   electionMs = ELECTION_MS,
   quotaBytes = QUOTA_BYTES,
 ): readonly string[] {
-  const { nodeId, data, ports, peers } = member;
+  const { nodeId, data, ports, socket, peers } = member;
   const all = peers ?? new Map([[nodeId, peerUrl(member)]]);
   const clientUrl = `https://${clientEndpoint(member)}`;
   const { etcdPeer: peer } = data;
@@ -92,7 +95,7 @@ export function etcdArguments(
     `--peer-key-file=${peer.key}`,
     // Read at each handshake.
     `--peer-crl-file=${data.etcdRevocations}`,
-    `--listen-client-urls=${clientUrl}`,
+    `--listen-client-urls=${clientUrl},${unixUrl(socket)}`,
     `--advertise-client-urls=${clientUrl}`,
     "--client-cert-auth",
     `--trusted-ca-file=${peer.ca}`,
@@ -112,6 +115,11 @@ export function etcdArguments(
     "--log-outputs=stderr",
     "--log-format=json",
   ];
+}
+
+/** etcd splits what it listens on at commas. */
+function unixUrl(path: string): string {
+  return `unix://${pathToFileURL(path).pathname.replaceAll(",", "%2C")}`;
 }
 
 /** What etcd may have from this start on. */

@@ -1,8 +1,8 @@
 // Tests of the node's own way to etcd, over the real one.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { etcdStore } from "../../base/etcd/etcd.ts";
 import { Supervisor } from "../../base/supervisor/supervisor.ts";
 import { Control } from "../control/control.ts";
@@ -26,7 +26,9 @@ async function start() {
   const nodeId = `metropolis-${"c".repeat(32)}`;
   const ca = await createEtcdCa();
   await createMember(ca, nodeId, where.data);
-  const member: Member = { nodeId, data: where.data, ports: await freePorts() };
+  const socket = where.ephemeral.etcdSocket;
+  mkdirSync(dirname(socket), { recursive: true });
+  const member: Member = { nodeId, data: where.data, ports: await freePorts(), socket };
   const control = new Control<Member>();
   const supervisor = new Supervisor(consensus(control, { path: ETCD }));
   supervisor.start();

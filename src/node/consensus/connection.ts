@@ -8,7 +8,9 @@ import { type Channel, connect } from "../../base/rpc/rpc.ts";
 import { clientEndpoint, type Member } from "./config.ts";
 
 /** Connects to the member on this node; `using` closes it. */
-export async function connectEtcd(member: Member): Promise<Channel> {
+export async function connectEtcd(
+  member: Pick<Member, "nodeId" | "data" | "ports">,
+): Promise<Channel> {
   const { etcdClient } = member.data;
   const [ca = "", certificatePem = "", keyPem = ""] = await Promise.all(
     [etcdClient.ca, etcdClient.certificate, etcdClient.key].map((path) => readFile(path, "utf8")),

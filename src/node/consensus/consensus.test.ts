@@ -1,8 +1,8 @@
 // Tests of etcd under supervision, with the real etcd.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { sleep } from "../../base/event/event.ts";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { Supervisor } from "../../base/supervisor/supervisor.ts";
@@ -21,10 +21,11 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 async function newMember(): Promise<Member> {
   makeDataTree(paths(root));
-  const { data } = paths(root);
+  const { data, ephemeral } = paths(root);
+  mkdirSync(dirname(ephemeral.etcdSocket), { recursive: true });
   const nodeId = `metropolis-${"b".repeat(32)}`;
   await createMember(await createEtcdCa(), nodeId, data);
-  return { nodeId, data, ports: await freePorts() };
+  return { nodeId, data, ports: await freePorts(), socket: ephemeral.etcdSocket };
 }
 
 /** The whole life of etcd, under a supervisor. */
@@ -57,6 +58,7 @@ test("consensus starts etcd when it is wanted, ends it when not, and keeps its d
     await control.start(member, signal);
     await control.stop(signal);
     await control.start({ ...member }, signal);
+    expect(statSync(member.socket).mode & 0o777).toBe(0o660);
     const { backlog } = tree.read({ dn: "root.consensus", backlog: "all", onlyLeveled: true });
     const texts = backlog.flatMap((entry) => (entry.kind === "leveled" ? entry.messages : []));
     expect(texts.filter((text) => text.startsWith("etcd answers at")).length).toBe(2);

@@ -3,6 +3,7 @@
 //
 //   enrolment ── wanted ──► consensus ── etcd
 //                               └────── running ──► enrolment, roles
+import { chmodSync } from "node:fs";
 import { sleep, Value } from "../../base/event/event.ts";
 import { lineImporter } from "../../base/logtree/logtree.ts";
 import { ExitError, program } from "../../base/process/process.ts";
@@ -34,13 +35,16 @@ export interface EtcdProgram {
 /** etcd wants to hand over to another member before it ends. */
 const GRACE_MS = 10_000;
 
+/** For the group of the folder that it is in, which is the curator's. */
+const SOCKET_MODE = 0o660;
+
 /** Between an end with a reason and the next start; each pause in a row is twice as long. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 
 /**
- * True for the line by which etcd says that it serves clients. Asked for its health before it
- * has elected a leader, it would warn of each question.
+ * True for the line by which etcd says that it serves clients, once for each of its ports. Asked
+ * for its health before it has elected a leader, it would warn of each question.
  */
 function isReady(line: string): boolean {
   return line.includes('"msg":"ready to serve client requests"');
@@ -94,7 +98,12 @@ function runEtcd(
   const { cgroup, unused = async () => {} } = etcd;
   const { tree, dn, log, healthy } = context;
   const importLine = lineImporter(tree, dn, parseEtcd);
+  let isServing = false;
   const announce = () => {
+    if (isServing) return;
+    isServing = true;
+    // As etcd makes it, nobody but etcd itself could connect.
+    chmodSync(member.socket, SOCKET_MODE);
     log.info(`etcd answers at ${clientEndpoint(member)}`);
     healthy();
     starts.serves();

@@ -1,4 +1,4 @@
-// The certificates by which members of etcd, and the curator as its client, know
+// The certificates by which members of etcd, and the node agent as its client, know
 // each other. A CA of their own, apart from the cluster's: whoever holds one of
 // these may write anything into the cluster's state.
 //
@@ -29,7 +29,7 @@ import {
   makeCredentialFolder,
 } from "../storage/paths.ts";
 
-/** The name that the curator proves to etcd. */
+/** The name that the node agent proves to etcd, with the rights of its control plane. */
 const CLIENT_NAME = "curator";
 
 /** Whom files belong to; absent: whoever runs this. */
@@ -84,12 +84,12 @@ export interface MemberCredentials {
   readonly revocationList: Uint8Array;
   readonly member: KeyPair;
   readonly memberCertificate: Uint8Array;
-  /** Of the curator beside the member. */
+  /** Of the node itself, as a client. */
   readonly client: KeyPair;
   readonly clientCertificate: Uint8Array;
 }
 
-/** Writes down what a member, and the curator on it, prove themselves with. */
+/** Writes down what a member, and the node itself as its client, prove themselves with. */
 export async function saveMember(
   own: MemberCredentials,
   data: DataPaths,
@@ -103,7 +103,7 @@ export async function saveMember(
 }
 
 /**
- * Makes the credentials of the first member, and of the curator on it, and writes them down.
+ * Makes the credentials of the first member, and of its node as a client, and writes them down.
  * Gives the serial numbers of their certificates, by which they can be revoked.
  */
 export async function createMember(
@@ -113,7 +113,7 @@ export async function createMember(
   owner?: Owner,
 ): Promise<readonly Uint8Array[]> {
   const [member, client] = [generateKeyPair(), generateKeyPair()];
-  // The curator dials the loopback address and checks the name, Go's clients check the address.
+  // The node dials the loopback address and checks the name, Go's clients check the address.
   const loopback = ["127.0.0.1"];
   const validity = validForever();
   const own = {

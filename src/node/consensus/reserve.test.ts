@@ -7,7 +7,9 @@ import { paths } from "../storage/paths.ts";
 import { ETCD_PORTS, type Member } from "./config.ts";
 import { reserve } from "./reserve.ts";
 
-const member: Member = { nodeId: "a", data: paths("/nowhere").data, ports: ETCD_PORTS };
+const where = paths("/nowhere");
+const socket = where.ephemeral.etcdSocket;
+const member: Member = { nodeId: "a", data: where.data, ports: ETCD_PORTS, socket };
 const timing = { lookMs: 5, patienceMs: 20, restMs: 60_000 };
 
 /** How often etcd was started again. */

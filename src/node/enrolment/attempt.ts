@@ -85,7 +85,7 @@ export async function prepareData(all: Surroundings): Promise<void> {
 
 /** The member of etcd that this node is. */
 export function memberOf({ paths, etcdPorts = ETCD_PORTS }: Surroundings, nodeId: string): Member {
-  return { nodeId, data: paths.data, ports: etcdPorts };
+  return { nodeId, data: paths.data, ports: etcdPorts, socket: paths.ephemeral.etcdSocket };
 }
 
 /** Starts etcd; `prepare` is done when it answers, before the curator is started. */

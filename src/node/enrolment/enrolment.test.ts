@@ -40,7 +40,8 @@ beforeEach(() => {
   where = paths(root);
   partition = folderPartition(where.data.root, `${where.data.root}.key-check`);
   for (const path of [where.esp.metropolis, where.esp.images]) mkdirSync(path, { recursive: true });
-  mkdirSync(dirname(where.ephemeral.curatorSocket), { recursive: true });
+  const { curatorSocket, etcdSocket } = where.ephemeral;
+  for (const each of [curatorSocket, etcdSocket]) mkdirSync(dirname(each), { recursive: true });
   writeFileSync(join(where.esp.images, "metropolis-a+2-1.efi"), "kernel");
 });
 afterEach(() => rmSync(root, { recursive: true }));

@@ -51,10 +51,10 @@ export function folderHost({ folder, programs }: Place): Host {
 function prepare({ esp, data, ephemeral }: Paths): void {
   const { hard } = getLimit("openFiles");
   setLimit("openFiles", { soft: hard, hard });
-  const sockets = dirname(ephemeral.curatorSocket);
-  for (const path of [ephemeral.root, sockets]) rmSync(path, { recursive: true, force: true });
+  const sockets = [ephemeral.curatorSocket, ephemeral.etcdSocket].map((path) => dirname(path));
+  for (const path of [ephemeral.root, ...sockets]) rmSync(path, { recursive: true, force: true });
   const names = dirname(ephemeral.hosts);
-  const folders = [esp.images, esp.metropolis, data.root, ephemeral.root, names, sockets];
+  const folders = [esp.images, esp.metropolis, data.root, ephemeral.root, names, ...sockets];
   for (const path of folders) mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 

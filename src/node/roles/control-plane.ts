@@ -170,10 +170,12 @@ class ControlPlane {
   /** The member that etcd's data are of, or else one that the cluster has let in now. */
   async #member(signal: AbortSignal): Promise<Member> {
     const { paths, etcdPorts = ETCD_PORTS } = this.#options;
-    const member = { nodeId: this.#own.nodeId, data: paths.data, ports: etcdPorts };
+    const { data, ephemeral } = paths;
+    const { nodeId } = this.#own;
+    const member = { nodeId, data, ports: etcdPorts, socket: ephemeral.etcdSocket };
     if (this.#hasData()) return member;
     // What a power cut left of an earlier member would be taken for this one's.
-    await rm(join(paths.data.etcdData, "member"), { recursive: true, force: true });
+    await rm(join(data.etcdData, "member"), { recursive: true, force: true });
     return { ...member, peers: await this.#admission(signal) };
   }
 

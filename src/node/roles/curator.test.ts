@@ -46,7 +46,8 @@ async function start() {
     rootDn: "root.curator",
   });
   supervisor.start();
-  const member = { nodeId: "metropolis-1", data: where.data, ports: ETCD_PORTS };
+  const socket = where.ephemeral.etcdSocket;
+  const member = { nodeId: "metropolis-1", data: where.data, ports: ETCD_PORTS, socket };
   const signal = AbortSignal.timeout(10_000);
   await control.start(curatorSettings(member, where), signal);
   const said = async (text: string) => {

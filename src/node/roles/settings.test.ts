@@ -4,11 +4,13 @@ import { ETCD_PORTS } from "../consensus/config.ts";
 import { paths } from "../storage/paths.ts";
 import { addressLine, curatorSettings, settingsLine } from "./settings.ts";
 
-const member = { nodeId: "metropolis-1", data: paths().data, ports: ETCD_PORTS };
-const settings = curatorSettings(member, paths());
+const where = paths();
+const socket = where.ephemeral.etcdSocket;
+const member = { nodeId: "metropolis-1", data: where.data, ports: ETCD_PORTS, socket };
+const settings = curatorSettings(member, where);
 
 test("curatorSettings name ports and files, and no secret", () => {
-  expect(settings.etcd.endpoint).toBe("127.0.0.1:7836");
+  expect(settings.etcdSocket).toBe("/run/metropolis/etcd/etcd.sock");
   expect(settings.listen).toEqual({ host: "::", port: 7835 });
   expect(settings.socket).toBe("/run/metropolis/curator/curator.sock");
   expect(settings.credentials.key).toBe("/data/node/credentials/cert-key.pem");

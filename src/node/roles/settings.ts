@@ -1,6 +1,6 @@
 // What the curator, which is a process of its own, is told on its standard input.
 // src/curator reads the same words; the two rooms know of each other only this.
-import { clientEndpoint, type Member } from "../consensus/config.ts";
+import type { Member } from "../consensus/config.ts";
 import type { CredentialPaths, Paths } from "../storage/paths.ts";
 
 /** Port of the Cluster API on every control plane member. */
@@ -15,11 +15,8 @@ export interface CuratorSettings {
   readonly listen: { readonly host: string; readonly port: number };
   /** Files of the node's identity; they are not there until the cluster exists. */
   readonly credentials: CredentialPaths;
-  readonly etcd: {
-    readonly endpoint: string;
-    /** Files of the client's credentials. */
-    readonly credentials: CredentialPaths;
-  };
+  /** The path where etcd serves the curator, and nobody else. */
+  readonly etcdSocket: string;
 }
 
 /** The settings of the curator beside a member of etcd. */
@@ -33,7 +30,7 @@ export function curatorSettings(
     socket: ephemeral.curatorSocket,
     listen: { host: "::", port },
     credentials: data.credentials,
-    etcd: { endpoint: clientEndpoint(member), credentials: data.etcdClient },
+    etcdSocket: member.socket,
   };
 }
 

@@ -49,7 +49,7 @@ export interface DataPaths {
   readonly etcdPeer: CredentialPaths;
   /** DER: whose certificates etcd must not accept any more. */
   readonly etcdRevocations: string;
-  /** With which the curator is known to etcd; certificates of the same CA. */
+  /** With which the node itself is known to etcd; certificates of the same CA. */
   readonly etcdClient: CredentialPaths;
   readonly node: string;
   /** The node's identity in its cluster. */
@@ -68,6 +68,8 @@ export interface DataPaths {
 export interface EphemeralPaths {
   readonly root: string;
   readonly curatorSocket: string;
+  /** Where etcd serves the curator of this node. */
+  readonly etcdSocket: string;
   readonly machineId: string;
   /** What was unsealed in this boot, for root alone; see vault.ts. */
   readonly keys: string;
@@ -115,7 +117,7 @@ function dataPaths(root: string, { curatorGroup }: Readers): DataPaths {
     etcdData: join(etcd, "data"),
     etcdPeer: credentials(join(etcd, "peer_pki")),
     etcdRevocations: join(etcd, "peer_pki", "revocations.der"),
-    etcdClient: credentials(join(node, "etcd_client"), curatorGroup),
+    etcdClient: credentials(join(node, "etcd_client")),
     node,
     credentials: credentials(join(node, "credentials"), curatorGroup),
     commitment: join(node, "commitment.pb"),
@@ -139,6 +141,7 @@ export function paths(root = "/", readers: Readers = {}): Paths {
     ephemeral: {
       root: ephemeral,
       curatorSocket: join(root, "run/metropolis/curator/curator.sock"),
+      etcdSocket: join(root, "run/metropolis/etcd/etcd.sock"),
       machineId: join(ephemeral, "machine-id"),
       keys: join(ephemeral, "keys"),
       hosts: join(ephemeral, "names/hosts"),
