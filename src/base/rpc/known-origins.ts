@@ -1,6 +1,6 @@
 // Addresses from which members have proved themselves lately. What arrives from there
 // has a place of its own, so that strangers from everywhere else cannot take it.
-import { LruMap } from "./lru-map.ts";
+import { BoundedMap } from "./bounded-map.ts";
 
 const MOST = 20_000;
 const KEPT_MS = 24 * 3_600_000;
@@ -8,7 +8,7 @@ const KEPT_MS = 24 * 3_600_000;
 /** A bounded memory of origins; those seen longest ago are forgotten first. */
 export class KnownOrigins {
   /** When each was seen. */
-  readonly #seen = new LruMap<number>(MOST);
+  readonly #seen = new BoundedMap<number>(MOST);
   readonly #clock: () => number;
 
   /** `clock` gives milliseconds that only grow. */

@@ -1,7 +1,8 @@
 // How often each of many origins may do something: a token bucket for each of them, so often at
 // once, and again as time goes by. Origins that have been quiet cost nothing.
+
+import { BoundedMap } from "./bounded-map.ts";
 import type { Rate } from "./limits.ts";
-import { LruMap } from "./lru-map.ts";
 
 /** No more origins are kept; who is forgotten has his whole burst again. */
 const MOST_ORIGINS = 16_384;
@@ -16,7 +17,7 @@ interface Account {
 export class RateLimiter {
   readonly #rate: Rate;
   readonly #clock: () => number;
-  readonly #accounts = new LruMap<Account>(MOST_ORIGINS);
+  readonly #accounts = new BoundedMap<Account>(MOST_ORIGINS);
 
   /** `clock` gives milliseconds that only grow. */
   constructor(rate: Rate, clock: () => number = () => performance.now()) {

@@ -1,9 +1,9 @@
 // Tests of the map with a bound.
 import { expect, test } from "bun:test";
-import { LruMap } from "./lru-map.ts";
+import { BoundedMap } from "./bounded-map.ts";
 
-test("LruMap forgets what was written longest ago", () => {
-  const map = new LruMap<number>(2);
+test("BoundedMap forgets what was written longest ago", () => {
+  const map = new BoundedMap<number>(2);
   map.set("a", 1);
   map.set("b", 2);
   map.set("a", 3);

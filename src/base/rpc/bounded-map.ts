@@ -1,7 +1,7 @@
 // A map with a bound: what was written longest ago is forgotten first.
 
 /** Keys with values, at most so many. */
-export class LruMap<V> {
+export class BoundedMap<V> {
   readonly #most: number;
   /** A Map keeps the order of insertion: the oldest is first. */
   readonly #entries = new Map<string, V>();
