@@ -5,6 +5,7 @@ import type { Compare, KeyValue, Listing, Outcome, Store, Write } from "../../ba
 import { slowness } from "../../base/linux/machine.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { DatabaseQuota, isNoSpace } from "./database-quota.ts";
+import { GroupCommit } from "./group-commit.ts";
 
 /** The key that makes its holder the leader, while it exists. */
 export interface LeaderKey {
@@ -18,11 +19,16 @@ export class LeaderStore {
   readonly #store: Store;
   readonly #leader: LeaderKey;
   readonly #quota: DatabaseQuota;
+  readonly #commits: GroupCommit;
 
   constructor(store: Store, leader: LeaderKey, quota: DatabaseQuota = new DatabaseQuota()) {
     this.#store = store;
     this.#leader = leader;
     this.#quota = quota;
+    const { key, createRevision } = leader;
+    this.#commits = new GroupCommit((compares, writes) =>
+      reached(store.transact([{ key, createRevision }, ...compares], writes)),
+    );
   }
 
   /** One key, as of now. */
@@ -47,9 +53,7 @@ export class LeaderStore {
     { isUpkeep = false }: { readonly isUpkeep?: boolean } = {},
   ): Promise<bigint> {
     if (!isUpkeep) await this.#quota.require(writes, this);
-    const { key, createRevision } = this.#leader;
-    const guard = { key, createRevision };
-    const outcome = await this.#transact([guard, ...compares], writes);
+    const outcome = await this.#transact(compares, writes);
     if (outcome.succeeded) {
       this.#quota.wrote(writes);
       return outcome.revision;
@@ -60,7 +64,7 @@ export class LeaderStore {
 
   async #transact(compares: readonly Compare[], writes: readonly Write[]): Promise<Outcome> {
     try {
-      return await reached(this.#store.transact(compares, writes));
+      return await this.#commits.transact(compares, writes);
     } catch (error) {
       throw isNoSpace(error) ? this.#quota.fullError(error) : error;
     }
