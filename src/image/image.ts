@@ -44,6 +44,7 @@ export {
 } from "./measured-boot.ts";
 export { type MediumOptions, writeInstallerMedium } from "./medium.ts";
 export { ESP_PATHS, MEDIUM_PATHS, POLICY_KEYS_FILE, REMOVABLE_LOADER } from "./paths.ts";
+export { POD_NETWORK, podNetwork6, podNetworks } from "./pod-networks.ts";
 export {
   accountOf,
   accounts,

@@ -9,12 +9,12 @@ import { mountPoints } from "../../src/base/linux/mount.ts";
 import { powerOff } from "../../src/base/linux/reboot.ts";
 import { LogTree } from "../../src/base/logtree/logtree.ts";
 import { confineStarts, run } from "../../src/base/process/process.ts";
-import { accountOf } from "../../src/image/image.ts";
+import { accountOf, podNetworks } from "../../src/image/image.ts";
 import { commandFor } from "../../src/init/init.ts";
 import { mountAll } from "../../src/init/mounts.ts";
 import { confineByTable } from "../../src/node/host/confined.ts";
 import { makeRunFolders } from "../../src/node/host/run-folders.ts";
-import { clusterNetworks, createDevice, handshakes } from "../../src/node/mesh/device.ts";
+import { createDevice, handshakes } from "../../src/node/mesh/device.ts";
 import { dataPartition } from "../../src/node/storage/data.ts";
 import { makeDataTree, paths } from "../../src/node/storage/paths.ts";
 import { attack } from "../attack/attacker.ts";
@@ -90,7 +90,7 @@ async function beForged(open: () => Promise<unknown>): Promise<void> {
 async function useNetwork(): Promise<void> {
   const [privateKey, publicKey] = [9, 10].map((byte) => new Uint8Array(32).fill(byte).toBase64());
   const key = { privateKey: privateKey ?? "", publicKey: publicKey ?? "" };
-  await createDevice(key, clusterNetworks(new Uint8Array(1)));
+  await createDevice(key, podNetworks(new Uint8Array(1)));
   await handshakes();
   await run(["ss", "--kill", "--no-header", "--tcp", "--numeric", "( sport = :1 )"]);
   tell("network", "works");

@@ -15,11 +15,11 @@ import { allAddresses } from "../../base/format/reached.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import type { Node } from "../../gen/metropolis/node/core/curator/proto/private/storage_pb.ts";
 import type { NodeStatus } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { POD_NETWORK, podNetwork6 } from "../../image/image.ts";
 import type { Leader } from "./leader.ts";
 import { MOST_ADDRESSES } from "./limits.ts";
 import type { CachedNode } from "./node-cache.ts";
 import { changeNode } from "./nodes.ts";
-import { POD_NETWORK, podNetwork6 } from "./pod-ranges.ts";
 
 /** Heard of within this time, a node keeps its address against one that does not call from it. */
 const CLAIM_MS = 60_000;
@@ -66,7 +66,7 @@ async function podFault(leader: Leader, address: string): Promise<string | undef
   const own = parsePrefix(hostCidr(address));
   if (own === undefined) return undefined;
   const network6 = podNetwork6((await leader.ca()).certificate);
-  const network = [parsePrefix(POD_NETWORK), network6].find((pods) => isWithin(own, pods));
+  const network = [POD_NETWORK, network6].find((pods) => isWithin(own, pods));
   if (network === undefined) return undefined;
   return `inside ${formatPrefix(network)}, the network of pods; give the node another address`;
 }

@@ -1,7 +1,5 @@
 // The WireGuard device, by way of iproute2 and wireguard-tools.
 import { chown, mkdir, rm, writeFile } from "node:fs/promises";
-import { formatPrefix } from "../../base/format/ip-prefix.ts";
-import { uniqueLocalNetwork } from "../../base/format/unique-local.ts";
 import { run } from "../../base/process/process.ts";
 import { accounts } from "../../image/image.ts";
 import type { PeerTools } from "./apply-peers.ts";
@@ -13,9 +11,6 @@ const DEVICE = "clusternet";
 export const FOLDER = "/run/metropolis/clusternet";
 const CONFIGURATION = `${FOLDER}/device.conf`;
 
-/** The IPv4 addresses of pods; each node has a part of it. */
-const CLUSTER_NETWORK = "10.192.0.0/11";
-
 /** By these numbers others tell our device and routes from theirs. */
 const LINK_GROUP = "9";
 const ROUTE_PROTOCOL = "129";
@@ -23,15 +18,7 @@ const ROUTE_PROTOCOL = "129";
 /** An Ethernet frame less IPv6, UDP and WireGuard's own headers. */
 const MTU = "1420";
 
-/**
- * The networks that are led through the device: the addresses of all pods, those of IPv6 by the
- * cluster's CA, as the leader allots them.
- */
-export function clusterNetworks(clusterCa: Uint8Array): readonly string[] {
-  return [CLUSTER_NETWORK, formatPrefix(uniqueLocalNetwork(clusterCa))];
-}
-
-/** Makes the device anew, with no peers; what an earlier node agent left is gone. */
+/** Makes the device anew, with no peers, and leads networks through it; the one of before is gone. */
 export async function createDevice(
   { privateKey }: MeshKey,
   networks: readonly string[],

@@ -12,9 +12,10 @@ import { errorText } from "../../base/logtree/logtree.ts";
 import type { Client } from "../../base/rpc/rpc.ts";
 import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
 import type { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
+import { podNetworks } from "../../image/image.ts";
 import { together } from "../control/control.ts";
 import { applyPeers } from "./apply-peers.ts";
-import { clusterNetworks, createDevice, handshakes, peerTools } from "./device.ts";
+import { createDevice, handshakes, peerTools } from "./device.ts";
 import { ensureMeshKey, type MeshKey } from "./mesh-key.ts";
 import { type MeshPeer, type OwnPart, planPeers, unreachable } from "./peers.ts";
 import { publish, type Told } from "./publish.ts";
@@ -49,7 +50,7 @@ export function mesh(options: MeshOptions): Runnable {
   return async (context) => {
     const { signal, healthy } = context;
     const key = await ensureMeshKey(options.keyFile);
-    await createDevice(key, clusterNetworks(options.clusterCa));
+    await createDevice(key, podNetworks(options.clusterCa));
     healthy();
     await together(signal, [
       (ended) => publish(options, key.publicKey, { ...context, signal: ended }),

@@ -8,7 +8,7 @@ import { hostCidr } from "../../base/format/ip-prefix.ts";
 import { NodeSchema } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { programs } from "../../image/image.ts";
-import { clusterNetworks, FOLDER } from "./device.ts";
+import { FOLDER } from "./device.ts";
 import { ensureMeshKey } from "./mesh-key.ts";
 import {
   deviceConfiguration,
@@ -156,12 +156,6 @@ test("the key is made once, for nobody else to read; half a key is none", async 
   expect(await ensureMeshKey(path)).toEqual(made);
   expect(existsSync(path) && statSync(path).mode & 0o777).toBe(0o600);
   rmSync(folder, { recursive: true });
-});
-
-test("the device leads the pods of both families, and each cluster's own of IPv6", () => {
-  const [four = "", six = ""] = clusterNetworks(new Uint8Array(1));
-  expect([four, six.slice(0, 2), six.slice(-5)]).toEqual(["10.192.0.0/11", "fd", "::/48"]);
-  expect(clusterNetworks(new Uint8Array(2))[1]).not.toBe(six);
 });
 
 test("wg sees a folder that stays, not a file that comes and goes while it starts", () => {
