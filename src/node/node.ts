@@ -39,7 +39,6 @@ import type { CuratorSettings } from "./roles/settings.ts";
 import { twins } from "./roles/twins.ts";
 import { directoryNames } from "./roles/watch.ts";
 import type { Credentials } from "./storage/credentials.ts";
-import { isGrown } from "./storage/growth.ts";
 import type { Paths } from "./storage/paths.ts";
 import { dataRoom } from "./storage/room.ts";
 import { StorageNews } from "./storage/storage.ts";
@@ -177,11 +176,8 @@ function runCluster(
   run("controlplane", controlPlane({ ...common, ...controls, failure, known }));
   run("twins", twins({ membership, whereabouts, troubles: news.troubles }));
   run("recovery", recovery({ lock, isReached, addresses, whereabouts }));
-  const isGrowing = () => {
-    const disk = news.storage.growing.wanted.current;
-    return disk !== null && disk !== undefined && !isGrown(disk);
-  };
-  run("room", dataRoom({ root: paths.data.root, membership, troubles: news.troubles, isGrowing }));
+  const { troubles } = news;
+  run("room", dataRoom({ root: paths.data.root, mounted: storage.mounted, troubles }));
   run("hosts", hosts(names, paths.ephemeral.hosts));
   run("api", api({ credentials: news.apiCredentials, owner: user, tree, power }));
 }

@@ -56,6 +56,7 @@ const credentials: Credentials = {
 test("release ends the curator before etcd, both before the data partition", async () => {
   const trace: string[] = [];
   const all = surroundings(trace);
+  all.mounted.set({});
   const member = memberOf(all, "metropolis-1");
   all.consensus.wanted.set(member);
   all.consensus.running.set(member);
@@ -66,6 +67,7 @@ test("release ends the curator before etcd, both before the data partition", asy
   all.consensus.running.set(null);
   await released;
   expect(trace).toEqual(["released"]);
+  expect(all.mounted.current).toBeNull();
 });
 
 test("prepareData makes the folders of the data partition", async () => {
@@ -79,7 +81,7 @@ test("the last steps open the node with its credentials, and wait for the curato
   const { open } = lastSteps(
     all,
     () => member,
-    () => ({ credentials, volume: {} }),
+    () => ({ credentials, volume: { growing } }),
   );
   let isThrough = false;
   const opened = open?.().then(() => {
@@ -87,6 +89,7 @@ test("the last steps open the node with its credentials, and wait for the curato
   });
   await sleep(5);
   expect([all.membership.current, isThrough]).toEqual([credentials, false]);
+  expect(all.mounted.current).toEqual({ growing });
   all.isOpen.set(true);
   await opened;
   expect(isThrough).toBe(true);

@@ -34,6 +34,8 @@ export interface Surroundings {
   /** The slot that runs. */
   readonly slot: Slot;
   readonly growing: Control<Growing>;
+  /** Set here while the data partition is in use. */
+  readonly mounted: Value<DataVolume | null>;
   readonly consensus: Control<Member>;
   readonly curator: Control<CuratorSettings>;
   /** Set here, once the node is a member. */
@@ -70,6 +72,7 @@ export async function release(all: Surroundings): Promise<void> {
   await all.curator.stop(all.signal);
   await all.consensus.stop(all.signal);
   await all.growing.stop(all.signal);
+  all.mounted.set(null);
   await all.partition.release();
 }
 
@@ -168,7 +171,7 @@ export function lastSteps(
   knownRoles: () => NodeRoles,
   outcome: () => Outcome,
 ): Steps {
-  const { paths, log, growing, membership, isOpen, roles, signal } = all;
+  const { paths, log, growing, mounted, membership, isOpen, roles, signal } = all;
   return {
     clean: async () => {
       await eraseFile(paths.esp.parameters);
@@ -176,6 +179,7 @@ export function lastSteps(
     },
     open: async () => {
       roles.set(knownRoles());
+      mounted.set(outcome().volume);
       membership.set(outcome().credentials);
       if (roles.current?.consensusMember === undefined) return;
       // It may have lost the role while it was off.

@@ -20,7 +20,10 @@ import { registerSteps } from "./register.ts";
 import { restoreSteps } from "./restore.ts";
 
 /** What enrolment needs besides what it makes itself. */
-export type EnrolmentOptions = Omit<Surroundings, keyof Ground | "growing" | "log" | "signal"> & {
+export type EnrolmentOptions = Omit<
+  Surroundings,
+  keyof Ground | "growing" | "mounted" | "log" | "signal"
+> & {
   readonly storage: StorageNews;
   /** Where node parameters may come from, best first, before the ESP. */
   readonly parameterSources?: readonly string[];
@@ -37,9 +40,9 @@ export function enrolment(options: EnrolmentOptions): Runnable {
   return async (context) => {
     const { signal, log, healthy, done } = context;
     const ground = await options.storage.ground.first(signal);
-    const growing = options.storage.growing;
+    const { growing, mounted } = options.storage;
     const { parameterSources = [FIRMWARE_PARAMETERS] } = options;
-    const all = { ...options, ...ground, growing, log, signal };
+    const all = { ...options, ...ground, growing, mounted, log, signal };
     await new Enrolment(all, parameterSources).run();
     healthy();
     done();

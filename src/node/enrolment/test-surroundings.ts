@@ -9,6 +9,7 @@ import { folderPartition } from "../host/folder-partition.ts";
 import type { Lock } from "../recovery/recovery.ts";
 import type { CuratorSettings } from "../roles/settings.ts";
 import type { Credentials } from "../storage/credentials.ts";
+import type { DataVolume } from "../storage/data.ts";
 import type { Growing } from "../storage/growth.ts";
 import { paths } from "../storage/paths.ts";
 import { Vault } from "../storage/vault.ts";
@@ -26,6 +27,7 @@ export function testSurroundings(root: string, given: Partial<Surroundings> = {}
     vault: new Vault(undefined, where.ephemeral.keys),
     slot: "a",
     growing: new Control<Growing>(),
+    mounted: new Value<DataVolume | null>(null),
     consensus: new Control<Member>(),
     curator: new Control<CuratorSettings>(),
     membership: new Value<Credentials>(),

@@ -17,7 +17,7 @@ import { Control, whileWanted } from "../control/control.ts";
 import type { Troubles } from "../control/troubles.ts";
 import { type FoundDisk, findBootDisk } from "./boot-disk.ts";
 import { bootImage } from "./boot-image.ts";
-import { type DataPartition, dataPartition } from "./data.ts";
+import { type DataPartition, type DataVolume, dataPartition } from "./data.ts";
 import { mountEsp } from "./esp.ts";
 import { type Growing, growth } from "./growth.ts";
 import type { Paths } from "./paths.ts";
@@ -43,6 +43,8 @@ export interface Ground {
 export class StorageNews {
   /** Set when the ESP is mounted. */
   readonly ground = new Value<Ground>();
+  /** The data partition, as far as it is mounted and in use; null: it is not. */
+  readonly mounted = new Value<DataVolume | null>(null);
   /** The data partition that shall grow. */
   readonly growing = new Control<Growing>();
 }
