@@ -5,21 +5,29 @@
 // the agent this same program is the attacker (test/attack/attacker.ts).
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { sleep, Value } from "../../src/base/event/event.ts";
 import { mountPoints } from "../../src/base/linux/mount.ts";
 import { powerOff } from "../../src/base/linux/reboot.ts";
 import { LogTree } from "../../src/base/logtree/logtree.ts";
 import { confineStarts, run } from "../../src/base/process/process.ts";
+import { Supervisor } from "../../src/base/supervisor/supervisor.ts";
+import { UpdateNodeClusterNetworkingResponseSchema as NetworkingSchema } from "../../src/gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { accountOf, podNetworks } from "../../src/image/image.ts";
 import { commandFor } from "../../src/init/init.ts";
 import { mountAll } from "../../src/init/mounts.ts";
 import { confineByTable } from "../../src/node/host/confined.ts";
 import { makeRunFolders } from "../../src/node/host/run-folders.ts";
 import { createDevice, handshakes } from "../../src/node/mesh/device.ts";
+import { mesh } from "../../src/node/mesh/mesh.ts";
+import { ensureMeshKey, type MeshKey } from "../../src/node/mesh/mesh-key.ts";
 import { dataPartition } from "../../src/node/storage/data.ts";
 import { makeDataTree, paths } from "../../src/node/storage/paths.ts";
 import { attack } from "../attack/attacker.ts";
 import { type Metadata, rewriteHeader } from "../attack/luks-writer.ts";
 
+/** Emulated, a handshake takes a while. */
+const MESH_MS = 120_000;
 /** What init starts every agent by. */
 const SETPRIV = "/usr/bin/setpriv";
 const where = paths("/", { curatorGroup: accountOf("curator").gid });
@@ -96,6 +104,63 @@ async function useNetwork(): Promise<void> {
   tell("network", "works");
 }
 
+/** Another node, in a network of its own, which waits to be called. */
+async function makeFar(near: MeshKey, keyFile: string): Promise<void> {
+  const ip = (...words: readonly string[]) => run(["/usr/sbin/ip", ...words]);
+  const far = (...words: readonly string[]) => ip("netns", "exec", "far", ...words);
+  await ip("netns", "add", "far");
+  await ip("link", "add", "near", "type", "veth", "peer", "name", "far", "netns", "far");
+  await ip("address", "add", "10.1.0.2/24", "dev", "near");
+  await ip("link", "set", "near", "up");
+  await ip("-n", "far", "address", "add", "10.1.0.3/24", "dev", "far");
+  await ip("-n", "far", "link", "set", "far", "up");
+  await ip("-n", "far", "link", "add", "wg0", "type", "wireguard");
+  const device = ["listen-port", "7838", "private-key", keyFile];
+  const peer = ["peer", near.publicKey, "allowed-ips", "10.1.0.2/32"];
+  await far("/usr/bin/wg", "set", "wg0", ...device, ...peer);
+  await ip("-n", "far", "link", "set", "wg0", "up");
+}
+
+/** The mesh as a node runs it, to a peer whose best address leads nowhere from here. */
+async function meetFar(): Promise<void> {
+  const keyFile = "/run/far.key";
+  const { publicKey } = await ensureMeshKey(keyFile);
+  confineStarts((_, options) => options);
+  await makeFar(await ensureMeshKey(where.data.meshKey), keyFile);
+  confineStarts(confineByTable());
+  const addresses = ["10.1.0.9", "10.1.0.3"];
+  const peer = { id: "far", publicKey, addresses, prefixes: ["10.1.0.3/32"], podRanges: [] };
+  const supervisor = new Supervisor(
+    mesh({
+      ...{ nodeId: "near", clusterCa: new Uint8Array(1), keyFile: where.data.meshKey },
+      curator: { updateNodeClusterNetworking: async () => create(NetworkingSchema) },
+      addresses: new Value<readonly string[]>(["10.1.0.2"]),
+      told: { addresses: new Value<readonly string[]>([]), podRanges: new Value(noRanges) },
+      peers: new Value([peer]),
+      note: () => {},
+    }),
+    { tree },
+  );
+  supervisor.start();
+  tell("mesh", await meshLines(/Reaching far/));
+  await supervisor.stop();
+}
+
+const noRanges: readonly string[] = [];
+
+/** What the mesh has logged, once that is among it. */
+async function meshLines(last: RegExp): Promise<string> {
+  for (
+    const limit = performance.now() + MESH_MS;
+    ;
+    await sleep(100, AbortSignal.timeout(MESH_MS))
+  ) {
+    const { backlog } = tree.read({ dn: "root", backlog: "all" });
+    const lines = backlog.flatMap((entry) => (entry.kind === "leveled" ? entry.messages : []));
+    if (lines.some((line) => last.test(line)) || performance.now() > limit) return lines.join("; ");
+  }
+}
+
 async function beAttacked(): Promise<void> {
   const args = [
     ...[...SECRETS, ...FOLDERS].flatMap((path) => ["--read", path]),
@@ -126,6 +191,7 @@ async function main(): Promise<void> {
   await useNetwork();
   await beAttacked();
   await beAttackedByAgent();
+  await meetFar();
   tell("done", "yes");
 }
 

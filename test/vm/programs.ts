@@ -146,6 +146,11 @@ export function confinedPrograms(): void {
     expect([all.get("disk"), all.get("network")]).toEqual(["works", "works"]);
   });
 
+  test("a peer that answers nowhere is dialled at its next address, where WireGuard reaches it", async () => {
+    const lines = (await machine()).get("mesh") ?? "";
+    expect(lines).toMatch(/No answer of far at 10\.1\.0\.9: trying 10\.1\.0\.3; .*Reaching far$/);
+  });
+
   test("a data partition whose header names another cipher is not opened", async () => {
     const all = await machine();
     expect(all.get("forged")).toContain("somebody changed segments");

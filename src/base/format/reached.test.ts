@@ -1,6 +1,6 @@
 // Tests of where a machine is reached.
 import { expect, test } from "bun:test";
-import { allAddresses, nearest } from "./reached.ts";
+import { allAddresses, nearest, reachable } from "./reached.ts";
 
 test("allAddresses are all, or the one that is known", () => {
   expect(allAddresses(undefined)).toEqual([]);
@@ -19,4 +19,11 @@ test.each([
   [[], ["10.1.0.2"], undefined],
 ])("nearest of %j for %j is %p", (addresses, own, found) => {
   expect(nearest(addresses, own)).toBe(found);
+});
+
+test("reachable are all of the families that one has, in their order", () => {
+  const all = ["10.1.0.2", "fd00::2", "10.2.0.2"];
+  expect(reachable(all, ["10.9.0.1"])).toEqual(["10.1.0.2", "10.2.0.2"]);
+  expect(reachable(all, ["fd00::9", "10.9.0.1"])).toEqual(all);
+  expect(reachable(all, [""])).toEqual(all);
 });

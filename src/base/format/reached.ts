@@ -16,12 +16,17 @@ export function allAddresses(reached: Reached | undefined): readonly string[] {
 }
 
 /**
- * The best of a machine's addresses that is of a family of one's own: no other can be dialled.
- * Undefined where there is none; whoever does not know his own gets the best at all.
+ * Those of a machine's addresses that are of a family of one's own: no others can be dialled.
+ * Whoever does not know his own gets all.
  */
-export function nearest(addresses: readonly string[], own: readonly string[]): string | undefined {
+export function reachable(addresses: readonly string[], own: readonly string[]): readonly string[] {
   const families = new Set(own.map(isIP));
   families.delete(0);
-  if (families.size === 0) return addresses[0];
-  return addresses.find((address) => families.has(isIP(address)));
+  if (families.size === 0) return addresses;
+  return addresses.filter((address) => families.has(isIP(address)));
+}
+
+/** The best of them; undefined where there is none. */
+export function nearest(addresses: readonly string[], own: readonly string[]): string | undefined {
+  return reachable(addresses, own)[0];
 }

@@ -4,7 +4,7 @@ import { run } from "../../base/process/process.ts";
 import { accounts } from "../../image/image.ts";
 import type { PeerTools } from "./apply-peers.ts";
 import type { MeshKey } from "./mesh-key.ts";
-import { deviceConfiguration, freshHandshakes, peerArguments } from "./peers.ts";
+import { deviceConfiguration, type EndpointOf, freshHandshakes, peerArguments } from "./peers.ts";
 
 const DEVICE = "clusternet";
 /** All that wg sees of ours. It stays: a file alone could vanish while a program of wg starts. */
@@ -30,7 +30,7 @@ export async function createDevice(
   });
   const link = ["ip", "link", "add", "dev", DEVICE, "mtu", MTU, "group", LINK_GROUP];
   await run([...link, "type", "wireguard"]);
-  await synchronize(deviceConfiguration(privateKey, [], []));
+  await synchronize(deviceConfiguration(privateKey, [], () => undefined));
   await run(["ip", "link", "set", "dev", DEVICE, "up"]);
   for (const network of networks) {
     const route = ["ip", "route", "replace", network, "dev", DEVICE];
@@ -38,11 +38,12 @@ export async function createDevice(
   }
 }
 
-/** What changes the device's peers. `own` are this node's addresses. */
-export function peerTools({ privateKey }: MeshKey, own: () => readonly string[]): PeerTools {
+/** What changes the device's peers. */
+export function peerTools({ privateKey }: MeshKey, endpointOf: EndpointOf): PeerTools {
   return {
-    replaceAll: (peers) => synchronize(deviceConfiguration(privateKey, peers, own())),
-    set: async (peer) => void (await run(["wg", "set", DEVICE, ...peerArguments(peer, own())])),
+    replaceAll: (peers) => synchronize(deviceConfiguration(privateKey, peers, endpointOf)),
+    set: async (peer) =>
+      void (await run(["wg", "set", DEVICE, ...peerArguments(peer, endpointOf)])),
     remove: async (key) => void (await run(["wg", "set", DEVICE, "peer", key, "remove"])),
     present: async () => {
       const { text } = await run(["wg", "show", DEVICE, "peers"]);

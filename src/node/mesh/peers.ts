@@ -137,36 +137,38 @@ function noFamily(addresses: readonly string[]): string {
   return `it has ${family} addresses only, and this node has none of those`;
 }
 
-/** The device's configuration, see wg(8). It holds the private key; `own` are own addresses. */
+/** Where the device is to dial a peer; undefined: where it does already. */
+export type EndpointOf = (peer: MeshPeer) => string | undefined;
+
+/** The device's configuration, see wg(8). It holds the private key. */
 export function deviceConfiguration(
   privateKey: string,
   peers: readonly MeshPeer[],
-  own: readonly string[],
+  endpointOf: EndpointOf,
 ): string {
   const device = ["[Interface]", `PrivateKey = ${privateKey}`, `ListenPort = ${MESH_PORT}`];
-  const others = peers.flatMap(({ publicKey, addresses, prefixes }) => [
+  const others = peers.flatMap((peer) => [
     "[Peer]",
-    `PublicKey = ${publicKey}`,
-    `Endpoint = ${endpoint(addresses, own)}`,
-    `AllowedIPs = ${prefixes.join(", ")}`,
+    `PublicKey = ${peer.publicKey}`,
+    ...endpoint(peer, endpointOf).map((at) => `Endpoint = ${at}`),
+    `AllowedIPs = ${peer.prefixes.join(", ")}`,
     `PersistentKeepalive = ${KEEPALIVE_SECONDS}`,
   ]);
   return `${[...device, ...others].join("\n")}\n`;
 }
 
 /** One peer, as `wg set` takes it: nothing of it is secret. */
-export function peerArguments(
-  { publicKey, addresses, prefixes }: MeshPeer,
-  own: readonly string[],
-): readonly string[] {
+export function peerArguments(peer: MeshPeer, endpointOf: EndpointOf): readonly string[] {
+  const { publicKey, prefixes } = peer;
   return [
-    ...["peer", publicKey, "endpoint", endpoint(addresses, own)],
+    ...["peer", publicKey, ...endpoint(peer, endpointOf).flatMap((at) => ["endpoint", at])],
     ...["persistent-keepalive", String(KEEPALIVE_SECONDS), "allowed-ips", prefixes.join(",")],
   ];
 }
 
-function endpoint(addresses: readonly string[], own: readonly string[]): string {
-  return joinHostPort(nearest(addresses, own) ?? "", MESH_PORT);
+function endpoint(peer: MeshPeer, endpointOf: EndpointOf): readonly string[] {
+  const address = endpointOf(peer);
+  return address === undefined ? [] : [joinHostPort(address, MESH_PORT)];
 }
 
 /** The public keys whose last handshake is not too old, of `wg show … latest-handshakes`. */
