@@ -11,10 +11,12 @@ import { Code, RpcError } from "../../src/base/rpc/rpc.ts";
 import { Curator } from "../../src/gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { NodeParameters_ClusterRegisterSchema as RegisterSchema } from "../../src/gen/metropolis/proto/api/configuration_pb.ts";
 import type { ClusterDirectory } from "../../src/gen/metropolis/proto/common/common_pb.ts";
+import type { Surroundings } from "../../src/node/enrolment/attempt.ts";
 import { registerSteps } from "../../src/node/enrolment/register.ts";
 import { testSurroundings } from "../../src/node/enrolment/test-surroundings.ts";
 import { connectLeader, knownOf } from "../../src/node/roles/connection.ts";
-import { ca, directoryOf, Node, threeMembers } from "./impostors.ts";
+import { Whereabouts } from "../../src/node/whereabouts/whereabouts.ts";
+import { ca, directoryOf, freshAddress, Node, threeMembers } from "./impostors.ts";
 
 const TICKET = new Uint8Array(32).fill(5);
 /** How long a machine tries here before it is switched off. */
@@ -36,10 +38,13 @@ afterEach(async () => {
 });
 
 /** Registers from a medium with this directory, and asks to be committed, for as long as it may. */
-async function registerFrom(clusterDirectory: ClusterDirectory): Promise<void> {
+async function registerFrom(
+  clusterDirectory: ClusterDirectory,
+  given: Partial<Surroundings> = {},
+): Promise<void> {
   const signal = AbortSignal.timeout(TRY_MS);
   const steps = registerSteps(
-    testSurroundings(root, { signal }),
+    testSurroundings(root, { signal, ...given }),
     create(RegisterSchema, {
       clusterDirectory,
       registerTicket: TICKET,
@@ -88,6 +93,46 @@ test("a thief who only answers where an honest member says that the leader is ge
   for (const member of [second, third]) member.says = { id: leader.id, host: thief.host };
   leader.says = undefined;
   await registerFrom(directoryOf(...members));
+  expectThiefHasNothing();
+}, 20_000);
+
+/** What somebody on the link says of where members are, about all of them the same. */
+class Hearsay extends Whereabouts {
+  readonly #said: readonly string[];
+
+  constructor(...said: readonly string[]) {
+    super();
+    this.#said = said;
+  }
+
+  override candidates(): readonly string[] {
+    return this.#said;
+  }
+}
+
+test("a machine whose medium is old goes where neighbours say, and tells the leader alone", async () => {
+  const medium = directoryOf(...members);
+  for (const member of members) {
+    await member.stop();
+    await member.listen(freshAddress());
+  }
+  const [leader] = members;
+  for (const member of members) member.says = { id: leader.id, host: leader.host };
+  await thief.listen();
+  thief.says = { id: thief.id, host: thief.host };
+  const said = [thief, ...members].map(({ host }) => host);
+  await registerFrom(medium, { whereabouts: new Hearsay(...said) });
+  expectThiefHasNothing();
+  expect(leader.tickets).not.toEqual([]);
+  expect(leader.unlockKeys).not.toEqual([]);
+}, 20_000);
+
+test("a thief who says that all members are where he is gets nothing", async () => {
+  const medium = directoryOf(...members);
+  for (const member of members) await member.stop();
+  await thief.listen();
+  thief.says = { id: members[0].id, host: thief.host };
+  await registerFrom(medium, { whereabouts: new Hearsay(thief.host) });
   expectThiefHasNothing();
 }, 20_000);
 

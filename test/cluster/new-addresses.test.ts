@@ -1,9 +1,11 @@
 // A cluster is switched off, and its network gives its machines other addresses meanwhile: to
 // all, to some, or to one that is away for longer. They find each other without help.
-import { afterAll, beforeAll, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { fromBinary } from "@bufbuild/protobuf";
+import { Node_Health as Health } from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import { ClusterDirectorySchema } from "../../src/gen/metropolis/proto/common/common_pb.ts";
+import { registerParameters } from "../../src/metroctl/session/node-parameters.ts";
 import { paths } from "../../src/node/storage/paths.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
 import { settle } from "./support.ts";
@@ -11,10 +13,14 @@ import { settle } from "./support.ts";
 const PATIENCE_MS = 60_000;
 
 let cluster: ProcessCluster;
+/** Of a medium that was written before anything moved. */
+let oldMedium: Uint8Array;
 
 beforeAll(async () => {
-  cluster = await processCluster({ name: "moved", nodes: 3 });
+  cluster = await processCluster({ name: "moved", nodes: 3, spare: 1 });
   await cluster.voters(3);
+  const { operator } = cluster;
+  oldMedium = await registerParameters({ config: operator.folder, context: "moved" });
 });
 afterAll(async () => cluster?.[Symbol.asyncDispose]());
 
@@ -79,6 +85,20 @@ test("one comes back later, to others that are all elsewhere by then", async () 
   const ms = await comeBack({ 3: "10.1.0.73" }, all);
   console.log(`one that comes later: ${ms} ms`);
   await expectWritten(all, 1, 2, 3);
+}, 150_000);
+
+test("a new machine finds them although its medium names the addresses of before", async () => {
+  const machine = cluster.machine(4);
+  machine.install(oldMedium);
+  await machine.powerOn();
+  const waiting = /metroctl approve (metropolis-[0-9a-f]{32})/;
+  const [, id = ""] = await machine.console.waitFor(waiting, { timeoutMs: PATIENCE_MS });
+  expect(machine.console.text()).toContain("asking nodes of the cluster on this link");
+  await cluster.metroctl("approve", id);
+  await cluster.until("the new node to be up", (nodes) =>
+    nodes.some((node) => node.id === id && node.health === Health.HEALTHY),
+  );
+  await expectWritten(["10.1.0.71", "10.1.0.72", "10.1.0.73"], 4);
 }, 150_000);
 
 test("members whose disks are not encrypted find each other, too", async () => {

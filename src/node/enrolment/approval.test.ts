@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Value } from "../../base/event/event.ts";
 import { LogTree } from "../../base/logtree/logtree.ts";
 import { Code, connect, RpcError, serve, service } from "../../base/rpc/rpc.ts";
 import { Curator } from "../../gen/metropolis/node/core/curator/proto/api/api_pb.ts";
@@ -28,12 +29,15 @@ async function cluster(...answers: readonly (Code | "yes")[]) {
   });
   const channel = connect({ target: `unix:${socket}`, credentials: "plain" });
   const tree = new LogTree();
+  const isReached = new Value(false);
   return {
     keys,
+    isReached,
     wait: () =>
       awaitApproval(channel, {
         request: { clusterUnlockKey: new Uint8Array(32).fill(4), storageSecurity: 3 },
         call: "metroctl approve metropolis-1 (fingerprint 0123-4567-89ab)",
+        isReached,
         ...{ log: tree.logger("root"), signal: AbortSignal.timeout(5_000), periodMs: 5 },
       }),
     said: () => JSON.stringify(tree.read({ dn: "root", backlog: "all" }).backlog),
@@ -64,4 +68,14 @@ test("it gives up where waiting helps nothing", async () => {
   await using asked = await cluster(Code.failedPrecondition);
   await expect(asked.wait()).rejects.toMatchObject({ code: Code.failedPrecondition });
   expect(asked.keys).toHaveLength(1);
+});
+
+test.each([
+  ["a refusal is an answer of the leader", Code.permissionDenied, true],
+  ["silence is none", Code.unavailable, false],
+])("it says whether the cluster is reached: %s", async (_, code, expected) => {
+  await using asked = await cluster(code, code, "yes");
+  asked.isReached.set(!expected);
+  await asked.wait();
+  expect(asked.isReached.current).toBe(expected);
 });

@@ -43,6 +43,8 @@ export interface Surroundings {
   readonly isOpen: Value<boolean>;
   /** Set here to what this node serves while it does not reach its cluster. */
   readonly lock: Value<Lock>;
+  /** The addresses of this node, best first. */
+  readonly addresses: Value<readonly string[]>;
   /** Where other nodes may be. */
   readonly whereabouts: Whereabouts;
   /** Set here to what was heard last, then followed by others. */

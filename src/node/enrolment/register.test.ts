@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import {
   NodeParameters_ClusterBootstrapSchema as BootstrapSchema,
   NodeParameters_ClusterRegisterSchema as RegisterSchema,
@@ -18,7 +19,7 @@ import { Guard, Purpose, readEnvelope, SealError } from "../storage/sealed.ts";
 import { testVault } from "../storage/test-guard.ts";
 import type { Surroundings } from "./attempt.ts";
 import { bootstrapSteps } from "./bootstrap.ts";
-import { registerSteps, requireDemanded } from "./register.ts";
+import { registerSteps, requireDemanded, throwUnreached } from "./register.ts";
 import { testSurroundings } from "./test-surroundings.ts";
 
 let root: string;
@@ -64,6 +65,21 @@ test("requireDemanded ends a registration with a cluster that demands what must 
   expect(() => requireDemanded(used, refusal)).toThrow("demands the TPM: Secure Boot is off");
   requireDemanded(used, undefined);
   requireDemanded({ tpmUsage: TpmUsage.NODE_TPM_USAGE_PRESENT_BUT_UNUSED }, refusal);
+});
+
+test("throwUnreached says what helps where no member of the cluster is found, and else nothing new", () => {
+  const silence = new RpcError(Code.unavailable, "no leader in time: asked 192.0.2.1:7835");
+  const advice = expect.stringContaining("put this machine on a link with one");
+  const thrown = (error: unknown) => {
+    try {
+      return throwUnreached(error);
+    } catch (other) {
+      return other;
+    }
+  };
+  expect(thrown(silence)).toMatchObject({ message: silence.message, advice });
+  const refusal = new RpcError(Code.permissionDenied, "wrong register ticket");
+  expect(thrown(refusal)).toBe(refusal);
 });
 
 function founding(tpmMode: TpmMode) {

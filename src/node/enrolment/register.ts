@@ -7,7 +7,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { writeFileAtomic } from "../../base/linux/atomic-file.ts";
 import { syncDisks } from "../../base/linux/reboot.ts";
 import { nodeId, shortFingerprint } from "../../base/pki/node-id.ts";
-import type { Channel } from "../../base/rpc/rpc.ts";
+import { type Channel, Code, RpcError } from "../../base/rpc/rpc.ts";
 import {
   Curator,
   type RegisterNodeResponse,
@@ -20,7 +20,7 @@ import {
   NodeStorageSecurity as Security,
   NodeTPMUsage as TpmUsage,
 } from "../../gen/metropolis/proto/common/common_pb.ts";
-import { connectAsStranger, knownOf } from "../roles/connection.ts";
+import { connectAsStranger, knownOf, withCandidates } from "../roles/connection.ts";
 import { type Credentials, makeCredentials, saveCredentials } from "../storage/credentials.ts";
 import type { DataVolume } from "../storage/data.ts";
 import { dataPassphrase } from "../storage/keys.ts";
@@ -42,6 +42,7 @@ import { hardware } from "./hardware.ts";
 import { type Keyring, sealSecrets } from "./keyring.ts";
 import { ensurePendingKeys } from "./pending-keys.ts";
 import { protection } from "./plan.ts";
+import { whileSearching } from "./search.ts";
 
 /** What one step leaves for the next. */
 interface Attempt {
@@ -55,6 +56,10 @@ interface Attempt {
 }
 
 const WRITE_MEDIUM = "Write the installation medium anew with metroctl and install again";
+
+const SWITCH_ON =
+  "Trying again: switch members of the cluster on, or put this machine on a link with one; if " +
+  "all have other addresses by now, write the installation medium anew and install again";
 
 /** The steps, for one attempt. */
 export function registerSteps(
@@ -116,14 +121,29 @@ async function sealingRefusal(vault: Vault): Promise<SealError | undefined> {
   }
 }
 
-/** A way to the cluster as the holder of the node's key, which it does not know yet. */
+/**
+ * A way to the cluster as the holder of the node's key, which it does not know yet. Where the
+ * members of the medium are elsewhere by now, neighbours say where: whoever is dialled there has
+ * to show the certificate of that very member.
+ */
 function connectRegistrar(
+  { whereabouts }: Surroundings,
   { caCertificate, clusterDirectory }: NodeParameters_ClusterRegister,
   { ring }: Attempt,
 ): Promise<Channel> {
+  const named = knownOf(clusterDirectory);
   // What is sent there, ticket and key, is for the leader alone.
-  const known = { ...knownOf(clusterDirectory), isStrict: true };
-  return connectAsStranger(ring.node, caCertificate, () => known);
+  const known = () => ({
+    ...withCandidates(named, (id) => whereabouts.candidates(id)),
+    isStrict: true,
+  });
+  return connectAsStranger(ring.node, caCertificate, known);
+}
+
+/** Throws what a call failed with; with advice where the cluster is not found. */
+export function throwUnreached(error: unknown): never {
+  if (!(error instanceof RpcError) || error.code !== Code.unavailable) throw error;
+  throw new EnrolmentError(error.message, SWITCH_ON);
 }
 
 async function register(
@@ -131,7 +151,7 @@ async function register(
   parameters: NodeParameters_ClusterRegister,
   attempt: Attempt,
 ): Promise<RegisterNodeResponse> {
-  using channel = await connectRegistrar(parameters, attempt);
+  using channel = await connectRegistrar(all, parameters, attempt);
   const request = {
     registerTicket: parameters.registerTicket,
     joinKey: attempt.ring.join.publicKey,
@@ -139,7 +159,9 @@ async function register(
     hardware: hardware(),
     ...(parameters.labels && { labels: parameters.labels }),
   };
-  const answer = await channel.client(Curator).registerNode(request, { signal: all.signal });
+  const answer = await whileSearching(all, parameters, attempt, () =>
+    channel.client(Curator).registerNode(request, { signal: all.signal }),
+  ).catch(throwUnreached);
   requireDemanded(answer, attempt.refusal);
   all.log.info(`Registered as ${attempt.id}`);
   return answer;
@@ -184,15 +206,16 @@ async function becomeMember(
   const fingerprint = shortFingerprint(ring.node.publicKey);
   const storageSecurity = security(attempt);
   const isInsecure = storageSecurity === Security.INSECURE;
-  using channel = await connectRegistrar(parameters, attempt);
-  const answer = await awaitApproval(channel, {
-    request: {
-      storageSecurity,
-      clusterUnlockKey: isInsecure ? new Uint8Array() : ring.clusterUnlockKey,
-    },
-    call: `metroctl approve ${id} (fingerprint ${fingerprint})`,
-    ...{ log: all.log, signal: all.signal },
-  });
+  using channel = await connectRegistrar(all, parameters, attempt);
+  const request = {
+    storageSecurity,
+    clusterUnlockKey: isInsecure ? new Uint8Array() : ring.clusterUnlockKey,
+  };
+  const call = `metroctl approve ${id} (fingerprint ${fingerprint})`;
+  const { log, signal } = all;
+  const answer = await whileSearching(all, parameters, attempt, (isReached) =>
+    awaitApproval(channel, { request, call, isReached, log, signal }),
+  );
   if (Buffer.compare(answer.caCertificate, parameters.caCertificate) !== 0) {
     throw new EnrolmentError("the cluster has another CA than the medium says", WRITE_MEDIUM);
   }

@@ -35,6 +35,7 @@ export function testSurroundings(root: string, given: Partial<Surroundings> = {}
     isClockKept: new Value(true),
     roles: new Value<NodeRoles>(),
     lock: new Value<Lock>(),
+    addresses: new Value<readonly string[]>([]),
     whereabouts: new Whereabouts(),
     etcdutl: "etcdutl",
     storageLog: tree.logger("root.storage"),

@@ -151,13 +151,17 @@ export function knownOf(directory: ClusterDirectory | undefined, own?: string): 
  * The same of the directory on the ESP, as of now, with all other places where its members may
  * be: whoever is dialled there has to prove to be that very member.
  */
-export function knownAt(path: string, own?: string, candidates?: Candidates): Known {
-  const known = knownOf(readDirectory(path), own);
+export function knownAt(path: string, own?: string, candidates: Candidates = () => []): Known {
+  return withCandidates(knownOf(readDirectory(path), own), candidates);
+}
+
+/** Known curators, with all other places where they may be. */
+export function withCandidates(known: Known, candidates: Candidates): Known {
   const targets = new Set(known.seeds.map(({ id, target }) => `${id} ${target}`));
   const others = [...known.members].flatMap((id) =>
-    (candidates?.(id) ?? []).map((host) => ({ id, target: joinHostPort(host, CURATOR_PORT) })),
+    candidates(id).map((host) => ({ id, target: joinHostPort(host, CURATOR_PORT) })),
   );
-  const isNew = ({ id, target }: Endpoint) => id !== own && !targets.has(`${id} ${target}`);
+  const isNew = ({ id, target }: Endpoint) => id !== known.own && !targets.has(`${id} ${target}`);
   return { ...known, seeds: [...known.seeds, ...others.filter(isNew)] };
 }
 

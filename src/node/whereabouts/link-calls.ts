@@ -1,6 +1,7 @@
 // Calls over the link: a node that reaches no leader asks everybody beside it who is of its
 // cluster, and those who are answer where they are. That is all there is to go by where all
-// nodes have got new addresses at once.
+// nodes have got new addresses at once. A machine that is to become a node asks as well, where its
+// medium is older than the addresses of the cluster.
 //
 // Nothing in a call is proved, and nothing is told that a connection to port 7835 would not
 // tell as well: it gives hints. An answer goes to the asker, who may have lied about where he is:
@@ -41,6 +42,8 @@ const ANSWER_RATE = { burst: 1_000, perSecond: 200 };
 const LINK_HOPS = 1;
 /** How long what is known of the links is used before the system is asked again. */
 const LINKS_MS = 1_000;
+/** The kernel chooses one. */
+const ANY_PORT = 0;
 /** Everybody on a link. */
 const ALL_NODES = "ff02::1";
 
@@ -52,15 +55,19 @@ export interface Caller {
   readonly clusterCa: Uint8Array;
 }
 
-/** Who calls, and for whom. */
-export interface LinkCallOptions {
-  /** This node. */
-  readonly lock: Value<Caller>;
+/** What is asked with, and for whom. */
+export interface SearchOptions {
   /** The addresses of this node, best first. */
   readonly addresses: Value<readonly string[]>;
   /** Whether it reaches its leader: then it has little to ask. */
   readonly isReached: Value<boolean>;
   readonly whereabouts: Whereabouts;
+}
+
+/** Who calls and answers, and for whom. */
+export interface LinkCallOptions extends SearchOptions {
+  /** This node. */
+  readonly lock: Value<Caller>;
 }
 
 /** A call as it travels. */
@@ -143,58 +150,92 @@ export function linkCalls(
     const lock = await options.lock.first(signal);
     const neighbours = new Neighbours(options, lock, port);
     try {
-      await neighbours.listen(host);
+      await neighbours.listen(host, port);
       healthy();
       log.info(`Answering nodes of this cluster on port ${port}/udp`);
-      for (let times = 0; ; times++) {
-        neighbours.ask();
-        if (options.isReached.current !== true) {
-          await sleep(times < EAGER_TIMES ? EAGER_MS : PATIENT_MS, signal);
-          continue;
-        }
-        times = 0;
-        await untilFirst(signal, [
-          (ended) => sleep(IDLE_MS, ended),
-          async (ended) => void (await options.isReached.first(ended, (reached) => !reached)),
-        ]);
-      }
+      await askOn(neighbours, options.isReached, signal);
     } finally {
       neighbours.close();
     }
   };
 }
 
+/**
+ * Asks in the same way for the nodes of a cluster that this machine is none of yet, and answers
+ * nobody. Ends with the signal.
+ */
+export async function searchLink(
+  caller: Caller,
+  options: SearchOptions,
+  { host, port }: { readonly host: string; readonly port: number },
+  signal: AbortSignal,
+): Promise<never> {
+  const neighbours = new Neighbours(options, caller, port);
+  try {
+    await neighbours.listen(host, ANY_PORT);
+    return await askOn(neighbours, options.isReached, signal);
+  } finally {
+    neighbours.close();
+  }
+}
+
+async function askOn(
+  neighbours: Neighbours,
+  isReached: Value<boolean>,
+  signal: AbortSignal,
+): Promise<never> {
+  for (let times = 0; ; times++) {
+    neighbours.ask();
+    if (isReached.current !== true) {
+      await sleep(times < EAGER_TIMES ? EAGER_MS : PATIENT_MS, signal);
+      continue;
+    }
+    times = 0;
+    await untilFirst(signal, [
+      (ended) => sleep(IDLE_MS, ended),
+      async (ended) => void (await isReached.first(ended, (reached) => !reached)),
+    ]);
+  }
+}
+
 /** The sockets of one node, and what is said there. */
 class Neighbours {
-  readonly #options: LinkCallOptions;
+  readonly #options: SearchOptions;
   readonly #nodeId: string;
   readonly #cluster: Uint8Array;
+  /** Where others listen. */
   readonly #port: number;
   readonly #heard = new RateLimiter(NEIGHBOUR_RATE);
+  /** Whether this is a node of theirs, which they may call. */
+  #isAnswering = false;
   readonly #answers = new RateLimiter(ANSWER_RATE);
   #links: { readonly interfaces: Interfaces; readonly at: number } | undefined;
   readonly #ipv4 = createSocket({ type: "udp4" });
   readonly #ipv6 = createSocket({ type: "udp6", ipv6Only: true });
 
-  constructor(options: LinkCallOptions, { nodeId, clusterCa }: Caller, port: number) {
+  constructor(options: SearchOptions, { nodeId, clusterCa }: Caller, port: number) {
     this.#options = options;
     this.#nodeId = nodeId;
     this.#cluster = createHash("sha256").update(clusterCa).digest();
     this.#port = port;
   }
 
-  /** Listens at one address of IPv4, or with `::` at all of both families. */
-  async listen(host: string): Promise<void> {
+  /**
+   * Listens at one address of IPv4, or with `::` at all of both families. At another port than
+   * others do, it takes answers alone.
+   */
+  async listen(host: string, port: number): Promise<void> {
+    this.#isAnswering = port === this.#port;
     for (const socket of [this.#ipv4, this.#ipv6]) {
       socket.on("message", (bytes, from) => this.#hear(socket, bytes, from));
     }
     const isEverywhere = host === "::";
-    await bound(this.#ipv4, this.#port, isEverywhere ? "0.0.0.0" : host);
+    await bound(this.#ipv4, port, isEverywhere ? "0.0.0.0" : host);
     this.#ipv4.setBroadcast(true);
     this.#ipv4.setTTL(LINK_HOPS);
     if (!isEverywhere) return;
     // A kernel without IPv6 has no such socket, and nobody who would be heard there.
-    const hasSix = await bound(this.#ipv6, this.#port, "::").then(
+    const hasSix = await bound(this.#ipv6, port, "::").then(
       () => true,
       () => false,
     );
@@ -224,7 +265,7 @@ class Neighbours {
     for (const each of call.addresses.slice(0, MOST_OF_ONE).toReversed()) {
       this.#options.whereabouts.hint({ nodeId: call.nodeId, address: each }, address);
     }
-    if (!call.asks || !this.#answers.take("")) return;
+    if (!call.asks || !this.#isAnswering || !this.#answers.take("")) return;
     const answer = encodeAnswer(this.#own(), bytes.length);
     if (answer !== undefined) send(socket, answer, port, address);
   }

@@ -13,7 +13,7 @@ import { Value } from "../../base/event/event.ts";
 import { hostAddressFault } from "../../base/format/host-address.ts";
 import type { Names } from "../network/hosts.ts";
 
-export { linkCalls } from "./link-calls.ts";
+export { linkCalls, searchLink } from "./link-calls.ts";
 
 /** Hints that are kept of one node, the newest first. */
 const MOST_HINTS = 16;
