@@ -16,6 +16,7 @@ import { writeSysctl } from "../../base/linux/sysctl.ts";
 import { run as command } from "../../base/process/process.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { dhcp } from "./dhcp.ts";
+import { leadBySource } from "./source-routes.ts";
 import type { NetworkStatus } from "./status.ts";
 
 export { type NetworkStatus, noNetwork } from "./status.ts";
@@ -24,6 +25,8 @@ export { type NetworkStatus, noNetwork } from "./status.ts";
 export const networkSettings: Readonly<Record<string, string>> = {
   "net.ipv4.conf.all.rp_filter": "1",
   "net.ipv4.conf.all.accept_source_route": "0",
+  // Of two interfaces on one link, each is asked for its own addresses alone; see source-routes.ts.
+  "net.ipv4.conf.all.arp_ignore": "1",
   // dhcpcd handles router advertisements, so that their servers reach the hook.
   "net.ipv6.conf.all.accept_ra": "0",
   "net.ipv6.conf.default.accept_ra": "0",
@@ -39,6 +42,7 @@ export function network(status: Value<NetworkStatus>): Runnable {
     run("interfaces", async (context) => {
       context.log.info("Starting network interface management");
       context.run("dhcp", dhcp(status));
+      context.run("sources", leadBySource(status));
       context.healthy();
       context.done();
     });
