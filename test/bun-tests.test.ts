@@ -76,11 +76,17 @@ a.test.ts:
 error: why
 (pass) two [1.00ms]
 
- 2 pass
+b.test.ts:
+(pass) another [1.00ms]
+
+1 tests failed:
+(fail) one [1.00ms]
+
+ 3 pass
  1 fail
 `;
   const failures = ["a.test.ts:\n(fail) one [1.00ms]\nerror: why"];
-  expect(tallyOf(1, text)).toEqual({ passed: 2, failed: 1, failures });
+  expect(tallyOf(1, text)).toEqual({ passed: 3, failed: 1, failures });
 });
 
 test("tallyOf counts errors outside of tests", () => {

@@ -89,8 +89,6 @@ function flags([first = ""]: readonly string[], lanes: number): readonly string[
     `--parallel=${lanes}`,
     "--parallel-delay=0",
     `--timings=${DURATIONS}`,
-    // Whoever interrupts the tests ends what they started, too.
-    "--no-orphans",
   ];
 }
 
@@ -113,7 +111,7 @@ const FAILED = /^\(fail\) |^# Unhandled error|^✗ /;
  * file before each piece, and prints a test's error before its name or after it.
  */
 function failuresIn(text: string): readonly string[] {
-  const [files = ""] = text.split(/^ *\d+ pass$/m);
+  const [files = ""] = text.split(/^\d+ tests failed:$|^ *\d+ pass$/m);
   const pieces = files.split(/^(?=\S+\.test\.ts:$)/m).map((piece) => piece.trimEnd().split("\n"));
   const byFile = Map.groupBy(pieces, ([name]) => name);
   return [...byFile].flatMap(([name, found]) => {
