@@ -26,7 +26,7 @@ interface Flag {
 const lists = new Set(["endpoints", "columns", "label"]);
 
 /** Positional arguments that take as many words as there are. */
-const many = new Set(["ids", "labels", "values", "addresses"]);
+export const many: ReadonlySet<string> = new Set(["ids", "labels", "values", "addresses"]);
 
 /**
  * Finds the command that the words mean. Flags in `shared` may also stand

@@ -31,6 +31,11 @@ test("--help explains a command instead of running it", async () => {
   expect([stderr, exitCode]).toEqual(["", 0]);
 });
 
+test("--help fits into 80 columns where nobody says how wide the terminal is", async () => {
+  const { stdout } = await plane.metroctl("install", "genusb", "--help");
+  expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+});
+
 test.each([
   [["frobnicate"], "metroctl has no command frobnicate: there are install,"],
   [["node"], "metroctl node: name a command: list, describe, logs"],
@@ -38,6 +43,10 @@ test.each([
   [["version", "now"], "metroctl version: unexpected now"],
   [["version", "--loud"], "metroctl version has no flag --loud"],
   [["node", "list", "--endpoints"], "--endpoints needs a value"],
+  [
+    ["node", "list", "-o", "xml"],
+    "--output (xml). Expected one of: table, json, yaml: see metroctl",
+  ],
   [["completion"], "Missing required positional argument: SHELL"],
   [["completion", "tcsh"], "no completion for tcsh: there are bash, zsh and fish"],
   [["cluster", "create", "-b", "x", "--disk=4X"], "--disk=4X: give a number and M, G or T"],

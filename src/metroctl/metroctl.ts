@@ -8,13 +8,14 @@
 //   output/: answers on stdout (table, JSON, YAML), messages and progress on stderr
 //
 // Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted, 141 nobody reads the answer.
-import { type CommandDef, renderUsage, runCommand } from "citty";
-import { find } from "./arguments.ts";
-import { load, subCommands } from "./commands/tree.ts";
+import { type CommandDef, runCommand } from "citty";
+import { find, many } from "./arguments.ts";
+import { argumentsOf, load, subCommands } from "./commands/tree.ts";
 import { errorLine } from "./output/error-line.ts";
 import { answerStyled, remark } from "./output/message.ts";
 import { guardOutput } from "./output/output-guard.ts";
 import { outputArgs } from "./output/print.ts";
+import { renderUsage } from "./output/usage.ts";
 import { InterruptedError, UsageError } from "./output/user-error.ts";
 import { root } from "./root.ts";
 import { clusterArgs } from "./session/cluster-args.ts";
@@ -69,7 +70,9 @@ async function run(words: readonly string[]): Promise<number> {
   }
   const name = ["metroctl", ...found.path].join(" ");
   await runCommand(found.command, { rawArgs: [...found.rawArgs] }).catch((error: unknown) => {
-    throw isCittyError(error) ? new UsageError(`${error.message}: see ${name} --help`) : error;
+    throw isCittyError(error)
+      ? new UsageError(`${plain(error.message)}: see ${name} --help`)
+      : error;
   });
   return typeof process.exitCode === "number" ? process.exitCode : 0;
 }
@@ -79,9 +82,30 @@ function isCittyError(error: unknown): error is Error {
   return error instanceof Error && error.name === "CLIError";
 }
 
+/** citty colours its complaints wherever they go, and ends some with a full stop. */
+function plain(message: string): string {
+  return Bun.stripANSI(message).replace(/\.$/, "");
+}
+
 async function usage(command: CommandDef, path: readonly string[]): Promise<string> {
-  const meta = await load(command.meta ?? {});
+  const { description = "" } = await load(command.meta ?? {});
+  const below = Object.entries(await subCommands(command)).map(async ([name, next]) => {
+    const meta = await load((await load(next)).meta ?? {});
+    return meta.hidden === true ? [] : [[name, meta.description ?? ""] as const];
+  });
+  const commands = (await Promise.all(below)).flat();
   const name = ["metroctl", ...path].join(" ");
-  const text = await renderUsage({ ...command, meta: { ...meta, name } });
-  return process.stdout.isTTY === true ? text : Bun.stripANSI(text);
+  // What is the command's own first: the rest is the same everywhere.
+  const all = Object.entries(await argumentsOf(command));
+  const isShared = ([flag]: readonly [string, unknown]) => flag in clusterArgs;
+  const own = all.filter((argument) => !isShared(argument));
+  const args = Object.fromEntries([...own, ...all.filter(isShared)]);
+  return renderUsage({ name, description, args, many, commands }, look());
+}
+
+/** 80 columns where nobody says how wide the terminal is; styles as no-color.org wants it. */
+function look() {
+  const { NO_COLOR = "", TERM } = process.env;
+  const isStyled = process.stdout.isTTY === true && NO_COLOR === "" && TERM !== "dumb";
+  return { width: process.stdout.columns || 80, isStyled };
 }

@@ -14,7 +14,11 @@ export const outputArgs = {
     default: "table",
     description: "How to print the answer",
   },
-  columns: { type: "string", description: "Columns of the table to print, separated by commas" },
+  columns: {
+    type: "string",
+    description: "Columns of the table to print, separated by commas",
+    valueHint: "name,…",
+  },
 } as const;
 
 /** What {@link outputArgs} parse to. */

@@ -33,16 +33,19 @@ export const bootstrapArgs = {
     type: "string",
     default: "required",
     description: "required, best-effort or disabled",
+    valueHint: "mode",
   },
   "bootstrap-storage-security": {
     type: "string",
     default: "needs-encryption-and-authentication",
     description: Object.keys(policies).join(", "),
+    valueHint: "policy",
   },
   cluster: {
     type: "string",
     default: "cluster.internal",
     description: "Domain of the new cluster",
+    valueHint: "domain",
   },
 } as const;
 

@@ -5,7 +5,7 @@
 export const clusterArgs = {
   endpoints: {
     type: "string",
-    description: "Nodes to connect to, separated by commas; repeatable",
+    description: "Nodes to connect to, separated by commas, repeatable; else those of the context",
     valueHint: "host,…",
   },
   proxy: {
@@ -13,8 +13,16 @@ export const clusterArgs = {
     description: "SOCKS5 proxy for every connection",
     valueHint: "host:port",
   },
-  config: { type: "string", description: "Configuration folder", valueHint: "folder" },
-  context: { type: "string", description: "Context to use, one per cluster", valueHint: "name" },
+  config: {
+    type: "string",
+    description: "Configuration folder; else $XDG_CONFIG_HOME/metroctl, ~/.config/metroctl",
+    valueHint: "folder",
+  },
+  context: {
+    type: "string",
+    description: "Context to use, one per cluster; else that of metroctl context use",
+    valueHint: "name",
+  },
 } as const;
 
 /** What {@link clusterArgs} parse to. */

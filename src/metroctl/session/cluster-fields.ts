@@ -50,12 +50,14 @@ const fields: readonly ClusterField[] = [
   },
 ];
 
+/** The names of all fields, for people. */
+export const FIELD_NAMES = fields.map(({ path }) => path).join(", ");
+
 /** The field of that name. Throws a {@link UsageError} where there is none. */
 export function clusterField(name: string): ClusterField {
   const field = fields.find(({ path }) => path === name);
   if (field !== undefined) return field;
-  const names = fields.map(({ path }) => path).join(", ");
-  throw new UsageError(`no field ${name} that can be configured: there are ${names}`);
+  throw new UsageError(`no field ${name} that can be configured: there are ${FIELD_NAMES}`);
 }
 
 /** The words of a field, quoted and with commas. */

@@ -5,7 +5,11 @@ import type { Cluster } from "./cluster.ts";
 
 /** Flags of commands that select nodes. */
 export const filterArgs = {
-  filter: { type: "string", description: "CEL expression over `node`", valueHint: "expression" },
+  filter: {
+    type: "string",
+    description: "CEL over `node`, such as node.state == NODE_STATE_UP",
+    valueHint: "expression",
+  },
   ids: {
     type: "positional",
     required: false,

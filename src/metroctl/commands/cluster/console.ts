@@ -9,7 +9,13 @@ import { interrupt } from "../../session/interrupt.ts";
 export default defineCommand({
   meta: { name: "console", description: "Show the console of a local machine" },
   args: {
-    machine: { type: "string", alias: "m", default: "1", description: "Number of the machine" },
+    machine: {
+      type: "string",
+      alias: "m",
+      default: "1",
+      description: "Number of the machine",
+      valueHint: "number",
+    },
     name: {
       type: "positional",
       required: false,

@@ -4,6 +4,7 @@ import { defineCommand } from "citty";
 import { buildOutputs } from "../../../launcher/launcher.ts";
 import { say } from "../../output/message.ts";
 import { UsageError } from "../../output/user-error.ts";
+import { clusterArgs } from "../../session/cluster-args.ts";
 import { ContextFolder, configFolder } from "../../session/context.ts";
 import { createLocalCluster, type Making } from "../../session/local-cluster.ts";
 import { requireBundle } from "../../session/medium.ts";
@@ -11,14 +12,19 @@ import { requireBundle } from "../../session/medium.ts";
 export default defineCommand({
   meta: { name: "create", description: "Make a cluster on this workstation" },
   args: {
-    config: { type: "string", description: "Configuration folder" },
+    config: clusterArgs.config,
     bundle: {
       type: "string",
       alias: "b",
       description: "Installation bundle",
       valueHint: "bundle.zip",
     },
-    nodes: { type: "string", default: "1", description: "How many nodes it has" },
+    nodes: {
+      type: "string",
+      default: "1",
+      description: "How many nodes it has",
+      valueHint: "number",
+    },
     processes: {
       type: "boolean",
       description: "Nodes are plain processes, up in seconds, without disks, TPM or firmware",
@@ -28,8 +34,18 @@ export default defineCommand({
       description: "With --processes: the folder with etcd; by default where the build puts it",
       valueHint: "folder",
     },
-    disk: { type: "string", default: "4G", description: "Size of the node's disk" },
-    memory: { type: "string", default: "2G", description: "Memory of the node" },
+    disk: {
+      type: "string",
+      default: "4G",
+      description: "Size of each machine's disk",
+      valueHint: "size",
+    },
+    memory: {
+      type: "string",
+      default: "2G",
+      description: "Memory of each machine",
+      valueHint: "size",
+    },
     name: {
       type: "positional",
       required: false,

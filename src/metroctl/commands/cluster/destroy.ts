@@ -2,13 +2,14 @@
 // context with its keys go too.
 import { defineCommand } from "citty";
 import { answer } from "../../output/message.ts";
+import { clusterArgs } from "../../session/cluster-args.ts";
 import { configFolder } from "../../session/context.ts";
 import { destroyLocalCluster } from "../../session/local-cluster.ts";
 
 export default defineCommand({
   meta: { name: "destroy", description: "End a local cluster and remove its files" },
   args: {
-    config: { type: "string", description: "Configuration folder" },
+    config: clusterArgs.config,
     name: {
       type: "positional",
       required: false,

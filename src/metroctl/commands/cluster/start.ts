@@ -2,12 +2,13 @@
 import { defineCommand } from "citty";
 import { startCluster } from "../../../launcher/launcher.ts";
 import { answer } from "../../output/message.ts";
+import { clusterArgs } from "../../session/cluster-args.ts";
 import { ContextFolder, configFolder } from "../../session/context.ts";
 
 export default defineCommand({
   meta: { name: "start", description: "Power a stopped local cluster on again" },
   args: {
-    config: { type: "string", description: "Configuration folder" },
+    config: clusterArgs.config,
     name: {
       type: "positional",
       required: false,

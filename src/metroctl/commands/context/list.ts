@@ -1,6 +1,7 @@
 // `metroctl context list`: the clusters this workstation knows.
 import { defineCommand } from "citty";
 import { outputArgs, print } from "../../output/print.ts";
+import { clusterArgs } from "../../session/cluster-args.ts";
 import {
   ContextFolder,
   chosenContext,
@@ -11,7 +12,7 @@ import {
 
 export default defineCommand({
   meta: { name: "list", description: "List contexts, one per cluster" },
-  args: { config: { type: "string", description: "Configuration folder" }, ...outputArgs },
+  args: { config: clusterArgs.config, ...outputArgs },
   async run({ args }) {
     const config = configFolder(args.config);
     const current = chosenContext(args).name;

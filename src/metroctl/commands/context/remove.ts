@@ -2,13 +2,14 @@
 import { defineCommand } from "citty";
 import { answer } from "../../output/message.ts";
 import { UserError } from "../../output/user-error.ts";
+import { clusterArgs } from "../../session/cluster-args.ts";
 import { configFolder, contextNames, forgetContext } from "../../session/context.ts";
 import { confirm } from "../../session/prompt.ts";
 
 export default defineCommand({
   meta: { name: "remove", description: "Forget a context and its keys" },
   args: {
-    config: { type: "string", description: "Configuration folder" },
+    config: clusterArgs.config,
     yes: { type: "boolean", alias: "y", description: "Do not ask" },
     name: { type: "positional", required: true, description: "Name of the context" },
   },

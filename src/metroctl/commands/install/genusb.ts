@@ -23,7 +23,7 @@ export default defineCommand({
     bundle: {
       type: "string",
       alias: "b",
-      description: "Installation bundle",
+      description: "Installation bundle (required)",
       valueHint: "bundle.zip",
     },
     label: {

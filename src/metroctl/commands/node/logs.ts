@@ -25,7 +25,12 @@ export default defineCommand({
     dn: { type: "string", default: "", description: "DN to start at; the whole tree if not given" },
     exact: { type: "boolean", alias: "e", description: "This DN only, nothing below it" },
     concise: { type: "boolean", alias: "c", description: "Short lines" },
-    backlog: { type: "string", default: "-1", description: "Past lines: a number, or -1 for all" },
+    backlog: {
+      type: "string",
+      default: "-1",
+      description: "Past lines: a number, or -1 for all",
+      valueHint: "number",
+    },
     output: {
       type: "enum",
       alias: "o",

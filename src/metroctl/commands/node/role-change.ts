@@ -15,13 +15,12 @@ const roles = {
   kw: "kubernetesWorker",
 } as const;
 
+const ROLE_WORDS = "ConsensusMember (cm), KubernetesController (kc), KubernetesWorker (kw)";
+
 /** The request field of a role's name or short name. Throws a {@link UsageError} for any other. */
 export function roleField(name: string): (typeof roles)[keyof typeof roles] {
   const found = Object.entries(roles).find(([known]) => known === name.toLowerCase());
-  if (found === undefined)
-    throw new UsageError(
-      `no role ${name}: there are ConsensusMember (cm), KubernetesController (kc), KubernetesWorker (kw)`,
-    );
+  if (found === undefined) throw new UsageError(`no role ${name}: there are ${ROLE_WORDS}`);
   return found[1];
 }
 
@@ -35,7 +34,7 @@ export function roleCommand(verb: "add" | "remove") {
     },
     args: {
       ...clusterArgs,
-      role: { type: "positional", required: true, description: "Role, or its short name" },
+      role: { type: "positional", required: true, description: ROLE_WORDS },
       ids: { type: "positional", required: true, description: "Node IDs" },
     },
     async run({ args }) {

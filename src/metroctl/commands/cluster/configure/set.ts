@@ -10,6 +10,7 @@ import { clusterArgs } from "../../../session/cluster-args.ts";
 import {
   type ClusterField,
   clusterField,
+  FIELD_NAMES,
   fieldText,
   type Part,
 } from "../../../session/cluster-fields.ts";
@@ -19,7 +20,7 @@ export default defineCommand({
   meta: { name: "set", description: "Change a field of the configuration" },
   args: {
     ...clusterArgs,
-    field: { type: "positional", required: true, description: "Name of the field" },
+    field: { type: "positional", required: true, description: FIELD_NAMES },
     values: { type: "positional", required: false, description: "Its new values" },
   },
   async run({ args }) {
