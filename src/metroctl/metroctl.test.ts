@@ -117,6 +117,18 @@ test("handbook lists its chapters, and reads each by number or title", async () 
   }
 });
 
+test.each([
+  ["tro", "# Troubleshooting"],
+  ["recovery", "# Cold start and recovery"],
+  ["cluster", "# Cluster"],
+  ["api", "# Cluster API"],
+  ["metroctl", "# The metroctl tool"],
+  ["4", "# Node"],
+])("handbook %s is the chapter whose title is nearest", async (words, heading) => {
+  const { stdout } = await plane.metroctl("handbook", words);
+  expect(stdout.split("\n")[0]).toBe(heading);
+});
+
 test("completion offers every command and the flags of each", async () => {
   const { stdout } = await plane.metroctl("completion", "bash");
   expect(stdout).toContain("complete -o default -F _metroctl metroctl");
