@@ -3,7 +3,7 @@
 // repeated ones, and hands a flag before the command to the root alone. So the
 // words are checked and put into citty's order first.
 import type { ArgsDef, CommandDef } from "citty";
-import { argumentsOf, load, subCommands } from "./commands/tree.ts";
+import { argumentsOf, type Flag, flagsOf, load, subCommands } from "./commands/tree.ts";
 import { UsageError } from "./output/user-error.ts";
 
 /** A command found on the command line. */
@@ -15,11 +15,6 @@ export interface Found {
   readonly rawArgs: readonly string[];
   /** Whether `--help` or `-h` stood anywhere. */
   readonly wantsHelp: boolean;
-}
-
-interface Flag {
-  readonly name: string;
-  readonly takesValue: boolean;
 }
 
 /** Flags whose repetitions add up, as in `--endpoints a --endpoints b,c`. */
@@ -136,16 +131,4 @@ class Reader {
     if (names.some((name) => many.has(name)) || this.rest.length <= names.length) return;
     throw new UsageError(`${this.#whole}: unexpected ${this.rest.slice(names.length).join(" ")}`);
   }
-}
-
-/** The flags among some arguments, by name and alias. */
-function flagsOf(definitions: ArgsDef): ReadonlyMap<string, Flag> {
-  const known = new Map<string, Flag>();
-  for (const [name, argument] of Object.entries(definitions)) {
-    if (argument.type === "positional") continue;
-    const aliases = "alias" in argument ? [argument.alias ?? []].flat() : [];
-    const flag = { name, takesValue: argument.type !== "boolean" };
-    for (const word of [name, ...aliases]) known.set(word, flag);
-  }
-  return known;
 }

@@ -134,6 +134,9 @@ test("completion offers every command and the flags of each", async () => {
   expect(stdout).toContain("complete -o default -F _metroctl metroctl");
   expect(stdout).toMatch(/"node logs"\) words=".*--follow.*--help"/);
   expect(stdout).toMatch(/"node add"\) words="role --help"/);
+  expect(stdout).toMatch(/"node"\|"node list"/);
+  expect(stdout).toMatch(/""\) words=".* --context .*--help"/);
+  expect(stdout).toContain(" -o --columns ");
 });
 
 test("context list, use and remove keep clusters apart", async () => {

@@ -2,7 +2,8 @@
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { completionScript, type Words } from "../output/completion-script.ts";
 import { answer } from "../output/message.ts";
-import { argumentsOf, load, subCommands } from "./tree.ts";
+import { clusterArgs } from "../session/cluster-args.ts";
+import { argumentsOf, flagsOf, load, subCommands } from "./tree.ts";
 
 /** The command that completes words of the tree below `root`. */
 export function completion(root: CommandDef): CommandDef {
@@ -20,12 +21,19 @@ export function completion(root: CommandDef): CommandDef {
 /** What may follow each command: the commands below it, and its flags. */
 async function gather(command: CommandDef, path: readonly string[]): Promise<readonly Words[]> {
   const below = await subCommands(command);
-  const flags = Object.entries(await argumentsOf(command))
-    .filter(([, { type }]) => type !== "positional")
-    .map(([name]) => `--${name}`);
-  const own = { path, words: [...Object.keys(below), ...flags, "--help"] };
+  // Those that say which cluster may stand before the command, too.
+  const flags = flagsOf(path.length === 0 ? clusterArgs : await argumentsOf(command));
+  const names = [...new Set(flags.values())].map(({ name }) => `--${name}`);
+  const valued = [...flags]
+    .filter(([, { takesValue }]) => takesValue)
+    .map(([word]) => dashed(word));
+  const own = { path, words: [...Object.keys(below), ...names, "--help"], valued };
   const deeper = await Promise.all(
     Object.entries(below).map(async ([name, next]) => gather(await load(next), [...path, name])),
   );
   return [own, ...deeper.flat()];
+}
+
+function dashed(word: string): string {
+  return word.length === 1 ? `-${word}` : `--${word}`;
 }

@@ -20,3 +20,21 @@ export async function subCommands(command: CommandDef): Promise<SubCommandsDef> 
 export async function argumentsOf(command: CommandDef): Promise<ArgsDef> {
   return (await load<ArgsDef | undefined>(command.args)) ?? {};
 }
+
+/** What a word with a dash means. */
+export interface Flag {
+  readonly name: string;
+  readonly takesValue: boolean;
+}
+
+/** The flags among some arguments, by name and alias. */
+export function flagsOf(definitions: ArgsDef): ReadonlyMap<string, Flag> {
+  const known = new Map<string, Flag>();
+  for (const [name, argument] of Object.entries(definitions)) {
+    if (argument.type === "positional") continue;
+    const aliases = "alias" in argument ? [argument.alias ?? []].flat() : [];
+    const flag = { name, takesValue: argument.type !== "boolean" };
+    for (const word of [name, ...aliases]) known.set(word, flag);
+  }
+  return known;
+}

@@ -6,6 +6,8 @@ import { UsageError } from "./user-error.ts";
 export interface Words {
   readonly path: readonly string[];
   readonly words: readonly string[];
+  /** Its flags that want a value, aliases too. */
+  readonly valued?: readonly string[];
 }
 
 /** The script for a shell. Throws a {@link UsageError} for one we do not know. */
@@ -23,22 +25,39 @@ export function completionScript(shell: string, table: readonly Words[]): string
   }
 }
 
+/**
+ * bash makes words of their own of `=` and what follows it. A word belongs to
+ * the command while some command goes by it: what comes after are arguments.
+ */
 function bash(table: readonly Words[]): string {
   const cases = table.map(
     ({ path, words }) => `    "${path.join(" ")}") words="${words.join(" ")}";;`,
   );
+  const paths = table
+    .filter(({ path }) => path.length > 0)
+    .map(({ path }) => `"${path.join(" ")}"`);
+  const known =
+    paths.length === 0 ? "" : `        ${paths.join("|")}) path="\${path:+$path }$word";;\n`;
+  const valued = [...new Set(table.flatMap(({ valued = [] }) => valued))].join(" ");
   return `_metroctl() {
-  local path="" word words="" at
+  local path="" word words="" isValue="" at
   local current="\${COMP_WORDS[COMP_CWORD]}"
   for ((at = 1; at < COMP_CWORD; at++)); do
     word="\${COMP_WORDS[at]}"
-    [[ "$word" == -* ]] || path="\${path:+$path }$word"
+    if [[ "$word" == "=" ]]; then isValue=yes
+    elif [[ -n "$isValue" ]]; then isValue=""
+    elif [[ " ${valued} " == *" $word "* ]]; then isValue=yes
+    elif [[ "$word" != -* ]]; then
+      case "\${path:+$path }$word" in
+${known}      esac
+    fi
   done
+  COMPREPLY=()
+  [[ -z "$isValue" && "$current" != "=" ]] || return 0
   case "$path" in
 ${cases.join("\n")}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
-  [[ -n "$words" ]] || COMPREPLY=($(compgen -f -- "$current"))
 }
 complete -o default -F _metroctl metroctl`;
 }

@@ -83,16 +83,28 @@ test("completionScript completes in a real bash", async () => {
   const table = [
     { path: [], words: ["node", "approve"] },
     { path: ["node"], words: ["list", "logs", "describe"] },
+    { path: ["node", "logs"], words: ["--follow", "--output"], valued: ["--output", "-o"] },
+  ];
+  const lines = [
+    ["metroctl node l", "list logs"],
+    ["metroctl --proxy=x ''", "node approve"],
+    ["metroctl --output x node l", "list logs"],
+    ["metroctl --output = x node l", "list logs"],
+    ["metroctl node logs some-node --f", "--follow"],
+    ["metroctl node logs -o json --f", "--follow"],
+    ["metroctl node logs -o ''", ""],
+    ["metroctl node logs --output =", ""],
+    ["metroctl node logs --output = j", ""],
   ];
   const script = join(folder, "complete.bash");
   writeFileSync(
     script,
     `${completionScript("bash", table)}
-COMP_WORDS=(metroctl node l); COMP_CWORD=2; _metroctl; echo "\${COMPREPLY[*]}"
-COMP_WORDS=(metroctl --proxy=x ""); COMP_CWORD=2; _metroctl; echo "\${COMPREPLY[*]}"`,
+try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _metroctl; echo "\${COMPREPLY[*]}"; }
+${lines.map(([line]) => `try ${line}`).join("\n")}`,
   );
   const { text } = await run(["bash", script], { env: { PATH: "/usr/bin:/bin" } });
-  expect(text).toBe("list logs\nnode approve\n");
+  expect(text.slice(0, -1).split("\n")).toEqual(lines.map(([, words]) => words ?? ""));
 });
 
 test("completionScript knows three shells", () => {
