@@ -31,6 +31,13 @@ test("--help explains a command instead of running it", async () => {
   expect([stderr, exitCode]).toEqual(["", 0]);
 });
 
+test("help and --version say what --help and version do", async () => {
+  const node = await plane.metroctl("node", "list", "--help");
+  expect(await plane.metroctl("help", "node", "list")).toEqual(node);
+  expect((await plane.metroctl("help")).stdout).toBe((await plane.metroctl()).stdout);
+  expect((await plane.metroctl("--version")).stdout).toBe(`${packageJson.version}\n`);
+});
+
 test("--help fits into 80 columns where nobody says how wide the terminal is", async () => {
   const { stdout } = await plane.metroctl("install", "genusb", "--help");
   expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);

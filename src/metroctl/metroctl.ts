@@ -29,13 +29,20 @@ export async function main(words: readonly string[]): Promise<number> {
     if (words[0] === "cluster" && words[1] === "keeper") return await keep(words.slice(2));
     guardOutput();
     process.once("SIGINT", interrupted);
-    return await run(words);
+    return await run(asOurs(words));
   } catch (error) {
     remark(`Error: ${errorLine(error)}`);
     return exitCode(error);
   } finally {
     process.off("SIGINT", interrupted);
   }
+}
+
+/** What people try first where they do not know metroctl yet, in its own words. */
+function asOurs(words: readonly string[]): readonly string[] {
+  const [first, ...rest] = words;
+  if (first === "help") return [...rest, "--help"];
+  return first === "--version" ? ["version", ...rest] : words;
 }
 
 function exitCode(error: unknown): number {
