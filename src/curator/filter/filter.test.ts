@@ -75,6 +75,13 @@ test.each([
   expect(refusal(source)).toBe(Code.invalidArgument);
 });
 
+test("nodeFilter tells the names there are where it does not know one", () => {
+  expect(() => nodeFilter("node.state == UP")(node())).toThrow(
+    "filter: unresolved attribute: there are node, and NODE_STATE_NEW, NODE_STATE_STANDBY, " +
+      "NODE_STATE_UP, NODE_STATE_DECOMMISSIONED, UNKNOWN, HEALTHY, HEARTBEAT_TIMEOUT",
+  );
+});
+
 const list = `[${Array.from({ length: 200 }, (_, i) => i)}]`;
 const doubling = (step: string) =>
   `[${step === "x+x" ? "'ab'" : "[1]"}]${`.map(x, ${step})`.repeat(60)}`;

@@ -78,8 +78,20 @@ function compile(source: string) {
 
 function asBoolean(result: unknown): boolean {
   if (typeof result === "boolean") return result;
-  if (isCelError(result)) throw invalid(result.message, result);
+  if (isCelError(result)) throw invalid(`${result.message}${known(result.message)}`, result);
   throw invalid("result is not a boolean");
+}
+
+/** The library does not say which name it means. */
+function known(message: string): string {
+  return message === "unresolved attribute"
+    ? `: there are node, and ${Object.keys(constants).filter(isPlain).join(", ")}`
+    : "";
+}
+
+/** Of several names for one value the table's, without its enum. */
+function isPlain(name: string): boolean {
+  return !/\.|^HEALTH_|INVALID/.test(name);
 }
 
 function invalid(reason: string, cause?: unknown): RpcError {
