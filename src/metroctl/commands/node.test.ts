@@ -120,6 +120,16 @@ test("node logs -o json is one object a line and nothing besides", async () => {
   ]);
 });
 
+test.each([
+  [["--dn=root.netwrok"], "Nothing is logged at or below root.netwrok\n"],
+  [["--dn=root.netwrok", "--exact"], "Nothing is logged at root.netwrok\n"],
+  [["--dn=root.netwrok", "--backlog=0"], ""],
+  [[], ""],
+])("node logs %p says where nothing is logged, as after a slip of the pen", async (flags, told) => {
+  const { stderr, exitCode } = await plane.metroctl("node", "logs", plane.id, ...flags);
+  expect([stderr, exitCode]).toEqual([told, 0]);
+});
+
 test("node logs asks the node for what the flags mean", async () => {
   const flags = ["--dn", "root.time", "--backlog", "25", "--exact"];
   expect((await plane.metroctl("node", "logs", ...flags, plane.id)).exitCode).toBe(0);

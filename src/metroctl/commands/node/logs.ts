@@ -10,7 +10,7 @@ import {
 } from "../../../gen/metropolis/proto/api/management_pb.ts";
 import { type LogEntry, LogEntrySchema } from "../../../gen/osbase/logtree/proto/logtree_pb.ts";
 import { fromLogEntry } from "../../output/log-entry.ts";
-import { answer } from "../../output/message.ts";
+import { answer, remark } from "../../output/message.ts";
 import { endWithReader } from "../../output/output-guard.ts";
 import { printable } from "../../output/printable.ts";
 import { UsageError, UserError } from "../../output/user-error.ts";
@@ -49,15 +49,21 @@ export default defineCommand({
     const management = await cluster.nodeManagement(node);
     const isText = args.output !== "json";
     if (isText) answer(`=== Logs from ${node.id} (${node.status?.externalAddress}):`);
+    let isEmpty = true;
     try {
       for await (const response of management.logs(request)) {
-        for (const entry of [...response.backlogEntries, ...response.streamEntries])
+        for (const entry of [...response.backlogEntries, ...response.streamEntries]) {
+          isEmpty = false;
           answer(show(entry));
+        }
       }
     } catch (error) {
       throw brokenOff(node.id, error);
     }
     if (isText) answer("=== Done.");
+    // As a slip of the pen looks: a node cannot know which DNs there will be.
+    if (isEmpty && args.dn !== "" && args.backlog !== "0")
+      remark(`Nothing is logged ${args.exact === true ? "at" : "at or below"} ${args.dn}`);
   },
 });
 
