@@ -78,7 +78,10 @@ test.each([
 
 test.each([
   [["node", "list"], "context default owns no cluster: run metroctl takeownership <address> first"],
-  [["approve", "--context=demo"], "context demo owns no cluster"],
+  [
+    ["approve", "--context=demo"],
+    "context demo owns no cluster: there is none of this name, metroctl",
+  ],
   [["k8s", "configure"], "context default knows no endpoints: give --endpoints"],
   [["k8scredplugin"], "owns no cluster"],
   [["node", "list", "--context", "../x"], "context name ../x: use up to 63 letters"],

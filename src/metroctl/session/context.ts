@@ -10,7 +10,7 @@
 //     context.json                        endpoints, members and proxy: no flags are needed
 //     current-context                     the name of the context in use, when not `default`
 //     contexts/<name>/                    any further cluster, the same files
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { isNodeId } from "../../base/pki/node-id.ts";
@@ -72,6 +72,11 @@ export class ContextFolder {
       throw new UserError(`context name ${name}: use up to 63 letters, digits, dots and dashes`);
     this.name = name;
     this.path = name === DEFAULT ? config : join(config, "contexts", name);
+  }
+
+  /** Whether there is such a context; the default one always is. */
+  get isThere(): boolean {
+    return this.name === DEFAULT || existsSync(this.path);
   }
 
   /** A file's content, or nothing where there is no such file. */

@@ -77,10 +77,13 @@ export function adoptOwner(context: ContextFolder, next: KeyPair, certificate: U
 export function ownerCredentials(context: ContextFolder): Credentials {
   const key = loadOwnerKey(context);
   const certificate = context.read(contextFiles.ownerCertificate);
-  if (key === undefined || certificate === undefined)
-    throw new UserError(
-      `context ${context.name} owns no cluster: run metroctl takeownership <address> first`,
-    );
+  if (key === undefined || certificate === undefined) {
+    // Rather a slip of the pen than a cluster that is to be owned next.
+    const next = context.isThere
+      ? "run metroctl takeownership <address> first"
+      : "there is none of this name, metroctl context list prints those there are";
+    throw new UserError(`context ${context.name} owns no cluster: ${next}`);
+  }
   return {
     keyPem: privateKeyPem(certifiedKey(context, key, certificate)),
     certificatePem: certificate,

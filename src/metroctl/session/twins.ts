@@ -36,7 +36,7 @@ export async function askAboutTwins(
   const reason = (await running(args)) ?? restoredBefore(context, address);
   if (reason === undefined) return;
   if (isMeant) return say(`Warning: ${reason}. ${MEANING}`);
-  if (await confirm(`${capital(reason)}.\n${MEANING} Go on (yes/no)? `)) return;
+  if (await confirm(`${capital(reason)}.\n${MEANING} Go on (yes/no)? `, "--yes")) return;
   throw new UserError("nothing was sent: switch the other cluster off first, or go on with it");
 }
 
