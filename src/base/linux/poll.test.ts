@@ -19,6 +19,25 @@ test("isReaderGone says when the reader of a pipe has gone, and nothing was writ
   expect(stderr).toBe("false true");
 });
 
+const storm = `
+  const { isReaderGone } = await import("${join(import.meta.dir, "poll.ts")}");
+  process.on("SIGINT", () => {});
+  const kill = "while kill -INT " + process.pid + "; do :; done 2> /dev/null";
+  const other = Bun.spawn(["bash", "-c", kill]);
+  const end = Date.now() + 1500;
+  for (let at = 1; Date.now() < end; at++) {
+    isReaderGone(1);
+    if (at % 1000 === 0) await Bun.sleep(0);
+  }
+  other.kill();
+`;
+
+test("isReaderGone goes on where signals interrupt it", async () => {
+  const env = { HOME: "/nowhere", PATH: "/usr/bin:/bin" };
+  const { stderr } = await run([process.execPath, "-e", storm], { env });
+  expect(stderr).toBe("");
+});
+
 test("isReaderGone is false for a file", () => {
   const file = openSync("/dev/null", "w");
   try {
