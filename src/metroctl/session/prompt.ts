@@ -1,6 +1,6 @@
 // Questions to the person at the terminal.
 import { createInterface } from "node:readline/promises";
-import { UserError } from "../output/user-error.ts";
+import { InterruptedError, UserError } from "../output/user-error.ts";
 
 /**
  * Asks, and tells whether the answer was exactly `yes`.
@@ -16,6 +16,11 @@ export async function confirm(question: string, flag?: "--yes"): Promise<boolean
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return (await terminal.question(question)).trim().toLowerCase() === "yes";
+  } catch (error) {
+    // The terminal takes both as keys. The line with the question has no end yet.
+    process.stderr.write("\n");
+    if (String(error).includes("Ctrl+D")) return false;
+    throw new InterruptedError("interrupted: the question was not answered");
   } finally {
     terminal.close();
   }
