@@ -19,6 +19,18 @@ const create = (context: ContextFolder) =>
     making: { kind: "processes", programs: "/nowhere" },
   });
 
+test.each([
+  [1, "1 node as processes"],
+  [3, "3 nodes as processes"],
+])("createLocalCluster says what it makes of %p nodes", async (nodes, told) => {
+  const said: string[] = [];
+  const making = { kind: "processes", programs: "/nowhere" } as const;
+  const step = (text: string) => said.push(text);
+  const context = new ContextFolder(config, "try");
+  await createLocalCluster({ context, config, nodes, step, making }).catch(() => {});
+  expect(said).toEqual([`Making cluster try: ${told}`]);
+});
+
 test.each([contextFiles.ownerKey, contextFiles.ownerCertificate, contextFiles.recoveryKey])(
   "createLocalCluster leaves a context alone that holds %s",
   async (file) => {

@@ -99,8 +99,12 @@ function requireUnused({ context, config }: LocalCluster): void {
 }
 
 function describe({ nodes, making }: LocalCluster): string {
-  if (making.kind === "processes") return `${nodes} nodes as processes`;
-  return `${nodes} machines with ${making.disk} disk and ${making.memory} memory`;
+  if (making.kind === "processes") return `${amount(nodes, "node")} as processes`;
+  return `${amount(nodes, "machine")} with ${making.disk} disk and ${making.memory} memory`;
+}
+
+function amount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function launching({ nodes, spare = 0, making, networks = [] }: LocalCluster) {
