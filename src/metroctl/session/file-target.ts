@@ -23,9 +23,16 @@ export function requireFileTarget(path: string): void {
     );
 }
 
-/** What is at a path; nothing where nothing is, or none of it can be seen. */
+/**
+ * What is at a path; nothing where nothing is. Throws a {@link UserError} where this user may not
+ * even look.
+ */
 export function statOf(path: string): Stats | undefined {
-  return statSync(path, { throwIfNoEntry: false });
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new UserError(`look at ${path}`, { cause });
+  }
 }
 
 function isOfDevices(folder: string): boolean {

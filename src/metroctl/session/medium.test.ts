@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -14,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../base/process/process.ts";
 import { testBundle } from "../../image/test-bundle.ts";
+import { errorLine } from "../output/error-line.ts";
 import { UserError } from "../output/user-error.ts";
 import { writeMedium } from "./medium.ts";
 
@@ -61,6 +63,14 @@ test.each([
 ])("writeMedium refuses the target %s, and leaves nothing there", async (target, reason) => {
   await expect(writeMedium(medium(target))).rejects.toThrow(reason);
   expect(readdirSync("/dev").filter((name) => /sdzz|null\./.test(name))).toEqual([]);
+});
+
+test("writeMedium says what it could not look at", async () => {
+  // As where a folder is another user's; root may look everywhere.
+  const loop = join(folder, "loop");
+  symlinkSync(loop, loop);
+  const failure = await writeMedium(medium(loop)).catch((error: unknown) => error);
+  expect(errorLine(failure)).toStartWith(`look at ${loop}: ELOOP`);
 });
 
 const asRoot = { env: { PATH: "/usr/sbin:/sbin:/usr/bin:/bin" } };
