@@ -19,8 +19,7 @@ import { renderUsage } from "./output/usage.ts";
 import { InterruptedError, UsageError } from "./output/user-error.ts";
 import { root } from "./root.ts";
 import { clusterArgs } from "./session/cluster-args.ts";
-
-const INTERRUPTED = 130;
+import { INTERRUPTED } from "./session/interrupt.ts";
 
 /** Runs one command line and gives the exit code. */
 export async function main(words: readonly string[]): Promise<number> {

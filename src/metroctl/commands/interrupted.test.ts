@@ -26,3 +26,15 @@ test("an interrupted backup keeps the file of before, and ends as the handbook s
   expect(readFileSync(file, "utf8")).toBe("the backup of before");
   expect(existsSync(`${file}.part`)).toBe(false);
 });
+
+test("Ctrl-C ends a log that is followed, and nothing is said about it", async () => {
+  plane.logsGoOn = true;
+  plane.logAnswers = [
+    { backlogEntries: [{ dn: "a", kind: { case: "raw", value: { data: "x" } } }] },
+  ];
+  const { child, output } = plane.begin("node", "logs", "--follow", plane.id);
+  await until(() => output().endsWith("R x\n"));
+  child.kill("SIGINT");
+  expect((await child.exited).exitCode).toBe(130);
+  expect(output()).toEndWith("R x\n");
+});

@@ -16,6 +16,7 @@ import { printable } from "../../output/printable.ts";
 import { UsageError, UserError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
+import { endByInterrupt } from "../../session/interrupt.ts";
 
 export default defineCommand({
   meta: { name: "logs", description: "Print the logs of a node" },
@@ -45,7 +46,10 @@ export default defineCommand({
     const show = args.output === "json" ? asJson : args.concise ? asConcise : asText;
     using cluster = await openCluster(args);
     const node = await cluster.node(args.node);
-    if (args.follow === true) endWithReader();
+    if (args.follow === true) {
+      endWithReader();
+      endByInterrupt();
+    }
     const management = await cluster.nodeManagement(node);
     const isText = args.output !== "json";
     if (isText) answer(`=== Logs from ${node.id} (${node.status?.externalAddress}):`);
