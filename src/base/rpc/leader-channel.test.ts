@@ -106,6 +106,22 @@ test("a call leaves a leader that says nothing, once another one leads", async (
   expect((await call).status).toBe(2);
 });
 
+test("a call that finds only members that do not lead says so", async () => {
+  await using group = await Group.start({});
+  using channel = leaderChannel({
+    known: () => anybody([group.target(0)]),
+    dial,
+    // It still believes so itself, as one does that has just lost the majority.
+    locate: async (seed) => ({ by: seed.target, leader: at(seed.target) }),
+    timing,
+  });
+  const call = channel.client(Health).check({}, { timeoutMs: 300 });
+  expect(await failure(call)).toMatchObject({
+    code: Code.unimplemented,
+    message: `${group.target(0)} does not lead`,
+  });
+});
+
 test("a server that is cut off and names a leader of the past leads nobody astray", async () => {
   /** One that tells which of the group leads, after a while, and leads nobody itself. */
   const telling = (leader: number, delayMs: number): Handlers => ({

@@ -48,6 +48,11 @@ export const usualTiming: LeaderTiming = {
 /** Codes that a server answers with, or a connection fails with, where nobody leads. */
 const ELSEWHERE: readonly Code[] = [Code.unavailable, Code.unimplemented];
 
+/** Said by the library, not by a handler that has a reason. */
+function isNoService({ code, message }: RpcError): boolean {
+  return code === Code.unimplemented && message.startsWith("The server does not implement");
+}
+
 /** One server that is taken for the leader. */
 export interface Found extends Endpoint {
   readonly channel: Channel;
@@ -136,6 +141,8 @@ export class LeaderSearch {
     if (ELSEWHERE.includes(error.code)) this.#forget(found);
     // The next call may have a better certificate, which only another connection can show.
     if (error.code === Code.unauthenticated) this.#forget(found);
+    // A member that leads no more has no such service, which nobody who reads this should puzzle out.
+    if (isNoService(error)) return new RpcError(error.code, `${found.target} does not lead`);
     // Another call found out first, and has closed the channel under this one.
     const wasClosed = error.code === Code.cancelled && this.#present !== found;
     if (!wasClosed || this.#closed.signal.aborted) return error;

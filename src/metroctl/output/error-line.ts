@@ -10,6 +10,8 @@ const NOBODY = "is the node up, and the address right?";
 const hints: Readonly<Partial<Record<Code, string>>> = {
   [Code.unavailable]: "try again in a moment",
   [Code.deadlineExceeded]: "try again in a moment",
+  // What a member answers that leads no more, and nobody else does either.
+  [Code.unimplemented]: "are most members of the control plane up?",
   [Code.unauthenticated]: "this context's credentials are not of that cluster",
 };
 
@@ -21,12 +23,12 @@ const systemHints: Readonly<Record<string, string>> = {
 
 /** One line for an error and what caused it. */
 export function errorLine(error: unknown): string {
-  const parts = [...causes(error)].map(describe);
-  // A cause is often quoted by the error above it already.
-  const told = parts.filter(
-    (part, at) => !parts.slice(0, at).some((above) => above.includes(part)),
-  );
-  const line = told.join(": ");
+  const all = [...causes(error)];
+  const parts = all.map(describe);
+  // A cause is often quoted by the error above it already, without its code.
+  const isQuoted = (cause: unknown, at: number) =>
+    parts.slice(0, at).some((above) => above.includes(bare(cause)));
+  const line = parts.filter((_, at) => !isQuoted(all[at], at)).join(": ");
   const hint = clockHint(line);
   return hint === undefined ? line : `${line}: ${hint}`;
 }
@@ -36,6 +38,10 @@ function* causes(error: unknown): Iterable<unknown> {
     yield at;
     at = at instanceof Error ? at.cause : undefined;
   }
+}
+
+function bare(error: unknown): string {
+  return error instanceof RpcError ? printable(error.message) : describe(error);
 }
 
 function describe(error: unknown): string {

@@ -45,6 +45,17 @@ test("errorLine asks about the address only where nobody was reached", () => {
   );
 });
 
+test("errorLine tells what a call was refused with once", () => {
+  const cause = new RpcError(Code.unimplemented, "10.1.0.2:7835 does not lead");
+  expect(errorLine(cause)).toBe(
+    "10.1.0.2:7835 does not lead (unimplemented): are most members of the control plane up?",
+  );
+  const message = "10.1.0.2:7835 does not lead; then no leader in time";
+  expect(errorLine(new RpcError(Code.unavailable, message, { cause }))).toBe(
+    `${message} (unavailable): try again in a moment`,
+  );
+});
+
 test("timestamp is that of Go's log package", () => {
   expect(timestamp(new Date(2022, 6, 7, 9, 5, 3))).toBe("2022/07/07 09:05:03");
 });
