@@ -88,6 +88,11 @@ function metroctlCommand(out: string): Metroctl {
   return (...args) => shell([join(out, "metroctl"), ...args], ["metroctl", ...args]);
 }
 
+/** The executable as a person types it. */
+function shownProgram(out: string): string {
+  return join(out, "metroctl").replace(homedir(), "~");
+}
+
 async function install(cluster: Cluster, medium: string): Promise<void> {
   const machine = cluster.machine();
   await machine.installFrom(medium, INSTALL_TIMEOUT_MS, (line) => console.log(`    ${line}`));
@@ -113,6 +118,7 @@ async function demo(launcher: Launcher): Promise<void> {
     ),
   );
   process.once("SIGINT", () => void interrupted(cluster));
+  console.log(`    Its screen: ${shownProgram(out)} cluster console ${NAME}`);
   try {
     await own(cluster, medium, metroctl);
   } catch (error) {
@@ -152,11 +158,10 @@ async function farewell(cluster: Cluster, metroctl: Metroctl, out: string): Prom
     return;
   }
   await cluster.release();
-  const program = join(out, "metroctl").replace(homedir(), "~");
   console.log(`
 Go on with:
 
-  alias metroctl=${program}
+  alias metroctl=${shownProgram(out)}
   metroctl --context ${NAME} node list
   metroctl --context ${NAME} node logs <id>
   metroctl cluster console ${NAME}
