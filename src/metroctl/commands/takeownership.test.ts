@@ -36,7 +36,8 @@ const success = new RegExp(
 test("genusb and takeownership say what the handbook prints, and ask nothing", async () => {
   const written = await genusb("--bootstrap");
   const line = `${stamp} Generating installer image \\(this can take a while, see issues/92\\)\\.\n`;
-  expect(written.stderr).toMatch(new RegExp(`^${line}$`));
+  const next = `${stamp} ${image} is written and checked. Boot the machine from it, then: metroctl takeownership <address>\n`;
+  expect(written.stderr).toMatch(new RegExp(`^${line}${next}$`));
   expect(written).toMatchObject({ stdout: "", exitCode: 0 });
   const taken = await plane.metroctl("takeownership", plane.endpoint);
   expect(taken.stderr).toMatch(success);
@@ -72,7 +73,9 @@ test("genusb --restore is for owners of a cluster, with their recovery key", asy
   expect(refused.stderr).toContain("has no recovery-key.txt: use the machine and context");
   expect([refused.exitCode, existsSync(image)]).toEqual([1, false]);
   const { publicKey } = ensureRecoveryKey(plane.context);
-  expect((await genusb("--bootstrap", "--restore")).exitCode).toBe(0);
+  const { stderr, exitCode } = await genusb("--bootstrap", "--restore");
+  expect(stderr).toContain("then: metroctl cluster restore <address> <file>\n");
+  expect(exitCode).toBe(0);
   expect(readFileSync(image).includes(publicKey)).toBe(true);
   const secret = Buffer.from(readFileSync(file(contextFiles.secret), "utf8").trim(), "hex");
   expect(readFileSync(image).includes(secret)).toBe(true);
@@ -103,7 +106,9 @@ test("genusb makes media of one cluster with one owner key", async () => {
 
 test("genusb without --bootstrap asks the running cluster for a ticket", async () => {
   await plane.own();
-  expect(await genusb()).toMatchObject({ stdout: "", exitCode: 0 });
+  const written = await genusb();
+  expect(written).toMatchObject({ stdout: "", exitCode: 0 });
+  expect(written.stderr).toContain("then: metroctl approve\n");
   const medium = readFileSync(image);
   expect(medium.includes("the ticket")).toBe(true);
   expect(medium.includes(plane.ca)).toBe(true);

@@ -42,16 +42,10 @@ export default defineCommand({
     checkPaths({ target: args.target, bundle: args.bundle });
     const parameters = await makeParameters();
     say("Generating installer image (this can take a while, see issues/92).");
-    using progress = progressBar();
-    using interrupted = interrupt();
-    await writeMedium({
-      target: args.target,
-      bundle: args.bundle,
-      parameters,
-      isConfirmed: args.yes === true,
-      progress: progress.update,
-      signal: interrupted.signal,
-    });
+    await write({ ...args, bundle: args.bundle, parameters });
+    const context = args.context === undefined ? "" : `--context ${args.context} `;
+    const next = `metroctl ${context}${nextCommand(args)}`;
+    say(`${args.target} is written and checked. Boot the machine from it, then: ${next}`);
   },
 });
 
@@ -61,6 +55,31 @@ type Choice = ClusterArgs &
     readonly restore?: boolean | undefined;
     readonly label?: string | undefined;
   };
+
+interface Work {
+  readonly target: string;
+  readonly bundle: string;
+  readonly parameters: Uint8Array;
+  readonly yes?: boolean | undefined;
+}
+
+/** Writes the medium with a progress line, which is gone at the end, and heeds Ctrl-C. */
+async function write({ target, bundle, parameters, yes }: Work): Promise<void> {
+  using progress = progressBar();
+  using interrupted = interrupt();
+  await writeMedium({
+    ...{ target, bundle, parameters },
+    isConfirmed: yes === true,
+    progress: progress.update,
+    signal: interrupted.signal,
+  });
+}
+
+/** What goes on with the machine, once it is installed. */
+function nextCommand({ bootstrap, restore }: Choice): string {
+  if (bootstrap !== true) return "approve";
+  return restore === true ? "cluster restore <address> <file>" : "takeownership <address>";
+}
 
 /** Reads all words at once, and gives what makes the parameters that they mean. */
 function parametersOf(args: Choice): () => Promise<Uint8Array> | Uint8Array {
