@@ -139,32 +139,49 @@ test("no two rooms import each other", () => {
   expect(mutual).toEqual([]);
 });
 
-/** Folder to the folders that it cannot run without: what is imported for its types alone is none. */
-function folders(): ReadonlyMap<string, ReadonlySet<string>> {
+type Graph = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** What each file cannot run without: what is imported for its types alone is none of it. */
+function files(): Graph {
   const statement = /^(?:import|export) (?!type )[^;]*?"(\.{1,2}\/[^"]+)"/gm;
+  return new Map(
+    written.map(({ path, lines }) => {
+      const specifiers = [...lines.join("\n").matchAll(statement)].map(([, each = ""]) => each);
+      return [path, new Set(specifiers.map((each) => normalize(join(dirname(path), each))))];
+    }),
+  );
+}
+
+/** The same of folders. */
+function folders(): Graph {
   const found = new Map<string, Set<string>>();
-  for (const { path, lines } of written) {
+  for (const [path, needed] of files()) {
     const folder = dirname(path);
-    const needed = found.get(folder) ?? new Set();
-    for (const [, specifier = ""] of lines.join("\n").matchAll(statement)) {
-      const other = dirname(normalize(join(folder, specifier)));
-      if (other !== folder) needed.add(other);
-    }
-    found.set(folder, needed);
+    const others = [...needed].map((each) => dirname(each)).filter((other) => other !== folder);
+    found.set(folder, new Set([...(found.get(folder) ?? []), ...others]));
   }
   return found;
 }
 
-test("no folders import each other, nor in a ring", () => {
-  const rest = new Map(folders());
-  // Takes away who needs nobody that is left, until none goes: what stays is in a ring or needs one.
+/** Who is in a ring, or leads into and out of one. */
+function rings(graph: Graph): readonly string[] {
+  const rest = new Map(graph);
+  const needed = (name: string) => [...rest.values()].some((others) => others.has(name));
+  const needs = (name: string) => [...(rest.get(name) ?? [])].some((other) => rest.has(other));
+  // Takes away who needs, or is needed by, nobody that is left, until none goes.
   for (let size = -1; size !== rest.size; ) {
     size = rest.size;
-    for (const [folder, needed] of rest) {
-      if (![...needed].some((other) => rest.has(other))) rest.delete(folder);
-    }
+    for (const name of rest.keys()) if (!needs(name) || !needed(name)) rest.delete(name);
   }
-  expect([...rest.keys()]).toEqual([]);
+  return [...rest.keys()];
+}
+
+test("no folders import each other, nor in a ring", () => {
+  expect(rings(folders())).toEqual([]);
+});
+
+test("no files import each other, nor in a ring", () => {
+  expect(rings(files())).toEqual([]);
 });
 
 test("outside packages are imported by their owners only", () => {

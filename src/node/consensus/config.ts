@@ -52,6 +52,9 @@ const MOST_SHARE = 2.5;
 const HEARTBEAT_MS = 100;
 const ELECTION_MS = 1_000;
 
+/** What nodes take: our clients shall not wait longer for etcd's next leader than for ours. */
+export const FAST_ELECTION_MS = 500;
+
 /**
  * How other members reach this one.
  *

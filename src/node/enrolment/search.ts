@@ -9,7 +9,7 @@ import { errorText } from "../../base/logtree/logtree.ts";
 import type { NodeParameters_ClusterRegister } from "../../gen/metropolis/proto/api/configuration_pb.ts";
 import { RECOVERY_PORT } from "../recovery/recovery.ts";
 import { knownOf } from "../roles/connection.ts";
-import { searchLink } from "../whereabouts/whereabouts.ts";
+import { searchLink } from "../whereabouts/link-calls.ts";
 import type { Surroundings } from "./attempt.ts";
 
 /** So long the addresses on the medium have for an answer, before anybody else is asked. */

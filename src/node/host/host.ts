@@ -24,9 +24,6 @@ import { folderHost } from "./folder-host.ts";
 import { machineHost } from "./machine-host.ts";
 import { parsePlace } from "./place.ts";
 
-/** Half of etcd's own: our clients shall not wait longer for its next leader than for ours. */
-export const FAST_ELECTION_MS = 500;
-
 /** What the host's parts tell the node. */
 export interface HostNews {
   readonly network: Value<NetworkStatus>;

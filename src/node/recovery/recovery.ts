@@ -12,7 +12,7 @@ import { certificatePem, privateKeyPem } from "../../base/pki/keys.ts";
 import { noUserOf, serve, service, smallLimits } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { Recovery } from "../../gen/metropolis/node/core/recovery/recovery_pb.ts";
-import { linkCalls } from "../whereabouts/whereabouts.ts";
+import { linkCalls } from "../whereabouts/link-calls.ts";
 import { authorizeLocked, isKnownTo, recoveryHandlers } from "./handlers.ts";
 import type { Lock } from "./lock.ts";
 import { type Meeting, meetings } from "./meet.ts";

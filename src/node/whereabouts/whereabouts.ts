@@ -13,8 +13,6 @@ import { Value } from "../../base/event/event.ts";
 import { hostAddressFault } from "../../base/format/host-address.ts";
 import type { Names } from "../network/hosts.ts";
 
-export { linkCalls, searchLink } from "./link-calls.ts";
-
 /** Hints that are kept of one node, the newest first. */
 const MOST_HINTS = 16;
 /** Of these from one neighbour who proves nothing, so that he does not push out those of others. */
