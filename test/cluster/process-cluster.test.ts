@@ -45,6 +45,8 @@ test.each(faults)("the cluster goes on when its leader is lost: %s", async (faul
   console.log(`leader lost (${fault}): ${gapMs} ms without a write, ${writes} writes`);
   expect(failed).toEqual([]);
   expect(lost).toEqual([]);
+  // Who waited for what is in there.
+  if (gapMs >= BUSY_GAP_MS) console.log(cluster.consoles());
   // The proof `failover` measures; here others may be busy on the same processors.
   expect(gapMs).toBeLessThan(BUSY_GAP_MS);
 });
