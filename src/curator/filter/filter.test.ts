@@ -108,9 +108,11 @@ test.each([
     `${list}.all(x, ${list}.all(y, timestamp('2026-01-01T00:00:00Z').getHours('Europe/Berlin') < 24))`,
   ],
 ])("nodeFilter refuses %s at once", (_, source) => {
-  const start = performance.now();
+  const start = process.cpuUsage();
   expect(refusal(source)).toBe(Code.invalidArgument);
-  expect(performance.now() - start).toBeLessThan(3_000);
+  // Of the processor: others may want it, too.
+  const { user, system } = process.cpuUsage(start);
+  expect((user + system) / 1_000).toBeLessThan(3_000);
 });
 
 test("nodeFilter affords looking at every label of thousands of nodes", () => {
