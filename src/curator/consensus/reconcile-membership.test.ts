@@ -9,6 +9,7 @@ import { JoinConsensusRequestSchema } from "../../gen/metropolis/node/core/curat
 import { NodeRolesSchema, NodeState } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { leaderTask } from "../leader-task.ts";
 import { joinConsensus } from "../node-service/join-consensus.ts";
+import { noteStored } from "../recovery/epochs.ts";
 import { nodeOf, peerUrl } from "../state/consensus.ts";
 import type { Leader } from "../state/leader.ts";
 import { changeNode } from "../state/nodes.ts";
@@ -34,6 +35,17 @@ function request(id: string, leader: TestLeader) {
   return joinConsensus(leader)(create(JoinConsensusRequestSchema, join), nodeCall(id));
 }
 
+/** The node stores its share of the first epoch that it is a member of. */
+async function store(leader: TestLeader, id: string): Promise<void> {
+  const epochs = async () => (await leader.recovery.current()).epochs;
+  while ((await epochs()).length === 0) await Bun.sleep(5);
+  await leader.recovery.change((record) => {
+    const numbers = record.epochs.map(({ epoch }) => epoch);
+    noteStored(record, id, numbers);
+    return record;
+  });
+}
+
 const names = (leader: TestLeader) => leader.consensus.members.map(nodeOf);
 
 test("a node with the role becomes a learner, once, and a voter when it has caught up", async () => {
@@ -48,6 +60,7 @@ test("a node with the role becomes a learner, once, and a voter when it has caug
   await Bun.sleep(30);
   expect(leader.consensus.members[0]?.isLearner).toBe(true);
   leader.consensus.late.clear();
+  await store(leader, id);
   await until(() => leader.consensus.members[0]?.isLearner === false);
 });
 
@@ -66,12 +79,13 @@ test("one learner at a time; without the role nobody", async () => {
 
 test("a member whose node lost its role, or is gone, is removed", async () => {
   await using leader = await testLeader([{ name: "gone" }]);
-  const { id } = await leader.add({ roles });
+  const { id } = await leader.add({ roles, sharePublicKey: join.sharePublicKey });
   leader.consensus.members = [
     ...leader.consensus.members,
     { id: 7n, name: id, peerUrls: [], isLearner: false },
   ];
   await using _ = keeping(leader);
+  await store(leader, id);
   await until(() => names(leader).join() === id);
   await changeNode(leader, id, () => ({ fields: { roles: create(NodeRolesSchema) } }));
   await until(() => leader.consensus.members.length === 0);
