@@ -27,10 +27,11 @@ const kubeconfig = () => join(plane.home, ".kube", "config");
 const genusb = (...words: readonly string[]) =>
   plane.metroctl("install", "genusb", image, `--bundle=${bundle}`, ...words);
 
-/** Two messages, each behind the time. */
+/** Three messages, each behind the time. */
 const success = new RegExp(
   `^${stamp} Successfully retrieved owner credentials! You now own this cluster. Setting up kubeconfig now...\n` +
-    `${stamp} Success! kubeconfig is set up. You can now run kubectl --context=metropolis ... to access the Kubernetes cluster.\n$`,
+    `${stamp} Success! kubeconfig is set up. You can now run kubectl --context=metropolis ... to access the Kubernetes cluster.\n` +
+    `${stamp} Kubernetes comes with a later release; this one goes on with: metroctl --context default node describe\n$`,
 );
 
 test("genusb and takeownership say what the handbook prints, and ask nothing", async () => {

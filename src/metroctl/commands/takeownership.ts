@@ -7,7 +7,7 @@ import { UsageError } from "../output/user-error.ts";
 import { clusterArgs } from "../session/cluster-args.ts";
 import { chosenContext } from "../session/context.ts";
 import { proxyOf, requireEndpoint } from "../session/endpoint.ts";
-import { writeKubeconfig } from "../session/kubeconfig.ts";
+import { sayKubeconfig, writeKubeconfig } from "../session/kubeconfig.ts";
 import { takeOwnership } from "../session/take-ownership.ts";
 
 export default defineCommand({
@@ -35,8 +35,6 @@ export default defineCommand({
       "Successfully retrieved owner credentials! You now own this cluster. Setting up kubeconfig now...",
     );
     writeKubeconfig({ context, endpoint, ...taken });
-    say(
-      "Success! kubeconfig is set up. You can now run kubectl --context=metropolis ... to access the Kubernetes cluster.",
-    );
+    sayKubeconfig(context);
   },
 });

@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { type Document, isSeq, parseDocument, type YAMLSeq } from "yaml";
+import { say } from "../output/message.ts";
 import { UserError } from "../output/user-error.ts";
 import type { ContextFolder } from "./context.ts";
 import { hostOf } from "./endpoint.ts";
@@ -82,4 +83,13 @@ function put(
   const node = document.createNode(value);
   if (at === -1) entries.add(node as never);
   else entries.set(at, node as never);
+}
+
+/** Says that the entry is there, in the words of all releases, and what this one has for it. */
+export function sayKubeconfig(context: ContextFolder): void {
+  say(
+    "Success! kubeconfig is set up. You can now run kubectl --context=metropolis ... to access the Kubernetes cluster.",
+  );
+  const next = `metroctl --context ${context.name} node describe`;
+  say(`Kubernetes comes with a later release; this one goes on with: ${next}`);
 }

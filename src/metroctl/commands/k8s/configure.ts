@@ -1,13 +1,12 @@
 // `metroctl k8s configure`: writes the kubeconfig entry again, as takeownership did.
 import { defineCommand } from "citty";
 import { certificatePem } from "../../../base/pki/keys.ts";
-import { say } from "../../output/message.ts";
 import { UserError } from "../../output/user-error.ts";
 import { openCluster } from "../../session/cluster.ts";
 import { clusterArgs } from "../../session/cluster-args.ts";
 import { chosenContext } from "../../session/context.ts";
 import { hostOf } from "../../session/endpoint.ts";
-import { writeKubeconfig } from "../../session/kubeconfig.ts";
+import { sayKubeconfig, writeKubeconfig } from "../../session/kubeconfig.ts";
 import { reachOf } from "../../session/reach.ts";
 
 export default defineCommand({
@@ -25,8 +24,6 @@ export default defineCommand({
     const nodeId = (node ?? nodes[0])?.id;
     if (nodeId === undefined) throw new UserError("the cluster's directory names no node");
     writeKubeconfig({ context, endpoint, proxy, caPem: certificatePem(cluster.ca), nodeId });
-    say(
-      "Success! kubeconfig is set up. You can now run kubectl --context=metropolis ... to access the Kubernetes cluster.",
-    );
+    sayKubeconfig(context);
   },
 });
