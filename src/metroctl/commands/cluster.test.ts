@@ -95,7 +95,9 @@ test("cluster configure changes one field, and only if nobody else did", async (
 
 test("cluster configure sets the recovery policy, and tells it", async () => {
   const set = ["cluster", "configure", "set", "recovery_policy"];
-  expect((await plane.metroctl(...set, "operator")).stdout).toBe('New value: "operator"\n');
+  const { stdout: told, stderr } = await plane.metroctl(...set, "operator");
+  expect(told).toBe('New value: "operator"\n');
+  expect(stderr).toBe("In effect once all consensus members have stored it, seconds later\n");
   expect(plane.changes).toMatchObject([{ request: { newConfig: { recoveryPolicy: 2 } } }]);
   const { stdout } = await plane.metroctl("cluster", "configure", "get", "recovery_policy");
   expect(stdout).toBe('Value: "automatic"\n');

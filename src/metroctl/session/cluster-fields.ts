@@ -22,6 +22,8 @@ export interface ClusterField {
   readonly read: (configuration: ClusterConfiguration) => readonly string[];
   /** What words change it to. Throws a {@link UsageError} for words that mean nothing. */
   readonly write: (words: readonly string[]) => Part;
+  /** When a change is in effect, where that is not at once. */
+  readonly inEffect?: string;
 }
 
 const policies: Readonly<Record<string, RecoveryPolicy>> = {
@@ -40,6 +42,7 @@ const fields: readonly ClusterField[] = [
   },
   {
     path: "recovery_policy",
+    inEffect: "once all consensus members have stored it, seconds later",
     read: ({ recoveryPolicy }) => [policyWord(recoveryPolicy)],
     write: ([word = "", ...more]) => {
       const policy = policies[word];

@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { defineCommand } from "citty";
 import { Code, RpcError } from "../../../../base/rpc/rpc.ts";
 import { ClusterConfigurationSchema } from "../../../../gen/metropolis/proto/common/common_pb.ts";
-import { answer } from "../../../output/message.ts";
+import { answer, remark } from "../../../output/message.ts";
 import { type Cluster, openCluster } from "../../../session/cluster.ts";
 import { clusterArgs } from "../../../session/cluster-args.ts";
 import {
@@ -35,6 +35,7 @@ export default defineCommand({
       (error: unknown) => unlessDone(error, cluster, field, newConfig),
     );
     answer(`New value: ${fieldText(field, changed ?? baseConfig)}`);
+    if (field.inEffect !== undefined) remark(`In effect ${field.inEffect}`);
   },
 });
 
