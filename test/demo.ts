@@ -52,9 +52,14 @@ async function shell(argv: readonly string[], shown: readonly string[] = argv): 
   if (code !== 0) throw new DemoError(`${shown.join(" ")}: exit code ${code}`);
 }
 
+/** The Bun that runs this, by the name that a person has for it. */
+function ownBun(...args: readonly string[]): Promise<void> {
+  return shell([bun, ...args], ["bun", ...args]);
+}
+
 async function npmPackages(): Promise<void> {
   if (existsSync(join(top, "node_modules"))) return;
-  await step("npm packages", () => shell([bun, "install", "--frozen-lockfile"]));
+  await step("npm packages", () => ownBun("install", "--frozen-lockfile"));
 }
 
 async function debianPackages({ missingPackages, installLine }: Launcher): Promise<void> {
@@ -100,7 +105,7 @@ async function install(cluster: Cluster, medium: string): Promise<void> {
 
 async function demo(launcher: Launcher): Promise<void> {
   await debianPackages(launcher);
-  await step("Building everything", () => shell([bun, "build.ts"]));
+  await step("Building everything", () => ownBun("build.ts"));
   const out = launcher.buildOutputs();
   const metroctl = metroctlCommand(out);
   await clean(launcher, metroctl);
