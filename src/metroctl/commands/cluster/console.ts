@@ -7,7 +7,7 @@ import { UsageError } from "../../output/user-error.ts";
 import { interrupt } from "../../session/interrupt.ts";
 
 export default defineCommand({
-  meta: { name: "console", description: "Show the console of a local machine" },
+  meta: { name: "console", description: "Show the console of a local machine; Ctrl-C leaves it" },
   args: {
     machine: {
       type: "string",
