@@ -74,7 +74,7 @@ test("who gives an old backup as a new one does not replace the newest", async (
   plane.backup = sealed(made(plane.issuer, { ...present, revision: 99n }));
   expect((await backup("--yes")).exitCode).toBe(0);
   expect(newestBackup(plane.context)?.revision).toBe(99n);
-}, 20_000);
+});
 
 test("who gives a backup of another CA, half of one, or one for himself, has none kept", async () => {
   const keyPair = generateKeyPair();
@@ -96,7 +96,7 @@ test("who gives a backup of another CA, half of one, or one for himself, has non
     expect(exitCode).toBe(1);
     expectKept();
   }
-}, 20_000);
+});
 
 test("where the recovery key is not at hand, the answer says that nothing was checked", async () => {
   const path = join(plane.context.path, contextFiles.recoveryKey);

@@ -98,7 +98,7 @@ test("a member that is told that it is none, by all that it reaches, keeps its c
   expect(existsSync(where.esp.recovery)).toBe(true);
   using channel = await connectEtcd(running.member);
   await etcdStore(channel).put("still", new Uint8Array([1]));
-}, 40_000);
+});
 
 /** What the victim holds for a cold start: nothing yet. */
 function lockAt(path: string): Lock {
@@ -119,26 +119,26 @@ test("one lying node among those that are known makes no member erase anything",
   // With all but one of the others silent, it still is one word of four.
   await Promise.all([first.stop(), second.stop(), third.stop()]);
   expect(await takesItself(knownOf(directoryOf(thief, ...others)))).toBe(false);
-}, 40_000);
+});
 
 test("one member that says otherwise is enough to keep the copy", async () => {
   const [first] = others;
   first.consensusMembers = [victim.nodeId];
   expect(await takesItself(knownOf(directoryOf(thief, ...others)))).toBe(false);
-}, 20_000);
+});
 
 test("a thief at the addresses of all members has no word at all", async () => {
   const known = knownOf(directoryOf(...others));
   for (const member of others) await member.stop();
   const seeds = known.seeds.map(({ id }) => ({ id, target: `${thief.host}:7835` }));
   expect(await takesItself({ ...known, seeds })).toBe(false);
-}, 20_000);
+});
 
 test("a member that most of the others know to be removed may go", async () => {
   const [first] = others;
   await first.stop();
   expect(await takesItself(knownOf(directoryOf(...others)))).toBe(true);
-}, 20_000);
+});
 
 /** What the victim holds after it has followed for a while whom its own etcd names. */
 async function epochsAfter(elected: Node | undefined, at: string): Promise<readonly bigint[]> {
@@ -170,15 +170,15 @@ async function epochsAfter(elected: Node | undefined, at: string): Promise<reado
 test("a member takes epochs of the recovery key from whom its own etcd names", async () => {
   const [leader] = others;
   expect(await epochsAfter(leader, leader.host)).toEqual([99n]);
-}, 40_000);
+});
 
 test("a false leader replaces no epochs, not even at the leader's address", async () => {
   const [leader] = others;
   expect(await epochsAfter(leader, thief.host)).toEqual([]);
   expect(thief.asked).toEqual([]);
-}, 40_000);
+});
 
 test("nobody replaces epochs where the member's own etcd has elected nobody", async () => {
   expect(await epochsAfter(undefined, thief.host)).toEqual([]);
   expect(thief.asked).toEqual([]);
-}, 40_000);
+});

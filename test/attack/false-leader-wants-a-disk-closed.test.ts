@@ -62,11 +62,11 @@ test("one member alone closes no disk to the key of the cluster", async () => {
   await Bun.sleep(LONG_MS);
   expect(liar.asked).toEqual([]);
   expect([await opens(own), await opens(evil)]).toEqual([true, false]);
-}, 30_000);
+});
 
 test("whom two of three members name gives a node another key", async () => {
   await members[2].stop();
   await using _ = await follower();
   while (await opens(own)) await Bun.sleep(20);
   expect(await opens(evil)).toBe(true);
-}, 30_000);
+});

@@ -31,7 +31,7 @@ let owner: Channel;
 beforeAll(async () => {
   plane = await controlPlane({ quotaBytes: QUOTA, hasBackups: true });
   await connect();
-}, 60_000);
+});
 afterAll(async () => {
   disconnect();
   await plane?.[Symbol.asyncDispose]();
@@ -121,7 +121,7 @@ test("who overwrites one key without end does not stop the cluster", async () =>
   await fill(() => "one");
   await recovered();
   console.log(`history over the quota: back after ${Math.round(performance.now() - start)} ms`);
-}, 60_000);
+});
 
 test("who does that and then cuts the power does not keep it from electing a leader", async () => {
   // Not let go of before the alarm is up, so that the upkeep has had no time.

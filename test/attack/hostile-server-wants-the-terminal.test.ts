@@ -33,14 +33,14 @@ test("the reason of a refusal is one line, and only text", async () => {
   const outcome = await plane.metroctl("node", "delete", plane.id, "--bypass-has-roles");
   expect(outcome.stderr).toContain("all is well");
   expectTame(outcome);
-}, 20_000);
+});
 
 test("who is asked first, at takeownership, cannot write to the terminal either", async () => {
   plane.foreignReason = EVIL;
   const outcome = await plane.metroctl("takeownership", plane.endpoint);
   expect(outcome.stderr).toContain("all is well");
   expectTame(outcome);
-}, 20_000);
+});
 
 test.each([
   "node list",

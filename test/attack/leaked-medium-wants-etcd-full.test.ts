@@ -33,7 +33,7 @@ beforeAll(async () => {
   etcd = await connectEtcd(plane.member);
   store = etcdStore(etcd);
   ({ ticket } = await owner.client(Management).getRegisterTicket({}));
-}, 60_000);
+});
 afterAll(async () => {
   owner?.close();
   etcd?.close();
@@ -84,14 +84,14 @@ test("a leaked medium fills at most 4 KiB for each machine that it makes up", as
   const after = await stored();
   expect(after.bytes - before.bytes).toBeLessThan(100 * 4_096);
   expect(after.writes - before.writes).toBeGreaterThanOrEqual(100);
-}, 60_000);
+});
 
 test("a leaked medium that says the same again and again has nothing written", async () => {
   expect(await first.register(1)).toEqual([Code.ok]);
   const before = await stored();
   expect(new Set(await first.register(12))).toEqual(new Set([Code.ok]));
   expect(await stored()).toEqual(before);
-}, 30_000);
+});
 
 test("after the ticket was rotated a leaked medium writes nothing at all", async () => {
   await owner.client(Management).rotateRegisterTicket({});
@@ -104,7 +104,7 @@ test("after the ticket was rotated a leaked medium writes nothing at all", async
   const joinKeys = () => ({ joinKey: generateKeyPair().publicKey });
   expect(new Set(await first.register(12, joinKeys))).toEqual(refused);
   expect(await stored()).toEqual(before);
-}, 30_000);
+});
 
 test("after that its machines are approved by nobody but the owner, who still may", async () => {
   const pubkey = first.key.publicKey;

@@ -123,10 +123,10 @@ test("he is refused after a power cut too, by a node that asks nobody", async ()
   await cluster.voters(1);
   using there = dial(NODE_PORT, thief.proof);
   expect(await codeOf(firstLog(there))).toBe(Code.unauthenticated);
-}, 60_000);
+});
 
 test("the owner goes on with the key that is in his context now", async () => {
   expect(await cluster.metroctl("node", "list")).toContain("metropolis-");
   await cluster.metroctl("cluster", "owner", "rotate");
   expect(await cluster.metroctl("node", "list")).toContain("metropolis-");
-}, 60_000);
+});

@@ -65,7 +65,7 @@ test("who puts another member's box on a disk does not get its key opened there"
   expect(victim.lock.key.current).toBeUndefined();
   // With its own box the same member opens.
   expect(await gather(one, [one, other])).toEqual(one.clusterUnlockKey);
-}, 20_000);
+});
 
 /** As `metroctl cluster recover` does it, once the member serves. */
 async function unlockWhenUp({ port }: TestMember) {
@@ -87,7 +87,7 @@ test("who shows the operator another node's box is given no key", async () => {
   const refused = "recovery-key.txt does not open node metropolis-0";
   await expect(unlockWhenUp(moved)).rejects.toThrow(refused);
   expect(moved.lock.key.current).toBeUndefined();
-}, 20_000);
+});
 
 test("who claims to be that other node, too, cannot prove it", async () => {
   const [one, other] = await twoMembers(0);
@@ -95,7 +95,7 @@ test("who claims to be that other node, too, cannot prove it", async () => {
   await using _ = serving(claimed);
   await expect(unlockWhenUp(claimed)).rejects.toThrow("it says that it is node metropolis-1");
   expect(claimed.lock.key.current).toBeUndefined();
-}, 20_000);
+});
 
 test("the node itself is given its key", async () => {
   const [one] = await twoMembers(0);
@@ -103,4 +103,4 @@ test("the node itself is given its key", async () => {
   await using _ = serving(own);
   expect(await unlockWhenUp(own)).toMatchObject({ id: one.id });
   expect(own.lock.key.current).toEqual(one.clusterUnlockKey);
-}, 20_000);
+});

@@ -37,7 +37,7 @@ beforeAll(async () => {
   etcd = await connectEtcd(plane.member);
   bad = await newMember();
   node = plane.connect(plane.ports.api, bad.proof);
-}, 60_000);
+});
 afterAll(async () => {
   for (const channel of [node, owner, etcd]) channel?.close();
   await plane?.[Symbol.asyncDispose]();
@@ -91,7 +91,7 @@ test("a bad node that always has news may write some of them, and then no more",
   // The burst, and what came again meanwhile.
   expect((await revision()) - before).toBeLessThan(REPORT_RATE.burst + 30);
   await ownerIsServed();
-}, 30_000);
+});
 
 test("a bad node that asks for certificates again and again is revoked no endless list", async () => {
   await owner.client(Management).updateNodeRoles({
@@ -108,7 +108,7 @@ test("a bad node that asks for certificates again and again is revoked no endles
   expect((await revision()) - before).toBeLessThan(20);
   const off = { node: { case: "id", value: bad.id }, consensusMember: false } as const;
   await owner.client(Management).updateNodeRoles(off);
-}, 30_000);
+});
 
 test("a bad node that beats without a pause is heard ten times a second", async () => {
   let sent = 0;
@@ -177,4 +177,4 @@ test("a deleted node has a stranger's room, with as many connections as it likes
   await settle("all but a stranger's to end", DEADLINE_MS, () => open() <= strangersPerAddress);
   await ownerIsServed();
   for (const socket of sockets) socket.destroy();
-}, 30_000);
+});

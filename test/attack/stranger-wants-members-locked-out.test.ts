@@ -40,7 +40,7 @@ const sessions: ClientHttp2Session[] = [];
 
 beforeAll(async () => {
   plane = await controlPlane();
-}, 60_000);
+});
 afterAll(async () => {
   await plane?.[Symbol.asyncDispose]();
 });

@@ -6,7 +6,7 @@ import { type ControlPlane, controlPlane } from "./control-plane.ts";
 let plane: ControlPlane;
 beforeAll(async () => {
   plane = await controlPlane();
-}, 60_000);
+});
 afterAll(async () => {
   await plane?.[Symbol.asyncDispose]();
 });

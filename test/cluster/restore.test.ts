@@ -168,4 +168,4 @@ test("a restore elsewhere is asked about although nobody answers any more", asyn
   await cluster.kill(FRESH, FRESH + 1, FRESH + 2);
   const asked = await refusal("cluster", "restore", "10.1.0.99", backup);
   expect(asked).toContain("This context has restored a backup at");
-}, 60_000);
+});
