@@ -68,6 +68,13 @@ test("qemuCommand sets the hardware clock, and puts disks of others first", () =
   );
 });
 
+test("qemuCommand starts by a legacy BIOS, or without a disk, on request", () => {
+  const command = line({}, { hasLegacyBios: true, hasNoDisk: true });
+  expect(command).not.toContain("pflash,");
+  expect(command).not.toContain("drive=disk");
+  expect(command).toContain("graphics=off");
+});
+
 test("qemuCommand hands over files and a kernel", () => {
   const command = line({
     fwCfg: { "opt/metropolis/parameters": "/p.pb" },

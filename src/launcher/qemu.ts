@@ -17,6 +17,10 @@ export interface PowerOnOptions {
   readonly otherDisks?: readonly OtherDisk[];
   /** Texts that the board hands to whatever boots, as SMBIOS type 11; for tests. */
   readonly boardTexts?: readonly string[];
+  /** Starts by a legacy BIOS instead of UEFI; for tests. */
+  readonly hasLegacyBios?: boolean;
+  /** Without its own disk; for tests. */
+  readonly hasNoDisk?: boolean;
 }
 
 /** A raw disk, or one of which each read fails. */
@@ -38,11 +42,11 @@ export function qemuCommand(
     // Whatever the user's QEMU configuration adds would be a different machine.
     ...["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"],
     ...processor(settings, cluster.accelerator),
-    ...firmware(cluster.firmware, paths),
+    ...(options.hasLegacyBios === true ? legacyBios : firmware(cluster.firmware, paths)),
     ...(settings.hasTpm ? tpm(paths) : []),
     ...(options.clock === undefined ? [] : ["-rtc", `base=${options.clock}`]),
     ...(options.otherDisks ?? []).flatMap(otherDisk),
-    ...disk(paths),
+    ...(options.hasNoDisk === true ? [] : disk(paths)),
     ...(options.medium === undefined ? [] : medium(options.medium)),
     ...cables(settings, paths),
     ...["-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"],
@@ -78,6 +82,9 @@ function firmware(code: string, { variables }: MachinePaths) {
     ...["-drive", `if=pflash,format=raw,unit=1,file=${quoted(variables)}`],
   ];
 }
+
+/** QEMU's own, which shows its screen on the serial line when it is told that there is none. */
+const legacyBios = ["-machine", "graphics=off"];
 
 function tpm({ tpmSocket }: MachinePaths) {
   return [

@@ -13,6 +13,7 @@ import { lockedDown } from "./locked-down.ts";
 import { oddMachine } from "./odd-machine.ts";
 import { cutPower } from "./power-cut.ts";
 import { confinedPrograms } from "./programs.ts";
+import { installerRefuses } from "./refusals.ts";
 import { threeNodes } from "./three-nodes.ts";
 
 /** The sample of power cuts; `bun run proof powercut` takes twenty. */
@@ -35,6 +36,8 @@ describe("writer of the ESP adds parts", espWriterAddsParts);
 describe("owner of the firmware's variables", firmwareOwner);
 
 describe("system is gone", systemIsGone);
+
+describe("installer", installerRefuses);
 
 describe("odd machine", oddMachine);
 
