@@ -122,7 +122,12 @@ async function demo(launcher: Launcher): Promise<void> {
       console.log(`    ${text}`),
     ),
   );
-  process.once("SIGINT", () => void interrupted(cluster));
+  // Not once: npx and `bun run` pass Ctrl-C on, to whom the terminal sent it already.
+  let isEnding = false;
+  process.on("SIGINT", () => {
+    if (!isEnding) void interrupted(metroctl);
+    isEnding = true;
+  });
   console.log(`    Its screen: ${shownProgram(out)} cluster console ${NAME}`);
   try {
     await own(cluster, medium, metroctl);
@@ -134,9 +139,10 @@ async function demo(launcher: Launcher): Promise<void> {
   await farewell(cluster, metroctl, out);
 }
 
-async function interrupted(cluster: Cluster): Promise<void> {
+/** Leaves nothing behind: neither the cluster nor its context, whose keys would own nothing. */
+async function interrupted(metroctl: Metroctl): Promise<void> {
   console.log("\nInterrupted: destroying the demo cluster");
-  await cluster.destroy();
+  await metroctl("cluster", "destroy", NAME);
   process.exit(130);
 }
 
