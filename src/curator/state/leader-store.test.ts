@@ -43,6 +43,28 @@ test("commit writes nothing when a compare fails", async () => {
   expect(await store.get("/a")).toBeUndefined();
 });
 
+test("who asks for a key while it is read gets what is read after that, once for all", async () => {
+  const { store, leader: held } = await leading();
+  let reads = 0;
+  const counted = {
+    ...store,
+    get: async (key: string) => {
+      reads++;
+      const item = await store.get(key);
+      await Bun.sleep(1);
+      return item;
+    },
+  };
+  const leader = new LeaderStore(counted, { key: "/leader/1", createRevision: 1n });
+  const before = leader.get("/a");
+  await held.commit([{ put: "/a", value }]);
+  const after = await Promise.all(Array.from({ length: 20 }, () => leader.get("/a")));
+  expect(await before).toBeUndefined();
+  expect(after.map((item) => item?.value)).toEqual(Array(20).fill(value));
+  expect(reads).toBe(2);
+  expect((await leader.get("/a"))?.value).toEqual(value);
+});
+
 test("failures of etcd are unavailable, whatever etcd calls them", async () => {
   const broken = {
     ...memoryStore(),

@@ -2,6 +2,7 @@
 // it was decided under, so that a leader who was replaced without noticing
 // changes nothing.
 import type { Compare, KeyValue, Listing, Outcome, Store, Write } from "../../base/etcd/etcd.ts";
+import { SharedRun } from "../../base/event/event.ts";
 import { slowness } from "../../base/linux/machine.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { DatabaseQuota, isNoSpace } from "./database-quota.ts";
@@ -20,6 +21,8 @@ export class LeaderStore {
   readonly #leader: LeaderKey;
   readonly #quota: DatabaseQuota;
   readonly #commits: GroupCommit;
+  /** Under way, by key. */
+  readonly #reads = new Map<string, SharedRun<KeyValue | undefined>>();
 
   constructor(store: Store, leader: LeaderKey, quota: DatabaseQuota = new DatabaseQuota()) {
     this.#store = store;
@@ -31,9 +34,16 @@ export class LeaderStore {
     );
   }
 
-  /** One key, as of now. */
+  /** One key, as of now. Those who ask for it while it is read share what is read next. */
   get(key: string): Promise<KeyValue | undefined> {
-    return reached(this.#store.get(key));
+    const shared = this.#reads.get(key) ?? new SharedRun(() => reached(this.#store.get(key)));
+    this.#reads.set(key, shared);
+    const forget = () => {
+      if (shared.isIdle && this.#reads.get(key) === shared) this.#reads.delete(key);
+    };
+    const item = shared.run();
+    item.then(forget, forget);
+    return item;
   }
 
   /** All keys below a prefix, as of now. */
