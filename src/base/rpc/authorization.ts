@@ -1,8 +1,12 @@
 // Who may call what, on every server of the Cluster API: the method says in its
 // option what it needs, the caller's certificate says who calls. A method that
 // says nothing is refused, so that forgetting it never opens a door.
-import { getOption, hasOption } from "@bufbuild/protobuf";
-import { authorization, Permission } from "../../gen/metropolis/proto/ext/authorization_pb.ts";
+import { type DescMethod, getOption, hasOption } from "@bufbuild/protobuf";
+import {
+  type Authorization,
+  authorization,
+  Permission,
+} from "../../gen/metropolis/proto/ext/authorization_pb.ts";
 import type { Peer } from "../pki/peer.ts";
 import {
   CertificateError,
@@ -19,6 +23,20 @@ const nodePermissions: ReadonlySet<Permission> = new Set([
   Permission.UPDATE_NODE_SELF,
 ]);
 
+/** What methods declare, which is read from the bytes of their descriptors each time. */
+const requirements = new WeakMap<DescMethod, Authorization>();
+
+function requirement(method: DescMethod): Authorization {
+  const known = requirements.get(method);
+  if (known !== undefined) return known;
+  if (!hasOption(method, authorization)) {
+    throw new RpcError(Code.internal, `method ${method.name} declares no authorization`);
+  }
+  const declared = getOption(method, authorization);
+  requirements.set(method, declared);
+  return declared;
+}
+
 /**
  * The `authorize` of a server whose cluster has the CA that `caDer` gives.
  *
@@ -28,10 +46,7 @@ const nodePermissions: ReadonlySet<Permission> = new Set([
  */
 export function authorizeByOption(caDer: () => Uint8Array): (call: Call) => void {
   return (call) => {
-    if (!hasOption(call.method, authorization)) {
-      throw new RpcError(Code.internal, `method ${call.method.name} declares no authorization`);
-    }
-    const { need, allowUnauthenticated } = getOption(call.method, authorization);
+    const { need, allowUnauthenticated } = requirement(call.method);
     if (allowUnauthenticated && need.length === 0) {
       // A certificate of the cluster counts for nothing here: only a key of one's own does.
       call.peer = { kind: "anonymous", publicKey: selfSignedKey(call.peerCertificates) };
