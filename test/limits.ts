@@ -3,7 +3,7 @@
 import { join, relative } from "node:path";
 
 const UNIT_MS = 60_000;
-const PROCESSES_MS = 120_000;
+const PROCESSES_MS = 300_000;
 /** VM tests boot machines under emulation: minutes, not seconds. */
 const MACHINES_MS = 20 * 60_000;
 

@@ -8,12 +8,11 @@ import { ConsensusStatus } from "../../src/gen/metropolis/proto/api/management_p
 import { type LockedEpoch, unlockedKey } from "../../src/node/recovery/locked-key.ts";
 import { admit } from "../cluster/faults.ts";
 import { type ProcessCluster, processCluster } from "../cluster/process-cluster.ts";
-import { settle } from "../cluster/support.ts";
+import { PATIENCE_MS, settle } from "../cluster/support.ts";
 import { askShare, MemberDisk } from "./member-disk.ts";
 
 const [FIRST, SECOND, SILENT, DELETED] = [1, 2, 3, 4] as const;
 const MEMBERS = [FIRST, SECOND, SILENT, DELETED] as const;
-const PATIENCE_MS = 60_000;
 /** How long a machine alone stays locked before we believe that it does not open. */
 const LOCKED_MS = 3_000;
 const bypasses = ["--bypass-has-roles", "--bypass-not-decommissioned"];
@@ -76,7 +75,7 @@ beforeAll(async () => {
     const key = await keyOf(machine, oldEpochs);
     if (key !== undefined) seen.set(machine, key);
   }
-}, 300_000);
+});
 afterAll(async () => cluster?.[Symbol.asyncDispose]());
 
 test("a copy of the ESP from when the cluster had one member opens nothing any more", async () => {
@@ -99,13 +98,13 @@ test("once it is deleted, those who are there hold one epoch, without it", async
     return nodes.length === 3 && voters.length === 3;
   });
   await oneEpoch([FIRST, SECOND], 3);
-}, 120_000);
+});
 
 test("every key that it saw opens nothing any more, with all shares of then", async () => {
   for (const machine of [FIRST, SECOND]) await closed(machine, seen.get(machine));
   // Its own disk, and that of the member that was off, are as they were.
   expect(await disk(DELETED).opens(seen.get(DELETED) ?? new Uint8Array(32))).toBe(true);
-}, 120_000);
+});
 
 test("locked members give it no share; with that of the one that was off it opens nothing", async () => {
   await cluster.kill(FIRST, SECOND, DELETED);
@@ -130,7 +129,7 @@ test("locked members give it no share; with that of the one that was off it open
   ] as const;
   const all = shares.filter((each): each is [string, Uint8Array] => each[1] !== undefined);
   expect(await unlockedKey({ ...own, shares: new Map(all) })).toBeUndefined();
-}, 180_000);
+});
 
 test("an old ESP that is put back opens nothing, with nobody else there", async () => {
   disk(FIRST).copyRecovery(copyOf(FIRST, "last"));
@@ -142,7 +141,7 @@ test("an old ESP that is put back opens nothing, with nobody else there", async 
   expect(machine.console.text()).not.toContain("Joining: mounting storage");
   await cluster.kill(FIRST);
   disk(FIRST).putBack(copyOf(FIRST, "last"));
-}, 120_000);
+});
 
 test("the cluster comes back without help, and the one that was off opens with another key", async () => {
   await cluster.powerOn(FIRST, SECOND);
@@ -160,4 +159,4 @@ test("the cluster comes back without help, and the one that was off opens with a
   for (const each of [epoch, epoch + 1n, epoch + 2n]) {
     expect(await askShare(thief, machine, cluster.cluster.proxy, each)).toBeUndefined();
   }
-}, 180_000);
+});

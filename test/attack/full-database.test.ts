@@ -128,7 +128,7 @@ test("who does that and then cuts the power does not keep it from electing a lea
   await fill(() => "one");
   await cutPower();
   await recovered();
-}, 90_000);
+});
 
 /** A machine that waits for approval. */
 async function waiting(): Promise<string> {
@@ -165,7 +165,7 @@ test("who fills it with content gets clear refusals; reading, deleting and comin
   expect(await plane.operator.metroctl("node", "list")).not.toContain(id);
   for (const { key } of (await store.range("")).items) await store.delete(key);
   await recovered();
-}, 120_000);
+});
 
 /** How many bytes of a backup the cluster gives. */
 async function backedUp(): Promise<number> {
@@ -201,7 +201,7 @@ test("who fills it to the last byte stops what grows, and nothing else; it is to
   expect(await plane.operator.metroctl("node", "list")).toContain(plane.id);
   await store.transact([], [{ deletePrefix: "" }]);
   await recovered();
-}, 90_000);
+});
 
 test("who does that and then cuts the power keeps nobody from reading, deleting and backups", async () => {
   await fill((number) => `key ${number}`);
@@ -220,4 +220,4 @@ test("who does that and then cuts the power keeps nobody from reading, deleting 
   expect((await grow())?.code).toBe(Code.resourceExhausted);
   await store.transact([], [{ deletePrefix: "" }]);
   await recovered();
-}, 120_000);
+});

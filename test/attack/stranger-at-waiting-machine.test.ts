@@ -46,7 +46,7 @@ beforeAll(async () => {
   const log = join(home, "log");
   machine = startChild([process.execPath, program, ...words], { env: environment({}), log });
   await settle("the machine", 60_000, async () => (await codeOf(proveNode(owner))) === Code.ok);
-}, 70_000);
+});
 afterAll(() => {
   machine?.kill("SIGKILL");
   rmSync(home, { recursive: true });

@@ -11,9 +11,7 @@ import {
 import { paths } from "../../src/node/storage/paths.ts";
 import { admit } from "./faults.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
-import { settle } from "./support.ts";
-
-const PATIENCE_MS = 90_000;
+import { PATIENCE_MS, settle } from "./support.ts";
 
 let cluster: ProcessCluster;
 
@@ -115,4 +113,4 @@ test("a machine that was installed anew gets the reason why it waits, and the co
   await admitting;
   await cluster.voters(3);
   await cluster.until("no trouble", (nodes) => nodes.every((each) => troublesOf(each) === ""));
-}, 240_000);
+});

@@ -9,16 +9,15 @@ import { environment, run } from "../../src/base/process/process.ts";
 import { paths } from "../../src/node/storage/paths.ts";
 import { inside } from "./inside.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
-import { settle } from "./support.ts";
+import { PATIENCE_MS, settle } from "./support.ts";
 
 const MACHINES = [1, 2, 3];
-const PATIENCE_MS = 90_000;
 
 let cluster: ProcessCluster;
 beforeAll(async () => {
   cluster = await processCluster({ name: "ended", nodes: MACHINES.length });
   await cluster.voters(MACHINES.length);
-}, 240_000);
+});
 afterAll(async () => cluster?.[Symbol.asyncDispose]());
 
 const files = (machine: number) => cluster.machine(machine).files.directory;
@@ -58,4 +57,4 @@ test("a cluster whose certificates have all ended comes back without help", asyn
     MACHINES.every((machine) => !isDue(certificateOn(machine))),
   );
   await cluster.write("after years");
-}, 240_000);
+});

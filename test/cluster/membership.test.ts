@@ -7,11 +7,10 @@ import { churn } from "./churn.ts";
 import { type Guest, guestOf, type OpenStream, streamOf } from "./deleted-node.ts";
 import { admit, allFaults, faultName, joinThrough, removeNode } from "./faults.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
+import { PATIENCE_MS } from "./support.ts";
 
 const SPARE = 4;
 const ROUNDS = 3;
-/** For what a busy machine may take its time with. */
-const PATIENCE_MS = 30_000;
 /** How long a deleted node may go on with anything. */
 const AT_ONCE_MS = 1_000;
 

@@ -8,11 +8,9 @@ import { type Child, ExitError, run, startChild } from "../../src/base/process/p
 import { NodeState } from "../../src/gen/metropolis/proto/common/common_pb.ts";
 import { registerParameters } from "../../src/metroctl/session/node-parameters.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
-import { settle } from "./support.ts";
+import { PATIENCE_MS, settle } from "./support.ts";
 
 const NAME = "operator";
-/** For what a busy machine may take its time with. */
-const PATIENCE_MS = 90_000;
 
 let cluster: ProcessCluster;
 /** The node on the fourth machine. */

@@ -25,7 +25,7 @@ import { ContextFolder } from "../../src/metroctl/session/context.ts";
 import { createLocalCluster } from "../../src/metroctl/session/local-cluster.ts";
 import { registerParameters } from "../../src/metroctl/session/node-parameters.ts";
 import { Operator } from "./operator.ts";
-import { outputs } from "./support.ts";
+import { outputs, PATIENCE_MS } from "./support.ts";
 
 type Session = Awaited<ReturnType<typeof openCluster>>;
 
@@ -42,8 +42,6 @@ export interface ProcessClusterOptions {
   readonly storageSecurity?: string;
 }
 
-/** How long something may take on a machine that does much else besides. */
-const PATIENCE_MS = 90_000;
 const POLL_MS = 50;
 
 /** A cluster did not get where it should in time. */

@@ -9,9 +9,8 @@ import { clusterConfiguration } from "../../src/metroctl/session/bootstrap-args.
 import { ContextFolder, contextFiles } from "../../src/metroctl/session/context.ts";
 import { restoreParameters } from "../../src/metroctl/session/node-parameters.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
-import { outputs, settle } from "./support.ts";
+import { outputs, PATIENCE_MS, settle } from "./support.ts";
 
-const PATIENCE_MS = 60_000;
 /** The machine that nobody knows yet. */
 const FRESH = 4;
 
@@ -110,7 +109,7 @@ test("a new machine refuses what is no backup, and goes on waiting", async () =>
   expect(await refusal("cluster", "restore", address, "/nowhere")).toContain("no such file");
   const old = await refusal("cluster", "restore", address, older);
   expect(old).toContain("older than the newest backup known here");
-}, 120_000);
+});
 
 test("a new machine takes the backup in, and the cluster is back as it was then", async () => {
   const { address } = cluster.machine(FRESH);
@@ -130,7 +129,7 @@ test("a new machine takes the backup in, and the cluster is back as it was then"
   const members = nodes.filter(({ roles }) => roles?.consensusMember !== undefined);
   expect(members.map((node) => node.id)).toEqual([id]);
   await cluster.write("after-the-restore");
-}, 120_000);
+});
 
 test("the restored cluster takes new nodes, and comes back after a power cut", async () => {
   await cluster.register(FRESH + 1);
@@ -143,7 +142,7 @@ test("the restored cluster takes new nodes, and comes back after a power cut", a
   await cluster.kill(FRESH);
   await cluster.powerOn(FRESH);
   await cluster.write("after-a-power-cut");
-}, 120_000);
+});
 
 test("the same backup on a second machine is asked about, and both clusters say that there are two", async () => {
   const second = FRESH + 2;
@@ -156,13 +155,13 @@ test("the same backup on a second machine is asked about, and both clusters say 
   const warning = "another cluster of this one's identity runs at";
   for (const number of [second, FRESH]) {
     const { console: screen } = cluster.machine(number);
-    await screen.waitFor(new RegExp(`Beware: ${warning}`), { timeoutMs: 2 * PATIENCE_MS });
+    await screen.waitFor(new RegExp(`Beware: ${warning}`), { timeoutMs: PATIENCE_MS });
   }
   // The context leads to the second one now.
   await settle("a warning", PATIENCE_MS, async () =>
     (await cluster.metroctl("cluster", "show").catch(() => "")).includes(warning),
   );
-}, 300_000);
+});
 
 test("a restore elsewhere is asked about although nobody answers any more", async () => {
   await cluster.kill(FRESH, FRESH + 1, FRESH + 2);

@@ -15,6 +15,9 @@ export function outputs(name: string): string {
   return join(cache, "out", name);
 }
 
+/** How long what must come about may take, where others want the processors, too. */
+export const PATIENCE_MS = 180_000;
+
 /** Waits until something is so. */
 export async function settle(
   what: string,
