@@ -32,6 +32,10 @@ const DEADLINE_MS = 10_000;
 const AT_ONCE_MS = 5_000;
 /** What many questions may cost whoever does not answer them: he has to read them. */
 const READING_MS = 1_000;
+/** Connections that flood, for how long, and what of each is read before it is counted. */
+const FLOODS = 24;
+const FLOOD_MS = 1_500;
+const CHUNKS = FLOODS * (64 << 10);
 const LEADER = "/metropolis.node.core.curator.proto.api.CuratorLocal/GetCurrentLeader";
 
 let plane: ControlPlane;
@@ -189,6 +193,33 @@ test("a stranger who dials as often as he can keeps nobody out", async () => {
   });
   expect(opened).toBeGreaterThan(0);
 });
+
+test("a stranger who floods and dials again is read no faster than one connection and a little", async () => {
+  const { strangerBytes, strangerBytesPerAddress } = usualLimits;
+  // Frames of an unknown type: nothing that HTTP/2 objects to. Each connection has room for them.
+  const frame = Buffer.from([0, 0, 8, 77, 0, 0, 0, 0, 0, ...Buffer.alloc(8)]);
+  const count = Math.floor((strangerBytes.burst * 0.9) / frame.length);
+  const ping = Buffer.from([0, 0, 8, 6, 0, 0, 0, 0, 0, ...Buffer.alloc(8)]);
+  const start = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "latin1");
+  const flood = Buffer.concat([start, ...Array.from({ length: count }, () => frame), ping]);
+  const acknowledged = Buffer.from([0, 0, 8, 6, 1]);
+  let read = 0;
+  for (let at = 0; at < FLOODS; at++) {
+    const socket = secureSocket(plane.ports.api, botAddress(150));
+    sockets.push(socket);
+    socket.once("secureConnect", () => socket.write(flood));
+    socket.on("data", (bytes: Buffer) => {
+      if (bytes.includes(acknowledged)) read += flood.length;
+    });
+  }
+  const began = performance.now();
+  await ownerIsServed();
+  await sleep(FLOOD_MS);
+  const { burst, perSecond } = strangerBytesPerAddress;
+  expect(read).toBeGreaterThan(0);
+  expect(read).toBeLessThan(burst + (perSecond * (performance.now() - began)) / 1_000 + CHUNKS);
+  await everybodyIsServed();
+}, 30_000);
 
 test("a stranger who asks ten thousand times what is served is told nothing, at no cost", async () => {
   const question = toBinary(

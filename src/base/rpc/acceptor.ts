@@ -9,6 +9,7 @@ import { BoundedSet } from "./bounded-set.ts";
 import { KnownOrigins } from "./known-origins.ts";
 import type { Rate, ServeLimits } from "./limits.ts";
 import { RateLimiter } from "./rate-limiter.ts";
+import { StrangerBudgets } from "./stranger-budgets.ts";
 import { ThrottledSocket } from "./throttled-socket.ts";
 
 /** The server's key and certificate, PEM. */
@@ -72,6 +73,7 @@ export class Acceptor {
   readonly #sockets = new Set<net.Socket>();
   readonly #connections = new Map<string, Connection>();
   readonly #strangers: BoundedSet<net.Socket>;
+  readonly #budgets: StrangerBudgets;
   readonly #members: BoundedSet<net.Socket>;
   readonly #handshakes: { readonly known: Handshakes; readonly unknown: Handshakes };
   readonly #server: net.Server | tls.Server;
@@ -81,6 +83,7 @@ export class Acceptor {
     this.#options = options;
     this.#knownOrigins = options.knownOrigins ?? new KnownOrigins();
     this.#strangers = boundedSockets(limits.strangers, limits.strangersPerAddress);
+    this.#budgets = new StrangerBudgets(limits);
     this.#members = boundedSockets(limits.connections, limits.connectionsPerMember);
     this.#handshakes = {
       known: handshakesOf(limits, limits.knownHandshakes, limits.knownConnectionRate),
@@ -156,8 +159,8 @@ export class Acceptor {
       this.#sockets.delete(socket);
       this.#connections.delete(key);
     });
-    const { strangerBytes } = this.#options.limits;
-    this.#options.admit(isMember ? socket : new ThrottledSocket(socket, strangerBytes), isMember);
+    const budgets = () => this.#budgets.of(origin);
+    this.#options.admit(isMember ? socket : new ThrottledSocket(socket, budgets()), isMember);
   }
 
   #expire(socket: net.Socket) {

@@ -26,7 +26,10 @@ const said: Readonly<Record<string, (limits: ServeLimits) => string>> = {
     `${limits.strangers}; ${limits.strangersPerAddress}`,
   "a stranger's connection: without a call; in all": (limits) =>
     `closed after ${limits.strangerIdleMs / 1_000} s; after ${limits.strangerAgeMs / 60_000} min`,
-  "a stranger's bytes, whatever they mean": ({ strangerBytes }) => bytes(strangerBytes),
+  "a stranger's bytes, whatever they mean, on one connection": ({ strangerBytes }) =>
+    bytes(strangerBytes),
+  "of strangers of one address": ({ strangerBytesPerAddress }) => bytes(strangerBytesPerAddress),
+  "of all strangers": ({ allStrangerBytes }) => bytes(allStrangerBytes),
   "calls of strangers at a time; of one address; on one connection": (limits) =>
     `${limits.strangerCalls}; ${limits.strangerCallsPerAddress}; ${limits.strangerCallsPerConnection}`,
   "calls begun by strangers of one address": ({ strangerCallRate }) => rate(strangerCallRate),

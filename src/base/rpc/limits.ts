@@ -53,6 +53,10 @@ export interface ServeLimits {
   readonly strangerAgeMs: number;
   /** What is read of a stranger's connection, all bytes counted. */
   readonly strangerBytes: Rate;
+  /** The same of all connections of strangers at one address. */
+  readonly strangerBytesPerAddress: Rate;
+  /** And of all strangers. */
+  readonly allStrangerBytes: Rate;
   /** Longest request of a stranger. */
   readonly strangerRequestBytes: number;
   /** Calls of strangers at the same time. */
@@ -103,6 +107,10 @@ export const usualLimits: ServeLimits = {
   strangerIdleMs: 15_000,
   strangerAgeMs: 600_000,
   strangerBytes: { burst: 1 << 20, perSecond: 64 << 10 },
+  // A MiB of frames that begin calls takes a tenth of a second. A machine that waits for approval
+  // says some 400 bytes each second, and there are 1,024 of one address, 4,096 in all.
+  strangerBytesPerAddress: { burst: 2 << 20, perSecond: 512 << 10 },
+  allStrangerBytes: { burst: 8 << 20, perSecond: 2 << 20 },
   // Together at most 32 MiB, however many strangers there are.
   strangerRequestBytes: 64 << 10,
   strangerCalls: 512,
@@ -129,6 +137,8 @@ export const smallLimits: ServeLimits = {
   strangers: 64,
   strangersPerAddress: 16,
   strangerBytes: { burst: 256 << 10, perSecond: 8 << 10 },
+  strangerBytesPerAddress: { burst: 1 << 20, perSecond: 64 << 10 },
+  allStrangerBytes: { burst: 2 << 20, perSecond: 256 << 10 },
   strangerRequestBytes: 4 << 10,
   strangerCalls: 64,
   strangerCallsPerAddress: 32,

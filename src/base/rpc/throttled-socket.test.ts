@@ -1,6 +1,7 @@
 // Tests of strangers' connections: how fast they are read, and how they end.
 import { expect, test } from "bun:test";
 import { connect, createServer, type Socket } from "node:net";
+import { ByteBudget } from "./byte-budget.ts";
 import { ThrottledSocket } from "./throttled-socket.ts";
 
 /** Both ends of a connection, one of them throttled. */
@@ -11,7 +12,9 @@ async function pair(burst: number, perSecond: number) {
   const address = server.address();
   const far = connect(typeof address === "object" ? (address?.port ?? 0) : 0, "127.0.0.1");
   far.on("error", () => {});
-  const throttled = new ThrottledSocket(await accepted.promise, { burst, perSecond });
+  const throttled = new ThrottledSocket(await accepted.promise, [
+    new ByteBudget({ burst, perSecond }),
+  ]);
   throttled.on("error", () => {});
   server.close();
   return { far, throttled };

@@ -1,8 +1,9 @@
 // A stranger's connection, of which only so much is read in a second: whatever HTTP/2
-// can be made to do by a flood of frames, it does as slowly as this lets them in.
+// can be made to do by a flood of frames, it does as slowly as this lets them in. Connections
+// are cheap, so what one has left is not all that counts: he shares budgets with others.
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import type { Rate } from "./limits.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 
 /** Wraps a socket; ends and fails with it. */
 export class ThrottledSocket extends Duplex {
@@ -11,17 +12,14 @@ export class ThrottledSocket extends Duplex {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
   readonly #socket: Socket;
-  readonly #rate: Rate;
-  /** Bytes that may still be read; what was too much is owed. */
-  #credit: number;
-  #at = performance.now();
+  readonly #budgets: readonly ByteBudget[];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(socket: Socket, rate: Rate) {
+  /** What is read counts in each of the budgets. */
+  constructor(socket: Socket, budgets: readonly ByteBudget[]) {
     super();
     this.#socket = socket;
-    this.#rate = rate;
-    this.#credit = rate.burst;
+    this.#budgets = budgets;
     this.localAddress = socket.localAddress;
     this.localPort = socket.localPort;
     this.remoteAddress = socket.remoteAddress;
@@ -30,24 +28,25 @@ export class ThrottledSocket extends Duplex {
     socket.once("end", () => this.push(null));
     socket.once("error", (error) => this.destroy(error));
     socket.once("close", () => this.destroy());
+    this.#rest();
   }
 
   #take(chunk: Buffer): void {
-    const { burst, perSecond } = this.#rate;
-    const now = performance.now();
-    const earned = ((now - this.#at) / 1_000) * perSecond;
-    this.#credit = Math.min(burst, this.#credit + earned) - chunk.length;
-    this.#at = now;
-    if (this.#credit < 0) this.#rest((-this.#credit / perSecond) * 1_000);
+    for (const budget of this.#budgets) budget.spend(chunk.length);
+    this.#rest();
     if (!this.push(chunk)) this.#socket.pause();
   }
 
-  #rest(ms: number): void {
+  /** Reads no more until all budgets have room. */
+  #rest(): void {
+    const ms = Math.max(...this.#budgets.map(({ restMs }) => restMs));
+    if (ms === 0) return;
     this.#socket.pause();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#socket.resume();
+      this.#rest();
+      if (this.#timer === undefined) this.#socket.resume();
     }, ms);
   }
 
