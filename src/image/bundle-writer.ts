@@ -35,7 +35,7 @@ export async function writeBundle(
   ];
   const size = zipSize(inputs);
   const report = reportSteps(progress, "Writing bundle", size);
-  await replaceFile(path, size, (device) =>
+  await replaceFile(path, { size }, (device) =>
     writeZip(device, inputs, (chunk) => report(chunk.length)),
   );
   return manifest;

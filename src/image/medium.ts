@@ -68,7 +68,8 @@ export async function writeInstallerMedium(options: MediumOptions): Promise<void
   let written: Written = { regions: [] };
   await replaceFile(
     target,
-    size,
+    // It carries a secret, or a ticket.
+    { size, rights: 0o600 },
     async (device) => {
       written = await writeImage(device, plan, progress);
     },

@@ -17,13 +17,13 @@ afterEach(() => rm(folder, { recursive: true }));
 const fresh = new TextEncoder().encode("new");
 
 test("replaceFile puts the new file in the old one's place", async () => {
-  await replaceFile(path, 3, (device) => device.write(0, fresh));
+  await replaceFile(path, { size: 3 }, (device) => device.write(0, fresh));
   expect(await readFile(path, "utf8")).toBe("new");
   expect(await readdir(folder)).toEqual(["file"]);
 });
 
 test("replaceFile leaves the old file when writing fails", async () => {
-  const replacing = replaceFile(path, 2, (device) => device.write(0, fresh));
+  const replacing = replaceFile(path, { size: 2 }, (device) => device.write(0, fresh));
   await expect(replacing).rejects.toThrow("outside");
   expect(await readFile(path, "utf8")).toBe("old");
   expect(await readdir(folder)).toEqual(["file"]);
@@ -33,7 +33,7 @@ test("replaceFile removes what was left when it was killed", async () => {
   const left = `${path}.${2 ** 30}.tmp`;
   await writeFile(left, "half");
   await utimes(left, 0, 0);
-  await replaceFile(path, 3, (device) => device.write(0, fresh));
+  await replaceFile(path, { size: 3 }, (device) => device.write(0, fresh));
   expect(await readdir(folder)).toEqual(["file"]);
 });
 
@@ -45,12 +45,12 @@ test("replaceFile checks the new file while the old one is still there", async (
     expect(await readFile(path, "utf8")).toBe("old");
     throw new Error("not good");
   };
-  await expect(replaceFile(path, 3, write, check)).rejects.toThrow("not good");
+  await expect(replaceFile(path, { size: 3 }, write, check)).rejects.toThrow("not good");
   expect(await readdir(folder)).toEqual(["file"]);
 });
 
 test("replaceFile makes way for what a crash left behind", async () => {
   await writeFile(`${path}.${process.pid}.tmp`, "half");
-  await replaceFile(path, 3, (device) => device.write(0, fresh));
+  await replaceFile(path, { size: 3 }, (device) => device.write(0, fresh));
   expect(await readdir(folder)).toEqual(["file"]);
 });

@@ -40,6 +40,8 @@ export interface OpenOptions {
    * without using space until it is written.
    */
   readonly size?: number;
+  /** Rights of a new file; default is that others may read it. */
+  readonly rights?: number;
 }
 
 const FLAGS = {
@@ -52,8 +54,8 @@ const FLAGS = {
 
 /** Opens a file or a block device node. */
 export async function fileDevice(path: string, options: OpenOptions = {}): Promise<OpenDevice> {
-  const { mode = "read", name = path } = options;
-  const file = await open(path, FLAGS[mode], 0o644);
+  const { mode = "read", name = path, rights = 0o644 } = options;
+  const file = await open(path, FLAGS[mode], rights);
   try {
     if (mode === "create" && options.size !== undefined) await file.truncate(options.size);
     const size = options.size ?? (await stat(path)).size;

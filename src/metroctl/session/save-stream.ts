@@ -1,9 +1,9 @@
 // A file that arrives in pieces over a connection.
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { UserError } from "../output/user-error.ts";
 
 /**
- * Writes all pieces to a new file, or over an old one, and syncs it; gives how many bytes.
+ * Writes all pieces to a new file, in the place of an old one, and syncs it; gives how many bytes.
  *
  * Throws a {@link UserError} that calls the file `name` where it cannot be written, and what the
  * pieces throw.
@@ -17,7 +17,9 @@ export async function saveStream(
     work.catch((cause: unknown): never => {
       throw new UserError(`write ${name}`, { cause });
     });
-  const file = await named(open(path, "w", 0o600));
+  // Exclusive, so that neither a link nor a file is written to that somebody else has planted.
+  await named(rm(path, { force: true }));
+  const file = await named(open(path, "wx", 0o600));
   let bytes = 0;
   try {
     for await (const piece of pieces) {
