@@ -1,11 +1,19 @@
 // The kubeconfig: what is put in, and that the rest stays.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { ContextFolder } from "./context.ts";
-import { kubeconfigPath, writeKubeconfig } from "./kubeconfig.ts";
+import { commandOf, kubeconfigPath, writeKubeconfig } from "./kubeconfig.ts";
 
 let folder = "";
 let path = "";
@@ -24,6 +32,18 @@ function entry() {
     nodeId: "metropolis-1",
   };
 }
+
+test("commandOf names what goes on to be this executable", () => {
+  const [executable, other] = [join(folder, "metropolis-1"), join(folder, "other")];
+  const link = join(folder, "metroctl");
+  for (const file of [executable, other]) writeFileSync(file, "");
+  symlinkSync(executable, link);
+  expect(commandOf("metroctl", executable, link)).toBe("metroctl");
+  expect(commandOf(link, executable, null)).toBe(link);
+  expect(commandOf(link, executable, other)).toBe(link);
+  expect(commandOf("metroctl", executable, other)).toBe(executable);
+  expect(commandOf(join(folder, "gone"), executable, null)).toBe(executable);
+});
 
 test("writeKubeconfig makes a file with a context named metropolis", () => {
   writeKubeconfig(entry(), path);

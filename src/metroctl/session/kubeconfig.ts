@@ -1,8 +1,8 @@
 // The operator's kubeconfig: one cluster, user and context are put in, all the
 // rest of the file is kept as it was, comments included.
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { type Document, isSeq, parseDocument, type YAMLSeq } from "yaml";
 import { say } from "../output/message.ts";
 import { UserError } from "../output/user-error.ts";
@@ -64,11 +64,23 @@ function plugin({ name, path }: ContextFolder) {
   const folder = name === "default" ? path : dirname(dirname(path));
   return {
     apiVersion: "client.authentication.k8s.io/v1",
-    command: Bun.which("metroctl") === process.execPath ? "metroctl" : process.execPath,
-    args: ["k8scredplugin", "--config", folder, "--context", name],
+    command: commandOf(process.argv0, process.execPath, Bun.which("metroctl")),
+    // kubectl may run anywhere.
+    args: ["k8scredplugin", "--config", resolve(folder), "--context", name],
     interactiveMode: "Never",
     installHint: "metroctl is the command line tool of Metropolis",
   };
+}
+
+/**
+ * What kubectl runs: `metroctl` where that is this executable, found on the path; else the file as
+ * it was called, since a link outlives what it points to, as after the next build.
+ */
+export function commandOf(argv0: string, executable: string, found: string | null): string {
+  const isThis = (path: string) => realpathSync(path) === realpathSync(executable);
+  if (found !== null && isThis(found)) return "metroctl";
+  const called = resolve(argv0);
+  return argv0.includes("/") && existsSync(called) && isThis(called) ? called : executable;
 }
 
 /** Replaces the entry of that name in one of the file's lists, or adds it. */
