@@ -1,6 +1,7 @@
 // Accepts the connections of a server, does TLS, and hands over to gRPC
 // what spoke properly. Each connection is known here with the certificate
 // it proved; from then on members and strangers go different ways (see limits).
+import { constants } from "node:crypto";
 import * as net from "node:net";
 import type { Duplex } from "node:stream";
 import * as tls from "node:tls";
@@ -253,8 +254,12 @@ function boundedSockets(most: number, mostOfOne: number): BoundedSet<net.Socket>
 }
 
 function contextOptions({ keyPem, certificatePem }: ServerTls): tls.SecureContextOptions {
-  // The version belongs here: a later setSecureContext would forget it otherwise.
-  return { key: keyPem, cert: certificatePem, minVersion: "TLSv1.3" };
+  // The version belongs here: a later setSecureContext would forget it otherwise. No tickets: who
+  // takes a session up again by one proves no key.
+  return {
+    ...{ key: keyPem, cert: certificatePem, minVersion: "TLSv1.3" },
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
 }
 
 /** What the client presented, leaf first. */

@@ -223,3 +223,29 @@ test("a target that is no host and port is refused at once where a proxy needs i
   const wrong = () => connect({ target: "nonsense", credentials: "plain", proxy: "127.0.0.1:1" });
   expect(wrong).toThrow("host:port");
 });
+
+test("nobody takes a session up again, which would need no key", async () => {
+  await using noted = await noting();
+  for (const renewed of [false, true]) {
+    if (renewed) noted.server.reload(await nodeTls());
+    const { keyPem, certificatePem: cert } = await ownerTls();
+    const first = await handshake(noted.server.port, { key: keyPem, cert });
+    const second = await handshake(noted.server.port, { session: first.session });
+    expect([first.isReused, second.isReused]).toEqual([false, false]);
+  }
+});
+
+/** A connection that waits for what a server gives for the next one. */
+async function handshake(port: number, offer: Parameters<typeof dial>[0]) {
+  const common = { host: "127.0.0.1", port, rejectUnauthorized: false, ALPNProtocols: ["h2"] };
+  const socket = dial({ ...common, ...offer });
+  let session: Buffer | undefined;
+  socket.on("session", (given: Buffer) => {
+    session = given;
+  });
+  // The server's first word in HTTP/2 comes after its tickets.
+  await new Promise((resolve) => socket.once("data", resolve));
+  const isReused = socket.isSessionReused();
+  socket.destroy();
+  return { isReused, session: session ?? socket.getSession() };
+}
