@@ -17,6 +17,7 @@ import type { Host } from "./host.ts";
 import { kernelLog } from "./kernel.ts";
 import { ports } from "./ports.ts";
 import { makeRunFolders } from "./run-folders.ts";
+import { usage } from "./usage.ts";
 import { runningVersion } from "./version.ts";
 
 const ETCD_PATH = "/usr/bin/etcd";
@@ -56,6 +57,7 @@ export function machineHost(): Host {
       time: time(news, where.esp),
       storage: storage(news.storage, where, news.troubles),
       ports: ports(),
+      usage: usage(),
     }),
     release: () => releaseData(where.data.root),
   };
