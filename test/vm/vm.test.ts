@@ -10,6 +10,7 @@ import { demoFlow } from "./demo-flow.ts";
 import { golden, useOwnState } from "./golden.ts";
 import { kernelFacts } from "./kernel-facts.ts";
 import { lockedDown } from "./locked-down.ts";
+import { otherModes } from "./modes.ts";
 import { oddMachine } from "./odd-machine.ts";
 import { cutPower } from "./power-cut.ts";
 import { confinedPrograms } from "./programs.ts";
@@ -38,6 +39,8 @@ describe("owner of the firmware's variables", firmwareOwner);
 describe("system is gone", systemIsGone);
 
 describe("installer", installerRefuses);
+
+describe("other modes", otherModes);
 
 describe("odd machine", oddMachine);
 
