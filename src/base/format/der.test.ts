@@ -47,6 +47,21 @@ test("explicit and bitString wrap what they are given", () => {
   expect(raw(0x80).toHex()).toBe("8000");
 });
 
+test.each<[string, () => Uint8Array]>([
+  ["der: integer 128 is not", () => integer(128)],
+  ["der: integer -1 is not", () => integer(-1)],
+  ["der: integer 1.5 is not", () => integer(1.5)],
+  ["der: tag 31 is not", () => explicit(31, integer(1))],
+  ["der: first arc 3 is not", () => oid("3.1")],
+  ["der: second arc 40 is not", () => oid("1.40.1")],
+  ["der: second arc NaN is not", () => oid("1")],
+  ["der: arc NaN is not", () => oid("1.2.x")],
+  ["der: arc 2147483648 is not", () => oid("1.2.2147483648")],
+])("what does not fit is refused, not cut: %s", (reason, write) => {
+  expect(write).toThrow(FormatError);
+  expect(write).toThrow(reason);
+});
+
 test("readDer reads back what was written, and no more", () => {
   const inner = octetString(new Uint8Array(300));
   const outer = sequence(integer(3), inner);

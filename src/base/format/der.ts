@@ -17,14 +17,22 @@ export function set(...members: readonly Uint8Array[]): Uint8Array {
   return raw(0x31, ...members.toSorted(Buffer.compare));
 }
 
-/** An element in an explicit context tag. */
+/** The highest tag number that has room in one byte. */
+const LAST_TAG = 30;
+
+/** An element in an explicit context tag, 0 to 30; throws a {@link FormatError} for others. */
 export function explicit(tag: number, member: Uint8Array): Uint8Array {
-  return raw(0xa0 | tag, member);
+  return raw(0xa0 | within(LAST_TAG, tag, "tag"), member);
 }
 
-/** A small number that is not negative. */
+/** A small number, 0 to 127; throws a {@link FormatError} for others. */
 export function integer(value: number): Uint8Array {
-  return raw(0x02, Uint8Array.of(value & 0x7f));
+  return raw(0x02, Uint8Array.of(within(0x7f, value, "integer")));
+}
+
+function within(most: number, value: number, what: string): number {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return value;
+  throw new FormatError(`der: ${what} ${value} is not between 0 and ${most}`);
 }
 
 /** Bytes. */
@@ -37,9 +45,16 @@ export function bitString(bytes: Uint8Array): Uint8Array {
   return raw(0x03, Uint8Array.of(0), bytes);
 }
 
-/** An object identifier in its dotted form. */
+/** What `base128` can shift; arcs are far smaller. */
+const LARGEST_ARC = 2 ** 31 - 1;
+
+/** An object identifier in its dotted form; throws a {@link FormatError} for what is none. */
 export function oid(dotted: string): Uint8Array {
-  const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
+  const arcs = dotted.split(".").map((arc) => (/^\d+$/.test(arc) ? Number(arc) : Number.NaN));
+  const [first = 0, second = Number.NaN, ...rest] = arcs;
+  within(2, first, "first arc");
+  within(first < 2 ? 39 : LARGEST_ARC - 80, second, "second arc");
+  for (const arc of rest) within(LARGEST_ARC, arc, "arc");
   return raw(0x06, Uint8Array.from([first * 40 + second, ...rest].flatMap(base128)));
 }
 
