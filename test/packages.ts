@@ -10,6 +10,8 @@ const needs: Readonly<Record<string, string>> = {
   unzip: "unzip",
   cpio: "cpio",
   openssl: "openssl",
+  sbverify: "sbsigntool",
+  osslsigncode: "osslsigncode",
   age: "age",
   losetup: "mount",
   tpm2: "tpm2-tools",
