@@ -67,6 +67,12 @@ export const measures = {
     atLeast: true,
   },
   "vm.boot": { about: "power-on to Node API, p50 of 3", unit: "s", budget: 25 },
+  "vm.rssNode": { about: "node agent in a machine, idle RSS", unit: "MiB", budget: 80 },
+  "vm.cpuNode": { about: "node agent in a machine, idle CPU", unit: "%", budget: 1 },
+  "vm.rssCurator": { about: "curator in a machine, idle RSS", unit: "MiB" },
+  "vm.cpuCurator": { about: "curator in a machine, idle CPU", unit: "%" },
+  "vm.rssEtcd": { about: "etcd in a machine, idle RSS", unit: "MiB" },
+  "vm.cpuEtcd": { about: "etcd in a machine, idle CPU", unit: "%" },
   "vm.three": {
     about: "3 blank disks to 3 voting members, installations apart",
     unit: "s",
