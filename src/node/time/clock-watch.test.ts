@@ -137,6 +137,17 @@ test("time servers that are years behind the release are not followed", async ()
   expect(lines()).toContain("Time servers say that it is 1999-01-01T00:00:00Z, which is before");
 });
 
+test("who writes a time to the ESP that no clock can have does not end the watch", async () => {
+  const early = RELEASED.getTime() - DAY_MS;
+  const { state, troubles } = watching({ now: NOW, last: "+275760-09-12T00:00:00Z" });
+  await looks();
+  Object.assign(state, { now: early, isKept: true });
+  await looks();
+  expect(state.now).toBeGreaterThanOrEqual(RELEASED.getTime());
+  expect(state.now).toBeLessThan(at("2200-01-01T00:00:00Z"));
+  expect(troubles.all.current).toEqual([]);
+});
+
 test("what time servers want and do not get is told, with what to do", async () => {
   const { watch, troubles } = watching({ now: NOW, last: "2027-02-28T12:00:00Z" });
   watch.refuse(-3650 * 86_400);
