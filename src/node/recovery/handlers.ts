@@ -74,7 +74,7 @@ export function recoveryHandlers(
       for (const address of [...said.slice(0, MOST_ADDRESSES), call.remoteAddress]) {
         whereabouts.hint({ nodeId, address });
       }
-      for (const other of others.slice(0, MOST_OTHERS)) whereabouts.hint(other);
+      for (const other of others.slice(0, MOST_OTHERS)) whereabouts.hint(other, nodeId);
       return { addresses: [...addresses()], others: [...whereabouts.met()] };
     },
     introduce: async ({ members }) => {

@@ -93,7 +93,7 @@ async function meet(
 /** Where a member says that it is, once it has proved itself. */
 async function ask(
   { join }: Lock,
-  { joinPublicKey }: Peer,
+  { nodeId, joinPublicKey }: Peer,
   { addresses, whereabouts }: Meeting,
   target: string,
   signal: AbortSignal,
@@ -108,7 +108,7 @@ async function ask(
     const own = { addresses: [...(addresses.current ?? [])], others: [...whereabouts.met()] };
     const options = { signal, timeoutMs: CALL_MS };
     const { addresses: said, others } = await channel.client(Recovery).meet(own, options);
-    for (const other of others.slice(0, MOST_OTHERS)) whereabouts.hint(other);
+    for (const other of others.slice(0, MOST_OTHERS)) whereabouts.hint(other, nodeId);
     return said.slice(0, MOST_ADDRESSES);
   } catch (error) {
     signal.throwIfAborted();

@@ -15,7 +15,7 @@ import type { Names } from "../network/hosts.ts";
 
 /** Hints that are kept of one node, the newest first. */
 const MOST_HINTS = 16;
-/** Of these from one neighbour who proves nothing, so that he does not push out those of others. */
+/** Of these what one other says, so that he does not push out what the rest say. */
 export const MOST_OF_ONE = 4;
 /** Strangers that are kept. */
 const MOST_STRANGERS = 4;
@@ -32,7 +32,7 @@ export interface Sighting {
   readonly address: string;
 }
 
-/** Where a node is said to be, and by which neighbour, if it was said over the link. */
+/** Where a node is said to be, and by whom; absent: by itself, or the operator. */
 interface Hint {
   readonly address: string;
   readonly from: string | undefined;
@@ -73,7 +73,7 @@ export class Whereabouts {
 
   /**
    * Takes in where somebody says that a node is; forgets it where that node is a stranger. `from`
-   * is where it was said over the link, by somebody who has proved nothing.
+   * tells who says it of somebody else: an address on the link, or a member.
    */
   hint({ nodeId, address }: Sighting, from?: string): void {
     if (hostAddressFault(address) !== undefined) return;
