@@ -52,9 +52,9 @@ test("loadOwnerKey names a file that was cut off anywhere, and loses nothing", (
 });
 
 test("ownerCredentials needs key and certificate, and says what makes them", () => {
-  expect(() => ownerCredentials(context)).toThrow("run metroctl takeownership <address> first");
+  expect(() => ownerCredentials(context)).toThrow("demo owns no cluster: there is none of this");
   ensureOwnerKey(context);
-  expect(() => ownerCredentials(context)).toThrow("context demo owns no cluster");
+  expect(() => ownerCredentials(context)).toThrow("run metroctl takeownership <address> first");
 });
 
 /** A certificate of a key's own. */
