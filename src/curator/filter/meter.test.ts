@@ -48,9 +48,11 @@ test("Meter.size refuses lists that are small in memory and endless to walk", ()
       meter.size(list);
     }
   };
-  const start = performance.now();
+  const start = process.cpuUsage();
   expect(double).toThrow("filter makes too large a value");
-  expect(performance.now() - start).toBeLessThan(1_000);
+  // Of the processor: others may want it, too.
+  const { user, system } = process.cpuUsage(start);
+  expect((user + system) / 1_000).toBeLessThan(1_000);
 });
 
 test("metered functions give what the standard ones give", () => {

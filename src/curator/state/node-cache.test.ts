@@ -137,10 +137,12 @@ test("thousands of watchers of their own node cost little", async () => {
   const { store, cache, signal } = world;
   const ids = Array.from({ length: 5_000 }, (_, i) => `n${i}`);
   const watches = ids.map((id) => cache.watch(id, signal).next());
-  const start = performance.now();
+  const start = process.cpuUsage();
   for (const id of ids) await put(store, id);
   await Promise.all(watches);
-  expect(performance.now() - start).toBeLessThan(2_000);
+  // Of the processor: others may want it, too.
+  const { user, system } = process.cpuUsage(start);
+  expect((user + system) / 1_000).toBeLessThan(2_000);
 });
 
 /** A written node, as its writer knows it. */
