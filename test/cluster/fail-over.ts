@@ -4,6 +4,7 @@
 import { sleep } from "../../src/base/event/event.ts";
 import type { Node } from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import type { ProcessCluster } from "./process-cluster.ts";
+import { PATIENCE_MS, settle } from "./support.ts";
 
 /** How the leader is lost. */
 export const faults = ["kill", "pause", "cut off"] as const;
@@ -86,6 +87,8 @@ export async function loseLeader(cluster: ProcessCluster, fault: Fault): Promise
   const load = new Load(cluster, node);
   load.start();
   await sleep(BEFORE_MS);
+  // Who has not come as far as to the leader yet cannot lose it.
+  await settle("a write of each", PATIENCE_MS, () => load.acknowledged.size === WRITERS);
   const machine = cluster.machine(number);
   const start = performance.now();
   await {
