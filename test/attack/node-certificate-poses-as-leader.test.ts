@@ -151,6 +151,14 @@ test("a thief who says that all members are where he is gets nothing", async () 
   expectThiefHasNothing();
 });
 
+test("a leader whose best address leads nowhere from here is called where it has answered", async () => {
+  const [leader] = members;
+  for (const member of members) member.says = { id: leader.id, host: freshAddress() };
+  await registerFrom(directoryOf(...members), {}, () => leader.unlockKeys.length > 0);
+  expect(leader.tickets).not.toEqual([]);
+  expect(leader.unlockKeys).not.toEqual([]);
+});
+
 test("a deleted member that a medium still names is told nothing, whoever answers first", async () => {
   const [leader, second] = members;
   await thief.listen();

@@ -61,3 +61,12 @@ test("Agreement.describe says who said what", () => {
   expect(after({}).describe()).toBe("nobody answers");
   expect(after({}, "c>c").describe()).toBe("the 3 known members do not agree: c says c");
 });
+
+test("Agreement has one who leads where he has said so himself, whatever others say of that", () => {
+  const agreement = after({}, "b>a");
+  expect(agreement.isOwnWord({ id: "a", target: "" })).toBe(false);
+  agreement.hear({ by: "a", leader: { id: "a", target: "here" } });
+  expect(agreement.isOwnWord({ id: "a", target: "" })).toBe(true);
+  expect(agreement.settled()?.target).toBe("here");
+  expect(agreement.likely()?.target).toBe("here");
+});

@@ -55,7 +55,13 @@ export class Agreement {
     if (own !== undefined && this.#votes.has(own)) return this.#votes.get(own);
     const endpoints = [...this.#votes.values()];
     if (members.size === 0) return endpoints[0];
-    return endpoints.find(({ id }) => this.#supporters(id) > members.size / 2);
+    const leader = endpoints.find(({ id }) => this.#supporters(id) > members.size / 2);
+    return leader === undefined ? undefined : (this.#selfNamed(leader.id) ?? leader);
+  }
+
+  /** Whether one who leads has said so himself, and with that where he is reached. */
+  isOwnWord({ id }: Endpoint): boolean {
+    return this.#selfNamed(id) !== undefined;
   }
 
   /** Who leads, as far as those can tell who had time to answer. */
@@ -63,7 +69,8 @@ export class Agreement {
     const settled = this.settled();
     if (settled !== undefined || this.#known.isStrict === true) return settled;
     const [first, ...others] = this.#votes.values();
-    return others.every(({ id }) => id === first?.id) ? first : undefined;
+    if (first === undefined || !others.every(({ id }) => id === first.id)) return undefined;
+    return this.#selfNamed(first.id) ?? first;
   }
 
   /** What was said, for people. */
@@ -71,6 +78,15 @@ export class Agreement {
     if (this.#votes.size === 0) return "nobody answers";
     const said = [...this.#votes].map(([by, { id }]) => `${by} says ${id}`).join(", ");
     return `the ${this.#known.members.size} known members do not agree: ${said}`;
+  }
+
+  /**
+   * Where one who leads has said so himself. He has answered there, while the address that others
+   * give may be one of his that leads nowhere from here.
+   */
+  #selfNamed(id: string): Endpoint | undefined {
+    const own = this.#votes.get(id);
+    return own !== undefined && own.id === id ? own : undefined;
   }
 
   /** He who leads says so by serving: only who is the leader answers calls that are for it. */

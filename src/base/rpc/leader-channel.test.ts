@@ -71,6 +71,27 @@ const following: Handlers = {
   },
 };
 
+test("it calls a leader where he has answered, not where a faster one says that he is", async () => {
+  await using group = await Group.start(leading(2), following);
+  const dialled: string[] = [];
+  const seeds = [at(group.target(0), "a"), at(group.target(1), "b")];
+  using channel = leaderChannel({
+    known: () => ({ seeds, members: new Set(["a", "b", "c"]) }),
+    dial: (endpoint) => {
+      dialled.push(endpoint.target);
+      return dial(endpoint);
+    },
+    locate: async (seed) => {
+      if (seed.id === "b") return { by: "b", leader: at("192.0.2.1:1", "a") };
+      await Bun.sleep(10);
+      return { by: "a", leader: at(seed.target, "a") };
+    },
+    timing: { ...timing, pauseMs: 1_000 },
+  });
+  expect((await channel.client(Health).check({})).status).toBe(2);
+  expect(dialled).toEqual([group.target(0)]);
+});
+
 test("it asks any server for the leader, and calls that", async () => {
   await using group = await Group.start(following, leading(2));
   group.leader = 1;

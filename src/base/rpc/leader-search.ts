@@ -245,7 +245,11 @@ export class LeaderSearch {
       const vote = await this.#locateNext(seed, signal);
       if (!agreement.hear(vote)) throw new RpcError(Code.unavailable, `${vote.by} is no member`);
       const leader = agreement.settled();
-      if (leader !== undefined) settled.resolve(leader);
+      if (leader === undefined) return;
+      const isExpected = known.seeds.some(({ id }) => id !== "" && id === leader.id);
+      // Others may have been faster, who say less well where he is.
+      if (isExpected && !agreement.isOwnWord(leader)) await this.#ownWord(signal);
+      settled.resolve(agreement.settled() ?? leader);
     });
     const last = Promise.allSettled(asking).then((results) => {
       const leader = agreement.likely();
@@ -254,6 +258,11 @@ export class LeaderSearch {
       throw new RpcError(Code.unavailable, `no leader: ${reasons}`);
     });
     return Promise.race([settled.promise, last]);
+  }
+
+  /** Waits for what one who leads says himself, as long as that may take where he is reached. */
+  #ownWord(signal: AbortSignal): Promise<void> {
+    return sleep(this.timing.pauseMs, signal);
   }
 
   /** Believes a server that names the leader of before only after others had time to answer. */

@@ -123,12 +123,15 @@ export function leaderTiming() {
   return { locateMs: LOCATE_MS * factor, doubtMs: DOUBT_MS * factor };
 }
 
-/** Where a curator says that the leader is. */
-async function ask(curator: Channel, { id: by }: Endpoint, options: CallOptions): Promise<Vote> {
+/** Where a curator says that the leader is; who leads himself is where he has answered. */
+async function ask(curator: Channel, seed: Endpoint, options: CallOptions): Promise<Vote> {
+  const { id: by, target: reached } = seed;
   const answers = curator.client(CuratorLocal).getCurrentLeader({}, options);
   for await (const { leaderNodeId: id, leaderHost, leaderPort } of answers) {
     if (!isNodeId(id)) throw new RpcError(Code.unavailable, `${id} is no node ID`);
-    return { by, leader: { id, target: joinHostPort(leaderHost, leaderPort) } };
+    // By its loopback no node shows from which address it calls.
+    const isThere = id === by && reached !== LOCAL_CURATOR;
+    return { by, leader: { id, target: isThere ? reached : joinHostPort(leaderHost, leaderPort) } };
   }
   throw new RpcError(Code.unavailable, "the leader is not known");
 }
