@@ -21,6 +21,8 @@ import { makeRunFolders } from "../../src/node/host/run-folders.ts";
 import { createDevice, handshakes } from "../../src/node/mesh/device.ts";
 import { mesh } from "../../src/node/mesh/mesh.ts";
 import { ensureMeshKey, type MeshKey } from "../../src/node/mesh/mesh-key.ts";
+import { leadBySource } from "../../src/node/network/source-routes.ts";
+import { type NetworkStatus, noNetwork } from "../../src/node/network/status.ts";
 import { dataPartition } from "../../src/node/storage/data.ts";
 import { makeDataTree, paths } from "../../src/node/storage/paths.ts";
 import { attack } from "../attack/attacker.ts";
@@ -104,6 +106,22 @@ async function useNetwork(): Promise<void> {
   tell("network", "works");
 }
 
+/** Two cards with a router each, and what then leads answers. */
+async function useTwoCards(): Promise<void> {
+  for (const card of ["8", "9"]) {
+    await run(["ip", "link", "add", `eth${card}`, "type", "dummy"]);
+    await run(["ip", "address", "add", `10.${card}.0.2/24`, "dev", `eth${card}`]);
+    await run(["ip", "link", "set", `eth${card}`, "up"]);
+    await run(["ip", "route", "add", "default", "via", `10.${card}.0.1`, "metric", card]);
+  }
+  const sources = leadBySource(new Value<NetworkStatus>(noNetwork));
+  const supervisor = new Supervisor(sources, { tree, rootDn: "sources" });
+  supervisor.start();
+  await linesOf("sources", /./);
+  await supervisor.stop();
+  tell("sources", (await run(["ip", "-4", "rule"])).text.replaceAll("\n", "; "));
+}
+
 /** Another node, in a network of its own, which waits to be called. */
 async function makeFar(near: MeshKey, keyFile: string): Promise<void> {
   const ip = (...words: readonly string[]) => run(["/usr/sbin/ip", ...words]);
@@ -142,20 +160,20 @@ async function meetFar(): Promise<void> {
     { tree },
   );
   supervisor.start();
-  tell("mesh", await meshLines(/Reaching far/));
+  tell("mesh", await linesOf("root", /Reaching far/));
   await supervisor.stop();
 }
 
 const noRanges: readonly string[] = [];
 
-/** What the mesh has logged, once that is among it. */
-async function meshLines(last: RegExp): Promise<string> {
+/** What was logged at a DN, once that is among it. */
+async function linesOf(dn: string, last: RegExp): Promise<string> {
   for (
     const limit = performance.now() + MESH_MS;
     ;
     await sleep(100, AbortSignal.timeout(MESH_MS))
   ) {
-    const { backlog } = tree.read({ dn: "root", backlog: "all" });
+    const { backlog } = tree.read({ dn, backlog: "all" });
     const lines = backlog.flatMap((entry) => (entry.kind === "leveled" ? entry.messages : []));
     if (lines.some((line) => last.test(line)) || performance.now() > limit) return lines.join("; ");
   }
@@ -189,6 +207,7 @@ async function main(): Promise<void> {
   await useDisk();
   makeFiles();
   await useNetwork();
+  await useTwoCards();
   await beAttacked();
   await beAttackedByAgent();
   await meetFar();

@@ -151,6 +151,11 @@ export function confinedPrograms(): void {
     expect(lines).toMatch(/No answer of far at 10\.1\.0\.9: trying 10\.1\.0\.3; .*Reaching far$/);
   });
 
+  test("what comes from an address of two cards is led by its own", async () => {
+    const rules = (await machine()).get("sources") ?? "";
+    expect(rules).toMatch(/from 10\.8\.0\.2 lookup 1290 .*from 10\.9\.0\.2 lookup 1291 /);
+  });
+
   test("a data partition whose header names another cipher is not opened", async () => {
     const all = await machine();
     expect(all.get("forged")).toContain("somebody changed segments");
