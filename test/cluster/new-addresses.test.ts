@@ -1,12 +1,22 @@
 // A cluster is switched off, and its network gives its machines other addresses meanwhile: to
-// all, to some, or to one that is away for longer. They find each other without help.
+// all, to some, or to one that is away for longer; another subnet; and those of before to somebody
+// else. They find each other without help.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
-import { Node_Health as Health } from "../../src/gen/metropolis/proto/api/management_pb.ts";
+import {
+  Node_Health as Health,
+  type Node,
+} from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import { ClusterDirectorySchema } from "../../src/gen/metropolis/proto/common/common_pb.ts";
-import { registerParameters } from "../../src/metroctl/session/node-parameters.ts";
+import { clusterConfiguration } from "../../src/metroctl/session/bootstrap-args.ts";
+import {
+  bootstrapParameters,
+  registerParameters,
+} from "../../src/metroctl/session/node-parameters.ts";
 import { paths } from "../../src/node/storage/paths.ts";
+import { etcdContent } from "./inside.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
 import { PATIENCE_MS, settle } from "./support.ts";
 
@@ -15,7 +25,7 @@ let cluster: ProcessCluster;
 let oldMedium: Uint8Array;
 
 beforeAll(async () => {
-  cluster = await processCluster({ name: "moved", nodes: 3, spare: 1 });
+  cluster = await processCluster({ name: "moved", nodes: 3, spare: 2 });
   await cluster.voters(3);
   const { operator } = cluster;
   oldMedium = await registerParameters({ config: operator.folder, context: "moved" });
@@ -39,6 +49,22 @@ async function comeBack(moved: Readonly<Record<number, string>>, all: readonly s
   await cluster.voters(all.length);
   await cluster.write(`at-${all.join("-")}`);
   return Math.round(performance.now() - start);
+}
+
+/** A machine that is a cluster of its own, of another owner; gives its node's ID. */
+async function foreignCluster(number: number, address: string): Promise<string> {
+  const machine = cluster.machine(number);
+  const config = join(cluster.home, "foreign");
+  const configuration = clusterConfiguration({
+    "bootstrap-tpm-mode": "disabled",
+    "bootstrap-storage-security": "needs-encryption-and-authentication",
+    cluster: "foreign.internal",
+  });
+  machine.install(await bootstrapParameters({ config, context: "foreign" }, configuration));
+  await cluster.powerOnAt(number, address);
+  const own = /This node is (metropolis-[0-9a-f]{32})/;
+  const [, id = ""] = await machine.console.waitFor(own, { timeoutMs: PATIENCE_MS });
+  return id;
 }
 
 /** The directories on the disks of machines follow. */
@@ -97,6 +123,42 @@ test("a new machine finds them although its medium names the addresses of before
     nodes.some((node) => node.id === id && node.health === Health.HEALTHY),
   );
   await expectWritten(["10.1.0.71", "10.1.0.72", "10.1.0.73"], 4);
+});
+
+test("a node without roles comes back to members that moved while it was off, past a foreign cluster", async () => {
+  await cluster.kill(1, 2, 3, 4);
+  const stranger = await foreignCluster(5, "10.1.0.71");
+  const all = ["10.1.0.81", "10.1.0.82", "10.1.0.83"];
+  await comeBack({ 1: "10.1.0.81", 2: "10.1.0.82", 3: "10.1.0.83" }, all);
+  // It knows them where they were, where the foreign cluster has one address now.
+  await cluster.powerOnAt(4, "10.1.0.84");
+  await cluster.until("the node without roles to be back", (nodes) =>
+    nodes.some(
+      ({ status, health }) => status?.externalAddress === "10.1.0.84" && health === Health.HEALTHY,
+    ),
+  );
+  await expectWritten(all, 1, 2, 3, 4);
+  const nodes = await cluster.nodes();
+  expect(nodes.map(({ id }) => id)).not.toContain(stranger);
+  expect(nodes.flatMap(({ status }) => status?.troubles ?? [])).toEqual([]);
+});
+
+test("all are in another subnet, where nothing answers that they knew", async () => {
+  const own = ({ status }: Node) => status?.externalAddress === "10.1.0.81";
+  const id = (await cluster.nodes()).find(own)?.id ?? "";
+  await cluster.kill(1, 2, 3, 4);
+  const all = ["10.3.0.51", "10.3.0.52", "10.3.0.53"];
+  for (const [index, address] of all.entries()) {
+    await cluster.machine(index + 1).powerOn({
+      environment: { ADDRESSES: `${address}/24`, ROUTERS: "10.3.0.1" },
+    });
+  }
+  await expectWritten(all, 1, 2, 3);
+  // The operator's way leads to the subnet of before, so each etcd is asked from within its own.
+  await settle("etcd to answer with three members", PATIENCE_MS, async () => {
+    const content = await etcdContent(cluster.machine(1), id).catch(() => undefined);
+    return content?.members.length === 3;
+  });
 });
 
 test("members whose disks are not encrypted find each other, too", async () => {
