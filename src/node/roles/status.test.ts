@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { sleep, Value } from "../../base/event/event.ts";
 import { until } from "../../base/event/test-until.ts";
+import { formatEntry, LogTree } from "../../base/logtree/logtree.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
 import { type NodeStatus, NodeStatusSchema } from "../../gen/metropolis/proto/common/common_pb.ts";
 import { parseVersion } from "../host/version.ts";
@@ -90,13 +91,17 @@ test("statusPush asks for an address again that the cluster has given to somebod
   await using cluster = await testCluster();
   const status = new Value(nodeStatus(facts));
   const told = new Value<readonly string[]>();
-  await using _ = testSupervisor(statusPush(cluster.curator, "metropolis-1", status, told));
+  const tree = new LogTree();
+  const push = statusPush(cluster.curator, "metropolis-1", status, told);
+  await using _ = testSupervisor(push, { tree });
   await until(() => cluster.pushes.length >= 1);
   told.set(["10.1.0.2"]);
   await sleep(20);
   expect(cluster.pushes.length).toBe(1);
   told.set([]);
   await until(() => cluster.pushes.length >= 2);
+  const logged = tree.read({ dn: "root", backlog: "all" }).backlog.map(formatEntry).join("\n");
+  expect(logged).toContain("The cluster does not have 10.1.0.2 as this node's yet");
   expect(cluster.pushes[1]?.status?.externalAddress).toBe("10.1.0.2");
 });
 
