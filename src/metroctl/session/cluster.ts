@@ -10,9 +10,10 @@ import {
   NodeManagement,
 } from "../../gen/metropolis/proto/api/management_pb.ts";
 import type { ClusterDirectory } from "../../gen/metropolis/proto/common/common_pb.ts";
+import { warn } from "../output/message.ts";
 import { UserError } from "../output/user-error.ts";
 import type { ClusterArgs } from "./cluster-args.ts";
-import { chosenContext } from "./context.ts";
+import { type ContextFolder, chosenContext, contextFiles } from "./context.ts";
 import { connectLeader, type Following } from "./leader.ts";
 import { Members } from "./members.ts";
 import { finishRotation } from "./next-owner.ts";
@@ -63,7 +64,7 @@ export async function openCluster(args: ClusterArgs, patienceMs?: number): Promi
     learn: (directory: ClusterDirectory) => members.learn(directory),
   };
   // Another key may own the cluster by now, of which the answer was lost.
-  await finishRotation(context, way);
+  if (!(await finishRotation(context, way))) remindOfRotation(context);
   const credentials = await renewedCredentials(context, ownerCredentials(context), way);
   const session = { credentials, ca, reach: members.reach };
   const leader = await connectLeader({ ...way, credentials }, patienceMs);
@@ -86,6 +87,15 @@ export async function openCluster(args: ClusterArgs, patienceMs?: number): Promi
       for (const channel of channels) channel.close();
     },
   };
+}
+
+/** The key may be wanted, and is never thrown away: whoever says that it owns nothing may lie. */
+function remindOfRotation(context: ContextFolder): void {
+  if (context.read(contextFiles.nextOwnerKey) === undefined) return;
+  warn(
+    `a rotation of the owner's key was begun and did not happen: ${contextFiles.nextOwnerKey} ` +
+      "waits for it, and metroctl cluster owner rotate goes on with it",
+  );
 }
 
 /** All of a list, or none: one that breaks off in the middle is begun again. */

@@ -7,6 +7,7 @@ import { issueUser, validFor } from "../../base/pki/certificate.ts";
 import { certificateDer, ownerKeyFile } from "../../base/pki/keys.ts";
 import { provesRotation } from "../../base/pki/owner-rotation.ts";
 import { verifyUser } from "../../base/pki/verify.ts";
+import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { TestControlPlane } from "../test-control-plane.ts";
 import { openCluster } from "./cluster.ts";
 import { contextFiles } from "./context.ts";
@@ -74,6 +75,23 @@ test("a rotation that the cluster has not done costs nobody the cluster", async 
   using cluster = await openCluster(args());
   expect(await cluster.nodes()).toHaveLength(1);
   expect(loadOwnerKey(plane.context, contextFiles.nextOwnerKey)).toEqual(key);
+});
+
+test("a rotation that the cluster has not done is told of, with how it goes on", async () => {
+  plane.refusal = new RpcError(Code.failedPrecondition, "no room");
+  const refused = await plane.metroctl("cluster", "owner", "rotate");
+  expect(refused.stderr).toStartWith(
+    "Error: the owner's key was not replaced: the one of before owns the cluster: no room",
+  );
+  const { stderr } = await plane.metroctl("node", "list");
+  expect(stderr).toContain(
+    "Warning: a rotation of the owner's key was begun and did not happen: owner-key.next.pem",
+  );
+  expect(stderr).toEndWith("metroctl cluster owner rotate goes on with it\n");
+  plane.refusal = undefined;
+  await plane.metroctl("cluster", "owner", "rotate");
+  expectSettled();
+  expect((await plane.metroctl("node", "list")).stderr).toBe("");
 });
 
 test("adoptOwner forgets last that there is a key to adopt", async () => {

@@ -43,6 +43,9 @@ export async function rotateOwner(args: ClusterArgs): Promise<void> {
   } catch (error) {
     // It may have happened all the same, and only the answer was lost.
     if (!(error instanceof RpcError)) throw error;
-    if (!(await finishRotation(context, cluster.way))) throw error;
+    if (await finishRotation(context, cluster.way)) return;
+    throw new UserError("the owner's key was not replaced: the one of before owns the cluster", {
+      cause: error,
+    });
   }
 }
