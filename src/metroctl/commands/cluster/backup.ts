@@ -2,7 +2,9 @@
 // by its CA and encrypted to the operator's recovery key.
 import { rm } from "node:fs/promises";
 import { defineCommand } from "citty";
+import { sleep } from "../../../base/event/event.ts";
 import type { BackupFacts } from "../../../base/pki/signed-backup.ts";
+import { Code, RpcError } from "../../../base/rpc/rpc.ts";
 import { answer } from "../../output/message.ts";
 import { InterruptedError } from "../../output/user-error.ts";
 import { backupText, checkBackup } from "../../session/backup-file.ts";
@@ -18,6 +20,9 @@ import { saveStream } from "../../session/save-stream.ts";
 
 /** A large state takes its time. */
 const BACKUP_MS = 10 * 60_000;
+/** A cluster that loses its leader more often than that has another trouble. */
+const MOST_ATTEMPTS = 5;
+const PAUSE_MS = 250;
 
 export default defineCommand({
   meta: { name: "backup", description: "Save the cluster's state, encrypted, to a file" },
@@ -54,8 +59,7 @@ async function save({ management }: Cluster, context: ContextFolder, choice: Cho
   using interrupted = interrupt();
   const { signal } = interrupted;
   try {
-    const parts = management.backup({}, { timeoutMs: BACKUP_MS, signal });
-    const bytes = await saveStream(partial, file, pieces(parts));
+    const bytes = await whole(management, (parts) => saveStream(partial, file, parts), signal);
     const facts = await check(context, partial, choice);
     signal.throwIfAborted();
     takeName(partial, file);
@@ -65,6 +69,28 @@ async function save({ management }: Cluster, context: ContextFolder, choice: Cho
     throw new InterruptedError(`interrupted: nothing was written to ${file}`);
   } finally {
     await rm(partial, { force: true });
+  }
+}
+
+/**
+ * All of a backup: one that breaks off, as when another member comes to lead, is begun again.
+ * The next one gives the state as it is then, so nothing of the first is of use.
+ */
+async function whole<R>(
+  management: Cluster["management"],
+  save: (parts: AsyncIterable<Uint8Array>) => Promise<R>,
+  signal: AbortSignal,
+): Promise<R> {
+  const limit = performance.now() + BACKUP_MS;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const timeoutMs = Math.max(1, limit - performance.now());
+      return await save(pieces(management.backup({}, { timeoutMs, signal })));
+    } catch (error) {
+      const isLost = error instanceof RpcError && error.code === Code.unavailable;
+      if (!isLost || attempt === MOST_ATTEMPTS) throw error;
+    }
+    await sleep(PAUSE_MS, signal);
   }
 }
 
