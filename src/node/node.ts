@@ -179,7 +179,8 @@ function runCluster(
   const { troubles } = news;
   run("room", dataRoom({ root: paths.data.root, mounted: storage.mounted, troubles }));
   run("hosts", hosts(names, paths.ephemeral.hosts));
-  run("api", api({ credentials: news.apiCredentials, owner: user, tree, power }));
+  const wrong = { troubles: news.troubles.all, failure, member: etcd.wanted };
+  run("api", api({ credentials: news.apiCredentials, owner: user, tree, power, wrong }));
 }
 
 /** The curator gives its leadership back as long as it has an etcd to write that to. */

@@ -21,6 +21,8 @@ const credentials = new Value<NodeCredentials>({
 const tree = new LogTree();
 const { stream } = tree.read({ dn: "", withChildren: true, stream: true });
 const owner = new Value(Uint8Array.fromHex(hex));
-new Supervisor(api({ credentials, owner, tree, power: () => {}, port }), { tree }).start();
+const nothing = new Value(null);
+const wrong = { troubles: new Value<readonly string[]>([]), failure: nothing, member: nothing };
+new Supervisor(api({ credentials, owner, tree, wrong, power: () => {}, port }), { tree }).start();
 void lines.next().then(() => process.exit(0));
 for await (const entry of stream) process.stdout.write(`${encodeEntry(entry)}\n`);

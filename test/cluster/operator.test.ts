@@ -165,6 +165,15 @@ test("with the policy operator, a cluster that was off waits for its operator", 
   }
   const { stderr } = await metroctl("node", "list");
   expect(stderr).toContain("no endpoint answers");
+  for (const words of [
+    ["cluster", "show"],
+    ["node", "describe"],
+  ]) {
+    const told = await metroctl(...words);
+    expect(told.exitCode).toBe(1);
+    expect(told.stderr).toContain("of 2 members 2 are needed, and 0 are open: ");
+    expect(told.stderr).toMatch(/metroctl cluster recover 10\.\S+ 10\.\S+$/m);
+  }
   const recovered = await metroctl("cluster", "recover");
   expect(recovered.stdout).toContain("the cluster comes back by itself");
   await cluster.voters(2);

@@ -51,10 +51,22 @@ const AGREE_MS = 2_000;
 const STRANGE = "is no member that this context knows";
 const LEADERLESS = "the control plane has no leader, are most of its members up?";
 
+/** Nobody is reached who leads, or knows who does. */
+export class NoLeaderError extends UserError {
+  override readonly name = "NoLeaderError";
+  /** Nodes of the cluster answered that this context does not know as members. */
+  readonly hasStrangers: boolean;
+
+  constructor(message: string, hasStrangers: boolean) {
+    super(message);
+    this.hasStrangers = hasStrangers;
+  }
+}
+
 /**
  * Connects to the leader, whom it finds first.
  *
- * Throws a {@link UserError} when no endpoint answers, or none knows a leader,
+ * Throws a {@link NoLeaderError} when no endpoint answers, or none knows a leader,
  * with what each of them said.
  */
 export async function connectLeader(
@@ -168,7 +180,7 @@ async function find(dialler: Dialler, known: Known, patienceMs: number): Promise
   try {
     return await Promise.any(known.seeds.map((seed) => search.ask(seed)));
   } catch {
-    throw new UserError(search.failure());
+    throw search.failure();
   } finally {
     search.end();
   }
@@ -252,13 +264,14 @@ class Search {
   }
 
   /** What went wrong, with what each server said. */
-  failure(): string {
+  failure(): NoLeaderError {
     const reasons = this.#known.seeds.map((seed) => this.#reason(seed));
     const texts = this.#known.seeds.map(({ target }, at) => `${target}: ${reasons[at]}`);
     if (this.#answers.size > 0) texts.unshift(printable(this.#agreement.describe()));
     const title = this.#isAnswered ? LEADERLESS : "no endpoint answers";
     const hint = "if all members were replaced, take ownership again to learn the present ones";
     const isStrange = reasons.some((text) => text.includes(STRANGE));
-    return `${title}: ${texts.join("; ")}${isStrange ? `; ${hint}` : ""}`;
+    const text = `${title}: ${texts.join("; ")}${isStrange ? `; ${hint}` : ""}`;
+    return new NoLeaderError(text, isStrange);
   }
 }

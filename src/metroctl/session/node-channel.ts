@@ -8,7 +8,8 @@ import { UserError } from "../output/user-error.ts";
 import { dial, expectNode, type Session } from "./leader.ts";
 import { target } from "./reach.ts";
 
-const NODE_MANAGEMENT_PORT = 7839;
+/** The port that every node serves once it is open. */
+export const NODE_MANAGEMENT_PORT = 7839;
 /** How much earlier each address is tried than the next. */
 const HEAD_START_MS = 300;
 /** How long one of several may take to answer. */

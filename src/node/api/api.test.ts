@@ -50,7 +50,9 @@ beforeEach(() => {
   powers = [];
   owner = new Value(userKey.publicKey);
   const power = (request: PowerRequest) => powers.push(request);
-  const options = { credentials, owner, tree, power };
+  const nothing = new Value(null);
+  const wrong = { troubles: new Value<readonly string[]>([]), failure: nothing, member: nothing };
+  const options = { credentials, owner, tree, power, wrong };
   supervisor = new Supervisor(api({ ...options, port: 0 }), { tree, rootDn: "api" });
   supervisor.start();
 });

@@ -16,6 +16,7 @@ import {
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import { NodeManagement } from "../../gen/metropolis/proto/api/management_pb.ts";
 import { together } from "../control/control.ts";
+import { getTroubles, type TroubleSources } from "./get-troubles.ts";
 import { logs } from "./logs.ts";
 import { type PowerRequest, reboot } from "./reboot.ts";
 
@@ -35,6 +36,7 @@ export interface ApiOptions {
   /** The public key of the cluster's owner: no other user is let in. */
   readonly owner: Value<Uint8Array>;
   readonly tree: LogTree;
+  readonly wrong: TroubleSources;
   /** Ends the node's work and the machine's with it. */
   readonly power: (request: PowerRequest) => void;
   readonly port?: number;
@@ -43,14 +45,20 @@ export interface ApiOptions {
 const PORT = 7839;
 
 /** Serves NodeManagement as soon as the node has credentials, and again when they change. */
-export function api({ credentials, owner, tree, power, port = PORT }: ApiOptions): Runnable {
+export function api(options: ApiOptions): Runnable {
+  const { credentials, owner, tree, power, wrong, port = PORT } = options;
+  const handlers = {
+    logs: logs(tree),
+    reboot: reboot(power),
+    getTroubles: getTroubles(wrong),
+  };
   return async ({ signal, log, healthy }) => {
     log.info("Waiting for the node's credentials");
     const first = await credentials.first(signal);
     let current = first;
     const byOption = authorizeByOption(() => current.ca);
     await using server: Server = await serve({
-      services: [service(NodeManagement, { logs: logs(tree), reboot: reboot(power) })],
+      services: [service(NodeManagement, handlers)],
       authorize: (call) => {
         byOption(call);
         if (call.peer?.kind === "user") requireOwner(call.peer, owner.current);

@@ -15,27 +15,30 @@ import {
   ClusterConfiguration_StorageSecurityPolicy as StorageSecurityPolicy,
   ClusterConfiguration_TPMMode as TpmMode,
 } from "../../../gen/metropolis/proto/common/common_pb.ts";
-import { outputArgs, print } from "../../output/print.ts";
+import { type OutputArgs, outputArgs, print } from "../../output/print.ts";
 import { type Cluster, openCluster } from "../../session/cluster.ts";
-import { clusterArgs } from "../../session/cluster-args.ts";
+import { type ClusterArgs, clusterArgs } from "../../session/cluster-args.ts";
 import { policyWord } from "../../session/cluster-fields.ts";
+import { orMembers } from "../../session/leaderless.ts";
 
 export default defineCommand({
   meta: { name: "show", description: "Show the cluster as a whole" },
   args: { ...clusterArgs, ...outputArgs },
-  async run({ args }) {
-    using cluster = await openCluster(args);
-    const info = await cluster.management.getClusterInfo({});
-    const leader = await leaderOf(cluster);
-    const nodes = await cluster.nodes();
-    const record = toJson(GetClusterInfoResponseSchema, info);
-    await print(
-      args,
-      [...rows(cluster, info, leader), ...troubles(nodes)],
-      [{ ...Object(record), leaderNodeId: leader }],
-    );
-  },
+  run: ({ args }) => orMembers(args, () => show(args)),
 });
+
+async function show(args: ClusterArgs & OutputArgs): Promise<void> {
+  using cluster = await openCluster(args);
+  const info = await cluster.management.getClusterInfo({});
+  const leader = await leaderOf(cluster);
+  const nodes = await cluster.nodes();
+  const record = toJson(GetClusterInfoResponseSchema, info);
+  await print(
+    args,
+    [...rows(cluster, info, leader), ...troubles(nodes)],
+    [{ ...Object(record), leaderNodeId: leader }],
+  );
+}
 
 /** The ID of the leader, which is whoever answers. */
 async function leaderOf({ local }: Cluster): Promise<string> {
