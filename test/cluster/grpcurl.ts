@@ -21,7 +21,7 @@ const stage: Stage = {
   name: "grpcurl",
   summary: "grpcurl, from Go modules, for tests",
   needs: [],
-  revision: 1,
+  code: import.meta.path,
   programs: { go: "go" },
   async inputs() {
     const texts = ["go.mod", "go.sum"].map((name) => readFileSync(join(MODULE, name), "utf8"));

@@ -13,7 +13,7 @@ export function bundleStage(settings: BuildSettings): Stage {
     name: "bundle",
     summary: "the bundle: system image, kernel images and boot loader with a manifest",
     needs: ["system", "uki", "systemd-boot", "installer"],
-    revision: 1,
+    code: import.meta.path,
     inputs: async () => [await readVersion(settings)],
     async make({ folder, result }) {
       await writeBundle(join(folder, "bundle.zip"), {

@@ -21,7 +21,7 @@ export function etcdStage(settings: BuildSettings): Stage {
     name: "etcd",
     summary: "etcd and etcdutl, from Go modules",
     needs: [],
-    revision: 2,
+    code: import.meta.path,
     programs: { go: "go" },
     async inputs() {
       const names = (await readdir(component)).sort();

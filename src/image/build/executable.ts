@@ -65,7 +65,7 @@ export function executableStages(settings: BuildSettings): readonly Stage[] {
     name,
     summary,
     needs: [],
-    revision: 2,
+    code: import.meta.path,
     inputs: async () => [Bun.version, Bun.revision, bun, ...FLAGS, ...(await sources(settings))],
     async make({ folder }) {
       const argv = [process.execPath, "build", ...FLAGS, `--target=${bun}`, "./src/main.ts"];

@@ -20,6 +20,10 @@ const options = (): GraphOptions => ({
   report: (event, { name }) => events.push(`${event} ${name}`),
 });
 
+/** Code of stages; any file of ours. */
+const code = join(import.meta.dir, "stage.ts");
+const otherCode = join(import.meta.dir, "version.ts");
+
 /** A stage whose result is its name and the results it needs, in a file. */
 function stage(name: string, needs: readonly string[] = [], more: Partial<Stage> = {}): Stage {
   const make = async ({ folder, result }: StageRun) => {
@@ -27,7 +31,7 @@ function stage(name: string, needs: readonly string[] = [], more: Partial<Stage>
     await writeFile(join(folder, "text"), [name, ...(await Promise.all(texts))].join(" "));
   };
   const inputs = async () => [];
-  return { name, summary: "", needs, revision: 1, inputs, make, output: "text", ...more };
+  return { name, summary: "", needs, code, inputs, make, output: "text", ...more };
 }
 
 async function textOf(folder: string | undefined): Promise<string> {
@@ -57,12 +61,12 @@ test("inOrder refuses unknown stages and circles", () => {
   expect(() => inOrder(circle, ["a"])).toThrow("stages need each other: a, b");
 });
 
-test("stageKeys change with inputs, revision and whatever is needed", async () => {
+test("stageKeys change with inputs, code and whatever is needed", async () => {
   const keysWith = (more: Partial<Stage>) =>
     stageKeys(inOrder([...diamond, stage("base", [], more)], ["top"]));
   const before = await keysWith({});
   expect(await keysWith({})).toEqual(before);
-  for (const more of [{ revision: 2 }, { inputs: async () => ["new"] }]) {
+  for (const more of [{ code: otherCode }, { inputs: async () => ["new"] }]) {
     const after = await keysWith(more);
     expect([...after.keys()].filter((name) => after.get(name) === before.get(name))).toEqual([]);
   }
@@ -116,10 +120,10 @@ test("runGraph runs side by side, but not more than there are jobs", async () =>
 });
 
 test("runGraph points links at the newest result", async () => {
-  const linked = (revision: number) =>
-    stage("base", [], { revision, links: { "sub/name": "text" } });
-  await runGraph([linked(1)], ["base"], options());
-  const second = await runGraph([linked(2)], ["base"], options());
+  const linked = (input: string) =>
+    stage("base", [], { inputs: async () => [input], links: { "sub/name": "text" } });
+  await runGraph([linked("old")], ["base"], options());
+  const second = await runGraph([linked("new")], ["base"], options());
   const target = await readlink(join(cache, "out", "sub", "name"));
   expect(target).toBe(join(second.get("base")?.folder ?? "", "text"));
 });

@@ -1,7 +1,7 @@
 // Runs the stages of the build: each once, after those it needs, side by side as far as the cores
 // allow, and not at all when its result is in the cache.
 //
-//   stages by name ──▶ keys (hash of inputs, revision and needed keys) ──▶ <cache>/<stage>-<key>/
+//   stages by name ──▶ keys (hash of inputs, code and needed keys) ──▶ <cache>/<stage>-<key>/
 //
 // A result is made in a folder of its own and renamed into place, so what the cache holds is always
 // whole, and two builds at once at worst do the same work twice.
@@ -11,6 +11,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, utimes } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { BuildError, type Stage } from "./stage.ts";
+import { codeDigests } from "./stage-code.ts";
 
 /** What became of a stage. */
 export interface StageResult {
@@ -51,9 +52,10 @@ export function inOrder(stages: readonly Stage[], wanted: readonly string[]): re
 /** The keys of ordered stages; a key names one result for ever. */
 export async function stageKeys(order: readonly Stage[]): Promise<ReadonlyMap<string, string>> {
   const keys = new Map<string, string>();
+  const codes = await codeDigests(order.map(({ code }) => code));
   for (const stage of order) {
     const needed = stage.needs.map((need) => `${need} ${keys.get(need)}`);
-    const lines = [stage.name, String(stage.revision), ...needed, ...(await stage.inputs())];
+    const lines = [stage.name, codes.get(stage.code), ...needed, ...(await stage.inputs())];
     const digest = createHash("sha256").update(JSON.stringify(lines)).digest("hex");
     keys.set(stage.name, digest.slice(0, 16));
   }

@@ -6,7 +6,15 @@ import type { Stage } from "./stage.ts";
 
 function stage(more: Partial<Stage>): Stage {
   const inputs = async () => [];
-  return { name: "x", summary: "", needs: [], revision: 1, inputs, make: async () => {}, ...more };
+  return {
+    name: "x",
+    summary: "",
+    needs: [],
+    code: import.meta.path,
+    inputs,
+    make: async () => {},
+    ...more,
+  };
 }
 
 test("host returns what a program prints, in a locale and time zone of its own", async () => {

@@ -1,6 +1,13 @@
 // Kernel options that were asked for and not honoured.
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { refusedOptions } from "./kernel.ts";
+
+test("the kernel's recipe imports nothing, so that no other change compiles it anew", () => {
+  const recipe = readFileSync(join(import.meta.dir, "kernel-recipe.ts"), "utf8");
+  expect(recipe).not.toContain("import");
+});
 
 const config = `CONFIG_DM_VERITY=y
 CONFIG_NR_CPUS=512

@@ -4,17 +4,9 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { unpackDebs } from "./debian.ts";
 import { host } from "./host.ts";
+import { ENVIRONMENT, GOALS, RESULTS } from "./kernel-recipe.ts";
 import type { BuildSettings } from "./settings.ts";
 import { BuildError, type Stage } from "./stage.ts";
-
-/** Nothing of the builder shows in the image: same source, same compiler, same bytes. */
-const REPRODUCIBLE = {
-  KBUILD_BUILD_TIMESTAMP: "1970-01-01 00:00:00 UTC",
-  KBUILD_BUILD_USER: "metropolis",
-  KBUILD_BUILD_HOST: "metropolis",
-  KBUILD_BUILD_VERSION: "1",
-  SOURCE_DATE_EPOCH: "0",
-};
 
 /** Object files of our configuration; only for progress. */
 const ABOUT_OBJECTS = 2800;
@@ -26,7 +18,7 @@ export function kernelStage(settings: BuildSettings): Stage {
     name: "kernel",
     summary: "the Linux kernel, from Debian's source with initramfs/kernel.config",
     needs: [],
-    revision: 1,
+    code: join(import.meta.dir, "kernel-recipe.ts"),
     programs: {
       gcc: "gcc",
       make: "make",
@@ -59,10 +51,11 @@ export function kernelStage(settings: BuildSettings): Stage {
         await configure(source, await readFile(configFile, "utf8"));
         note("Compiling; this takes 11 to 25 minutes on two cores, once");
         await watched(source, note, () =>
-          make(source, [`-j${availableParallelism() + 1}`, "bzImage"]),
+          make(source, [`-j${availableParallelism() + 1}`, GOALS.image]),
         );
-        await copyFile(join(source, "arch/x86/boot/bzImage"), join(folder, "bzImage"));
-        await copyFile(join(source, ".config"), join(folder, "config"));
+        for (const [name, path] of Object.entries(RESULTS)) {
+          await copyFile(join(source, path), join(folder, name));
+        }
       } finally {
         await rm(work, { recursive: true, force: true });
       }
@@ -83,17 +76,17 @@ async function unpackSource(debs: readonly string[], work: string): Promise<stri
 
 /** Appends our lines to the default configuration: the last word on an option counts. */
 async function configure(source: string, ours: string): Promise<void> {
-  await make(source, ["x86_64_defconfig"]);
-  const file = join(source, ".config");
+  await make(source, [GOALS.defaults]);
+  const file = join(source, RESULTS.config);
   await writeFile(file, `${await readFile(file, "utf8")}${ours}`);
-  await make(source, ["olddefconfig"]);
+  await make(source, [GOALS.complete]);
   const refused = refusedOptions(ours, await readFile(file, "utf8"));
   if (refused.length === 0) return;
   throw new BuildError(`kernel.config: the kernel's configuration refuses ${refused.join(", ")}`);
 }
 
 async function make(source: string, args: readonly string[]): Promise<void> {
-  await host(["make", "-s", ...args], { cwd: source, env: REPRODUCIBLE });
+  await host(["make", "-s", ...args], { cwd: source, env: ENVIRONMENT });
 }
 
 /** Says every minute how far the compiler is, so that nobody takes it for dead. */

@@ -40,7 +40,7 @@ export function keysStage(settings: BuildSettings): Stage {
     name: "keys",
     summary: "Secure Boot keys PK, KEK and db, and the policy key; made once, or from --keys",
     needs: [],
-    revision: 2,
+    code: import.meta.path,
     programs: { openssl: "openssl" },
     async inputs() {
       const policies = (await policyKeysOf(settings)).map(({ pem }) => pem);
@@ -58,7 +58,7 @@ export function firmwareStage(settings: BuildSettings): Stage {
     name: "firmware",
     summary: "OVMF with Secure Boot on and our keys enrolled",
     needs: ["host", "keys"],
-    revision: 1,
+    code: import.meta.path,
     inputs: async () => [],
     async make({ folder, result }) {
       const ovmf = join(result("host"), "root/usr/share/OVMF");

@@ -39,7 +39,7 @@ export function packagesStage(settings: BuildSettings): Stage {
     name: "packages",
     summary: "what the system image takes from Debian packages (initramfs/files.txt)",
     needs: [],
-    revision: 3,
+    code: import.meta.path,
     programs: { ...UNPACK, gcc: "gcc" },
     async inputs() {
       // Another compiler makes other libraries.
@@ -74,7 +74,7 @@ export function hostStage(settings: BuildSettings): Stage {
     name: "host",
     summary: "Debian programs and firmware that the build itself uses",
     needs: [],
-    revision: 1,
+    code: import.meta.path,
     programs: UNPACK,
     inputs: () => hashes(settings, "host"),
     async make({ folder }) {

@@ -29,10 +29,11 @@ export interface Stage {
   /** Stages whose results this one reads; their keys are part of its key. */
   readonly needs: readonly string[];
   /**
-   * Counted up whenever the code of the stage would make different bytes from the same inputs.
-   * The code itself is no input: a new comment must not cost twelve minutes of compiling.
+   * The path of a file of ours: what it and all that it imports do is part of the key. That of the
+   * stage itself, but where a result takes long to make: there what decides its bytes has a file
+   * of its own.
    */
-  readonly revision: number;
+  readonly code: string;
   /** Programs of the host that must be there. */
   readonly programs?: HostPrograms;
   /** Headers and the like that are no programs: a file to look for, and the package it is in. */

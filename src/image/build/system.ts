@@ -41,7 +41,7 @@ export function systemStage(settings: BuildSettings): Stage {
     name: "system",
     summary: "the system image: erofs with a verity tree behind it",
     needs: ["executable", "etcd", "packages", "host"],
-    revision: 2,
+    code: import.meta.path,
     inputs: async () => [
       await readVersion(settings),
       compression(settings),

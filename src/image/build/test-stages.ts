@@ -15,7 +15,7 @@ export function filesStage(name: string, files: TestFiles): Stage {
     name,
     summary: "",
     needs: [],
-    revision: 1,
+    code: import.meta.path,
     inputs: async () => [],
     async make({ folder }) {
       for (const [path, content] of Object.entries(files)) {

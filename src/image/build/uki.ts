@@ -63,7 +63,7 @@ export function bootLoaderStage(settings: BuildSettings): Stage {
     name: "systemd-boot",
     summary: "systemd-boot, signed",
     needs: ["host", "keys"],
-    revision: 1,
+    code: import.meta.path,
     inputs: async () => [],
     async make({ folder, result }) {
       const file = join(result("host"), BOOT_FILES, "systemd-bootx64.efi");
@@ -80,7 +80,7 @@ export function ukiStage(settings: BuildSettings): Stage {
     name: "uki",
     summary: "the kernel image of nodes, signed, for exactly this system image",
     needs: ["kernel", "host", "keys", "system"],
-    revision: 6,
+    code: import.meta.path,
     inputs: async () => [await readVersion(settings), epochReference(EPOCH)],
     async make(run) {
       const commandLine = nodeCommandLine(await readVerity(run.result("system")));
@@ -105,7 +105,7 @@ export function installerStage(settings: BuildSettings): Stage {
     name: "installer",
     summary: "the kernel image of the installer, signed",
     needs: ["kernel", "host", "keys", "packages", "executable"],
-    revision: 6,
+    code: import.meta.path,
     inputs: async () => [await readVersion(settings), settings.isQuick ? "quick" : "full"],
     async make(run) {
       const executable = join(run.result("executable"), "metropolis");
