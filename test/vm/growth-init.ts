@@ -3,9 +3,9 @@
 //
 // Each result is a line `GROWTH key value` on the console. With `cut=N` on the command
 // line the machine is reset after N seconds of growing, as if the power had gone.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { mount, unmount } from "../../src/base/linux/mount.ts";
-import { powerOff } from "../../src/base/linux/reboot.ts";
+import { powerOff, restart } from "../../src/base/linux/reboot.ts";
 import { xfsGeometry } from "../../src/base/linux/xfs.ts";
 import { LogTree } from "../../src/base/logtree/logtree.ts";
 import { run } from "../../src/base/process/process.ts";
@@ -72,7 +72,8 @@ async function fio(name: string, megabytes: number): Promise<void> {
 function cutAfter(seconds: number, growing: Growing): void {
   setTimeout(() => {
     tell("cut-at-mib", growing.covered() >> 20n);
-    writeFileSync("/proc/sysrq-trigger", "b");
+    // Nothing is written back before.
+    restart();
   }, seconds * 1_000);
 }
 
