@@ -4,12 +4,13 @@ import { expect, test } from "bun:test";
 import { createServer, type Server, Socket } from "node:net";
 import { Value } from "../../base/event/event.ts";
 import { testSupervisor } from "../../base/supervisor/test-supervisor.ts";
+import { freePort } from "../consensus/test-etcd.ts";
 import { Whereabouts } from "../whereabouts/whereabouts.ts";
 import { type Meeting, meetings } from "./meet.ts";
 import { serveLock } from "./recovery.ts";
 import { type TestMember, testMembers } from "./test-member.ts";
 
-const PORT = 27_847;
+const PORT = await freePort();
 
 /** A member as it is known to itself. */
 function meetingOf({ lock }: TestMember, address: string, told: readonly [string, string][]) {
