@@ -76,6 +76,14 @@ export interface Guest extends Disposable {
   said(words: number, limitMs: number): Promise<readonly string[]>;
 }
 
+/** Whose certificates etcd must not accept, as each member of the first three has it on its disk. */
+export function revoked(cluster: ProcessCluster): readonly string[] {
+  return [1, 2, 3].map((number) => {
+    const { directory } = cluster.machine(number).files;
+    return readFileSync(paths(directory).data.etcdRevocations).toHex();
+  });
+}
+
 /** Sends a guest with the certificate that lies on a node's disk; see etcd-guest.ts. */
 export function guestOf({ home }: ProcessCluster, node: Machine, member: Machine): Guest {
   const log = join(home, `guest-${member.number}.log`);

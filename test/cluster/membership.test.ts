@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Code } from "../../src/base/rpc/rpc.ts";
 import { ConsensusStatus } from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import { churn } from "./churn.ts";
-import { type Guest, guestOf, type OpenStream, streamOf } from "./deleted-node.ts";
+import { type Guest, guestOf, type OpenStream, revoked, streamOf } from "./deleted-node.ts";
 import { admit, allFaults, faultName, joinThrough, removeNode } from "./faults.ts";
 import { type ProcessCluster, processCluster } from "./process-cluster.ts";
-import { PATIENCE_MS } from "./support.ts";
+import { PATIENCE_MS, settle } from "./support.ts";
 
 const SPARE = 4;
 const ROUNDS = 3;
@@ -75,6 +75,12 @@ describe("a member that is deleted", () => {
     const { id } = await admit(cluster, before);
     const [node, leader] = [cluster.machine(SPARE), cluster.machine(await cluster.leader())];
     stream = await streamOf(cluster, node, leader);
+    // Members who hear only now of one that went before end the connections of all.
+    await settle(
+      "one list of the revoked",
+      PATIENCE_MS,
+      () => new Set(revoked(cluster)).size === 1,
+    );
     guests = [1, 2, 3].map((number) => guestOf(cluster, node, cluster.machine(number)));
     for (const guest of guests) expect(await guest.said(1, PATIENCE_MS)).toEqual(["answered"]);
     await cluster.metroctl(...["node", "delete", id], ...bypasses);
