@@ -9,6 +9,8 @@ const STORE_ID = "aaf32c78-947b-439a-a180-2e144ec37792";
 const STORE_HEADER_BYTES = 28;
 const HEADER_BYTES = 60;
 const START_ID = 0x55aa;
+/** What flash has where nothing was written. */
+const UNWRITTEN = 0xffff_ffff;
 const ADDED = 0x3f;
 const DELETED = 0x3c;
 
@@ -57,7 +59,9 @@ function parse(flash: Buffer, file: string) {
   if (store === -1) throw new TypeError(`${file}: no store of variables`);
   const stored: Stored[] = [];
   let at = store + STORE_HEADER_BYTES;
-  while (flash.readUInt16LE(at) === START_ID) {
+  // Firmware that was stopped as it began to write one leaves a header without sizes.
+  const isWhole = () => [36, 40].every((size) => flash.readUInt32LE(at + size) !== UNWRITTEN);
+  while (flash.readUInt16LE(at) === START_ID && isWhole()) {
     const start = at + HEADER_BYTES;
     const content = start + flash.readUInt32LE(at + 36);
     const end = content + flash.readUInt32LE(at + 40);
