@@ -260,6 +260,29 @@ test("every export has a doc comment", () => {
   expect(bare).toEqual([]);
 });
 
+test("every function, class and constant that is exported is used, not only tested", () => {
+  const declaration = /^export (?:async )?(?:function\*?|(?:abstract )?class|const) (\w+)/gm;
+  const texts = written
+    .filter(({ path }) => !/\/test-[a-z-]+\.ts$/.test(path))
+    .map(({ path, lines }) => ({ path, text: lines.join("\n") }));
+  const users = readdirSync(join(top, "test"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => join("test", path))
+    .concat("build.ts")
+    .map((path) => readFileSync(join(top, path), "utf8"));
+  const unused = texts.flatMap(({ path, text }) =>
+    [...text.matchAll(declaration)].flatMap(([, name = ""]) => {
+      const word = new RegExp(`\\b${name}\\b`, "g");
+      const isUsed =
+        (text.match(word) ?? []).length > 1 ||
+        texts.some((other) => other.path !== path && word.test(other.text)) ||
+        users.some((other) => other.includes(name));
+      return isUsed ? [] : [`src/${path} ${name}`];
+    }),
+  );
+  expect(unused).toEqual([]);
+});
+
 test("types have no escape hatches and errors have a class", () => {
   const hatch = /: any\b|\bas any\b|<any>|as unknown as|@ts-(ignore|expect-error|nocheck)/;
   const found = written.flatMap(({ path, lines }) =>

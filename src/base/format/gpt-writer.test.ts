@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type BlockDevice, fileDevice, memoryDevice } from "./block-device.ts";
 import { FormatError } from "./format.ts";
 import { type Partition, type PartitionTable, readGpt } from "./gpt.ts";
-import { growLast, wipeGpt, writeGpt } from "./gpt-writer.ts";
+import { wipeGpt, writeGpt } from "./gpt-writer.ts";
 
 const MIB = 1 << 20;
 const TYPE = "9eeec464-6885-414a-b278-4305c51f7966";
@@ -100,24 +100,5 @@ describe("wipeGpt", () => {
     const disk = memoryDevice(1024, new Uint8Array(1024).fill(1));
     await wipeGpt(disk);
     expect(await disk.read(0, 1024)).toEqual(new Uint8Array(1024));
-  });
-});
-
-describe("growLast", () => {
-  test("extends the last partition to the end of a larger disk", async () => {
-    const disk = memoryDevice(16 * MIB);
-    const grown = growLast(example, disk.size);
-    await writeGpt(disk, grown);
-    const [first, last] = (await readGpt(disk, 512)).partitions;
-    expect(first?.size).toBe(MIB);
-    expect((last?.offset ?? 0) + (last?.size ?? 0)).toBe(disk.size - 33 * 512);
-  });
-
-  test("refuses a smaller disk", () => {
-    expect(() => growLast(example, 3 * MIB)).toThrow("partition B would have to shrink");
-  });
-
-  test("refuses a table without partitions", () => {
-    expect(() => growLast(tableOf(), 3 * MIB)).toThrow(FormatError);
   });
 });

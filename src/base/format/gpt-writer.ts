@@ -63,18 +63,6 @@ export async function wipeGpt(disk: BlockDevice): Promise<void> {
   await disk.sync();
 }
 
-/** The same table for a disk of another size, whose last partition reaches to the end. */
-export function growLast(table: PartitionTable, diskBytes: number): PartitionTable {
-  const { end } = usableRange(diskBytes, table.sectorSize);
-  const last = table.partitions.toSorted((a, b) => a.offset - b.offset).at(-1);
-  if (last === undefined) throw new FormatError("there is no partition to grow");
-  if (end < last.offset + last.size) {
-    throw new FormatError(`partition ${last.name} would have to shrink`);
-  }
-  const grown = { ...last, size: end - last.offset };
-  return { ...table, partitions: table.partitions.map((one) => (one === last ? grown : one)) };
-}
-
 function checkTable(diskBytes: number, { sectorSize, partitions, bootCode }: PartitionTable): void {
   const { start, end } = usableRange(diskBytes, sectorSize);
   if (end <= start) throw new FormatError(`a disk of ${diskBytes} bytes has no room for a table`);

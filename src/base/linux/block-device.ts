@@ -3,9 +3,6 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, realpathSyn
 import { basename, dirname, join } from "node:path";
 import { ioctl } from "./syscall.ts";
 
-const BLKRRPART = 0x125f;
-const BLKFLSBUF = 0x1261;
-const BLKDISCARD = 0x1277;
 const BLKGETSIZE64 = 0x80081272;
 
 const SECTOR_SIZE = "queue/logical_block_size";
@@ -81,49 +78,20 @@ function isHidden(home: string): boolean {
   return existsSync(path) && readFileSync(path, "utf8").trim() === "1";
 }
 
-/** One block device by the kernel's name; throws ENOENT if there is none. */
-export function blockDevice(name: string, root = SYSFS): BlockDevice {
-  return describe(name, root);
-}
-
 /** The devices that a device-mapper device lies on. */
 export function slavesOf(name: string, root = SYSFS): readonly string[] {
   const path = join(root, name, "slaves");
   return existsSync(path) ? readdirSync(path).sort() : [];
 }
 
-function withDevice<R>(path: string, flags: "r" | "r+", work: (fd: number) => R): R {
-  const fd = openSync(path, flags);
-  try {
-    return work(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 /** Size in bytes of the block device at a path. */
 export function deviceSize(path: string): bigint {
   const size = new BigUint64Array(1);
-  withDevice(path, "r", (fd) =>
-    ioctl(fd, BLKGETSIZE64, new Uint8Array(size.buffer), `size of ${path}`),
-  );
+  const fd = openSync(path, "r");
+  try {
+    ioctl(fd, BLKGETSIZE64, new Uint8Array(size.buffer), `size of ${path}`);
+  } finally {
+    closeSync(fd);
+  }
   return size[0] ?? 0n;
-}
-
-/** Makes the kernel read the partition table anew; EBUSY while a partition is in use. */
-export function rereadPartitions(path: string): void {
-  withDevice(path, "r", (fd) => ioctl(fd, BLKRRPART, null, `reread partitions of ${path}`));
-}
-
-/** Writes out and forgets what the kernel has cached of a device. */
-export function flushDevice(path: string): void {
-  withDevice(path, "r", (fd) => ioctl(fd, BLKFLSBUF, null, `flush ${path}`));
-}
-
-/** Tells a disk that a range is no longer needed; EOPNOTSUPP where it does not care. */
-export function discardRange(path: string, offset: bigint, length: bigint): void {
-  const range = new BigUint64Array([offset, length]);
-  withDevice(path, "r+", (fd) =>
-    ioctl(fd, BLKDISCARD, new Uint8Array(range.buffer), `discard on ${path}`),
-  );
 }

@@ -65,19 +65,6 @@ export function delegateControllers(path: string): void {
   writeFileSync(join(path, "cgroup.subtree_control"), wanted.map((name) => `+${name}`).join(" "));
 }
 
-/** Moves a process into a group; its children to come start there too. */
-export function joinCgroup(path: string, pid: number = process.pid): void {
-  writeFileSync(join(path, "cgroup.procs"), `${pid}`);
-}
-
-/** The group this process is in, as a path below `root`. */
-export function ownCgroup(root = CGROUP_ROOT): string {
-  const line = readFileSync("/proc/self/cgroup", "utf8")
-    .split("\n")
-    .find((text) => text.startsWith("0::"));
-  return join(root, line?.slice(3) ?? "");
-}
-
 /** True if any process lives in the group or below it. */
 export function isPopulated(path: string): boolean {
   return /^populated 1$/m.test(readFileSync(join(path, "cgroup.events"), "utf8"));

@@ -1,5 +1,5 @@
-// The kernel's own log, read record by record, and the way to add a line to it.
-import { closeSync, constants, openSync, readSync, writeFileSync } from "node:fs";
+// The kernel's own log, read record by record.
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** No record is longer than this; a shorter buffer would make the kernel refuse. */
@@ -40,9 +40,4 @@ export async function* readKmsg(signal: AbortSignal, path = "/dev/kmsg"): AsyncG
   } finally {
     closeSync(fd);
   }
-}
-
-/** Adds a line to the kernel's log, as user space (facility 1) at level `warning`. */
-export function writeKmsg(line: string): void {
-  writeFileSync("/dev/kmsg", `<12>${line}\n`);
 }

@@ -1,8 +1,8 @@
 // Tests of reaping: this process becomes a subreaper that has both orphans and children.
 import { expect, test } from "bun:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { becomeSubreaper } from "./prctl.ts";
 import { reapOrphans } from "./reaper.ts";
+import { becomeSubreaper } from "./test-subreaper.ts";
 
 /** Starts a shell that leaves an orphan behind and exits with the code. */
 async function parentOfOrphan(code: number, own: Set<number>): Promise<number> {

@@ -12,9 +12,6 @@ export interface Limit {
   readonly hard: bigint;
 }
 
-/** No limit at all. */
-export const UNLIMITED = 2n ** 64n - 1n;
-
 /** The limit in force for this process. */
 export function getLimit(resource: Resource): Limit {
   const pair = new BigUint64Array(2);
