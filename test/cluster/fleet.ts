@@ -1,5 +1,5 @@
 // Many nodes without machines: each has real keys, makes the calls that a node
-// makes, and holds the same connection with the same three streams open. Only
+// makes, again while the leader does not answer, and holds the same connection with the same three streams open. Only
 // the machine behind it is missing.
 import { sleep } from "../../src/base/event/event.ts";
 import { selfSigned } from "../../src/base/pki/certificate.ts";
@@ -9,7 +9,9 @@ import type { Channel } from "../../src/base/rpc/rpc.ts";
 import { Curator } from "../../src/gen/metropolis/node/core/curator/proto/api/api_pb.ts";
 import { Management } from "../../src/gen/metropolis/proto/api/management_pb.ts";
 import { NodeStorageSecurity } from "../../src/gen/metropolis/proto/common/common_pb.ts";
+import { persist } from "../../src/node/roles/curator.ts";
 import { ControlPlane, type Proof } from "./control-plane.ts";
+import { PATIENCE_MS } from "./support.ts";
 
 /** How many nodes do something at the same time. */
 const AT_ONCE = 16;
@@ -150,17 +152,22 @@ export class Fleet implements Disposable {
   /** All of them ask for admission. */
   async register(): Promise<void> {
     const { ticket } = await this.management.getRegisterTicket({});
-    await each(this.nodes, (node) => node.register(ticket));
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    await each(this.nodes, (node) => persist(signal, () => node.register(ticket)));
   }
 
   /** The owner lets some in. */
   async approve(nodes: readonly SimulatedNode[]): Promise<void> {
-    await each(nodes, ({ key }) => this.management.approveNode({ pubkey: key.publicKey }));
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    await each(nodes, ({ key }) =>
+      persist(signal, () => this.management.approveNode({ pubkey: key.publicKey })),
+    );
   }
 
   /** Those that were let in become members. */
   async commit(nodes: readonly SimulatedNode[]): Promise<void> {
-    await each(nodes, (node) => node.commit());
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    await each(nodes, (node) => persist(signal, () => node.commit()));
   }
 
   [Symbol.dispose](): void {

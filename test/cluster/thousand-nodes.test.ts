@@ -1,6 +1,7 @@
 // A cluster of a thousand nodes: filters give exactly the nodes that they mean,
 // and metroctl shows all of them in one piece.
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { persist } from "../../src/node/roles/curator.ts";
 import { type ControlPlane, controlPlane } from "./control-plane.ts";
 import { each, Fleet, type SimulatedNode } from "./fleet.ts";
 
@@ -35,10 +36,12 @@ beforeAll(async () => {
   await fleet.approve(at(100, COUNT));
   await fleet.commit(at(150, COUNT));
   await each(workers(), ({ id }) =>
-    fleet.management.updateNodeRoles({
-      node: { case: "id", value: id },
-      kubernetesWorker: true,
-    }),
+    persist(AbortSignal.timeout(SETUP_MS), () =>
+      fleet.management.updateNodeRoles({
+        node: { case: "id", value: id },
+        kubernetesWorker: true,
+      }),
+    ),
   );
 }, SETUP_MS);
 afterAll(async () => {

@@ -4,6 +4,7 @@
 // takes an AbortSignal and throws the signal's reason when that aborts, so that
 // the supervisor can tell a cancelled runnable from a failed one.
 export { Lock, NamedLocks } from "./lock.ts";
+export { afterRunning } from "./running-time.ts";
 export { SharedRun } from "./shared-run.ts";
 export { sleep } from "./sleep.ts";
 export { Value } from "./value.ts";

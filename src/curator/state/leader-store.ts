@@ -2,7 +2,7 @@
 // it was decided under, so that a leader who was replaced without noticing
 // changes nothing.
 import type { Compare, KeyValue, Listing, Outcome, Store, Write } from "../../base/etcd/etcd.ts";
-import { SharedRun } from "../../base/event/event.ts";
+import { afterRunning, SharedRun } from "../../base/event/event.ts";
 import { slowness } from "../../base/linux/machine.ts";
 import { Code, RpcError } from "../../base/rpc/rpc.ts";
 import { DatabaseQuota, isNoSpace } from "./database-quota.ts";
@@ -98,7 +98,7 @@ const LOST_MS = 2_000;
 export async function reached<T>(result: Promise<T>): Promise<T> {
   const { promise: lost, reject } = Promise.withResolvers<never>();
   const error = new RpcError(Code.unavailable, "it does not answer, and may be electing");
-  const timer = setTimeout(() => reject(error), LOST_MS * slowness());
+  const callOff = afterRunning(LOST_MS * slowness(), () => reject(error));
   try {
     return await Promise.race([result, lost]);
   } catch (cause) {
@@ -106,6 +106,6 @@ export async function reached<T>(result: Promise<T>): Promise<T> {
     if (!(cause instanceof RpcError) || isNoSpace(cause)) throw cause;
     throw new RpcError(Code.unavailable, `consensus: ${cause.message}`, { cause });
   } finally {
-    clearTimeout(timer);
+    callOff();
   }
 }
