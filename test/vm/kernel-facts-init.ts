@@ -22,7 +22,6 @@ const WAYS_IN = [
   "/proc/kcore",
   "/proc/self/pagemap",
   "/proc/config.gz",
-  "/proc/sysrq-trigger",
   "/sys/kernel/debug/tracing",
   "/sys/kernel/security/lockdown",
 ];

@@ -48,7 +48,10 @@ const SECRETS = [
 ];
 const FOLDERS = ["/run/tpm", "/run/cryptsetup", where.data.etcdData, where.esp.metropolis];
 /** Where nobody but the agent writes. */
-const SETTINGS = ["/sys/fs/cgroup/cgroup.procs", where.data.credentials.key, "/usr/bin/etcd"];
+const SETTINGS = [
+  ...["/proc/sysrq-trigger", "/sys/fs/cgroup/cgroup.procs"],
+  ...[where.data.credentials.key, "/usr/bin/etcd"],
+];
 
 function prepare(): void {
   mountAll(tree.logger("init"));
