@@ -3,8 +3,8 @@
 //
 //   enrolment ── wanted ──► consensus ── etcd
 //                               └────── running ──► enrolment, roles
-import { chmodSync } from "node:fs";
 import { sleep, Value } from "../../base/event/event.ts";
+import { setSocketMode } from "../../base/linux/socket-mode.ts";
 import { lineImporter } from "../../base/logtree/logtree.ts";
 import { ExitError, program } from "../../base/process/process.ts";
 import type { Context, Runnable } from "../../base/supervisor/supervisor.ts";
@@ -103,7 +103,7 @@ function runEtcd(
     if (isServing) return;
     isServing = true;
     // As etcd makes it, nobody but etcd itself could connect.
-    chmodSync(member.socket, SOCKET_MODE);
+    setSocketMode(member.socket, SOCKET_MODE);
     log.info(`etcd answers at ${clientEndpoint(member)}`);
     healthy();
     starts.serves();
