@@ -104,10 +104,10 @@ test("who names false addresses without end leaves room for the true one", async
 });
 
 test("who is on no link of the machine is not heard", () => {
-  const common = { mac: "", internal: false, cidr: null };
+  const common = { mac: "", internal: false, netmask: "" };
   const eth0 = [
-    { ...common, family: "IPv4", address: "10.1.2.3", netmask: "255.255.252.0" } as const,
-    { ...common, family: "IPv6", address: "fd00::3", netmask: "ffff:ffff::", scopeid: 0 } as const,
+    { ...common, family: "IPv4", address: "10.1.2.3", cidr: "10.1.2.3/22" } as const,
+    { ...common, family: "IPv6", address: "fd00::3", cidr: "fd00::3/32", scopeid: 0 } as const,
   ];
   const heard = ["10.1.3.9", "fe80::1%eth0"].map((from) => isNeighbour(from, { eth0 }));
   const others = ["10.1.4.9", "192.0.2.1", "fd00::9", "2001:db8::1"];

@@ -11,6 +11,8 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { sleep, type Value } from "../../base/event/event.ts";
+import { parseAddress } from "../../base/format/ip-address.ts";
+import { hostPrefix, isWithin, type Prefix } from "../../base/format/ip-prefix.ts";
 import { RateLimiter } from "../../base/rpc/rpc.ts";
 import type { Runnable } from "../../base/supervisor/supervisor.ts";
 import {
@@ -126,19 +128,17 @@ function broadcastAddress({ address, netmask }: NetworkInterfaceInfo): readonly 
 /** Whether a datagram's sender is on a link of this machine, as far as his address tells. */
 export function isNeighbour(from: string, interfaces: Interfaces): boolean {
   if (from.includes(":")) return from.startsWith("fe80:");
-  const all = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
-  return all.some(
-    ({ family, address, netmask }) =>
-      family === "IPv4" && masked(from, netmask) === masked(address, netmask),
-  );
+  const sender = parseAddress(from);
+  if (sender === undefined) return false;
+  const own = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
+  return own.some((each) => isWithin(hostPrefix(sender), networkOf(each)));
 }
 
-function masked(address: string, netmask: string): string {
-  const mask = netmask.split(".").map(Number);
-  return address
-    .split(".")
-    .map((byte, at) => Number(byte) & (mask[at] ?? 255))
-    .join(".");
+/** The network that an address of ours is in. */
+function networkOf({ address, cidr }: NetworkInterfaceInfo): Prefix | undefined {
+  const own = parseAddress(address);
+  const length = cidr?.split("/")[1];
+  return own === undefined || length === undefined ? undefined : { ...own, length: Number(length) };
 }
 
 /** Asks while this node reaches no leader, now and then else, and answers for as long as it runs. */
